@@ -1,0 +1,20 @@
+"""Features: the predictor stack on one grid, and samples of it at plots."""
+
+from phytomass.features.extract import Extraction, extract_samples, listed, plots_outside
+from phytomass.features.layers import Layer, predictor_sets
+from phytomass.features.samples import Samples
+from phytomass.features.stack import PredictorStack, StackReader, build_stack, check_stack
+
+__all__ = [
+    "Extraction",
+    "Layer",
+    "PredictorStack",
+    "Samples",
+    "StackReader",
+    "build_stack",
+    "check_stack",
+    "extract_samples",
+    "listed",
+    "plots_outside",
+    "predictor_sets",
+]

@@ -1,0 +1,40 @@
+"""Imagery: raster sources, composites, indices, terrain and masks on the project's grid."""
+
+from phytomass.imagery.composite import composite
+from phytomass.imagery.formula import evaluate, names_in
+from phytomass.imagery.indices import Index, find_index, load_indices
+from phytomass.imagery.mask import Mask, check_mask, open_mask
+from phytomass.imagery.reader import SourceReader, files_of, open_source
+from phytomass.imagery.settings import (
+    MaskSettings,
+    OwnIndex,
+    PredictorSettings,
+    RasterSource,
+    TerrainSettings,
+)
+from phytomass.imagery.terrain import aspect_components, aspect_deg, extended, gradient, slope_deg
+
+__all__ = [
+    "Index",
+    "Mask",
+    "MaskSettings",
+    "OwnIndex",
+    "PredictorSettings",
+    "RasterSource",
+    "SourceReader",
+    "TerrainSettings",
+    "aspect_components",
+    "aspect_deg",
+    "check_mask",
+    "composite",
+    "evaluate",
+    "extended",
+    "files_of",
+    "find_index",
+    "gradient",
+    "load_indices",
+    "names_in",
+    "open_mask",
+    "open_source",
+    "slope_deg",
+]

@@ -1,0 +1,118 @@
+"""The forest or plantation mask on the project's grid."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import geopandas
+import numpy as np
+import rasterio
+from affine import Affine
+from numpy.typing import NDArray
+from odc.geo.geobox import GeoBox
+from pyogrio.errors import DataLayerError, DataSourceError
+from rasterio.features import geometry_mask
+
+from phytomass.errors import InputError
+from phytomass.grid import Block, blocks_of, describe_grid, grid_of_raster, same_grid
+from phytomass.imagery.settings import MaskSettings
+
+Mask = Callable[[Block], NDArray[np.bool_]]
+
+
+def area_mask(path: Path, grid: GeoBox) -> Mask:
+    """Return the pixels whose centre lies in the polygons of a file.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, has no CRS or no polygon, or lies off the grid.
+    """
+    try:
+        area = geopandas.read_file(path)
+    except (DataSourceError, DataLayerError) as error:
+        raise InputError(f"cannot be read as polygons ({error})", where=str(path)) from error
+    if area.crs is None:
+        raise InputError("has no CRS", where=str(path), remedy="save it with its projection")
+    shapes = area.to_crs(str(grid.crs)).geometry
+    shapes = shapes[shapes.geom_type.isin(["Polygon", "MultiPolygon"])]
+    if shapes.empty or not shapes.intersects(grid.extent.geom).any():
+        raise InputError(
+            "has no polygon on the grid", where=str(path), remedy="check its CRS and extent"
+        )
+
+    def read(block: Block) -> NDArray[np.bool_]:
+        shift = grid.transform @ Affine.translation(block.col, block.row)
+        return geometry_mask(shapes, (block.rows, block.cols), shift, invert=True)
+
+    return read
+
+
+@contextmanager
+def open_mask(
+    settings: MaskSettings | None, root: Path, grid: GeoBox, area: Path | None = None
+) -> Iterator[Mask]:
+    """Open a mask; give a function from block to booleans (True is forest).
+
+    Without settings every pixel is True. Pixels where the mask has no data are False, and so are
+    pixels outside the polygons of `area`, where given.
+
+    Raises
+    ------
+    InputError
+        If the file is on another grid or lacks the band.
+    """
+    if area is not None:
+        within = area_mask(root / area, grid)
+        with open_mask(settings, root, grid) as mask:
+            yield lambda block: mask(block) & within(block)
+        return
+    if settings is None:
+        yield lambda block: np.ones((block.rows, block.cols), dtype=bool)
+        return
+    path = root / settings.path
+    own = grid_of_raster(path)
+    if not same_grid(own, grid):
+        raise InputError(
+            f"is on another grid: {describe_grid(own)}; the project's is {describe_grid(grid)}",
+            where=f"{settings.path} (mask)",
+            remedy="resample the mask to the grid by nearest neighbour",
+        )
+    with rasterio.open(path) as dataset:
+        if not 1 <= settings.band <= dataset.count:
+            raise InputError(f"no band {settings.band}", where=f"{settings.path} (mask)")
+
+        def read(block: Block) -> NDArray[np.bool_]:
+            raw = dataset.read(settings.band, window=block.window, masked=True)
+            values = raw.filled(0)
+            if settings.values is not None:
+                inside = np.isin(values, settings.values)
+            else:
+                inside = values >= settings.at_least
+            return np.asarray(inside & ~np.ma.getmaskarray(raw), dtype=bool)
+
+        yield read
+
+
+def check_mask(settings: MaskSettings, root: Path, grid: GeoBox, area: Path | None = None) -> int:
+    """Return the number of forest pixels.
+
+    Raises
+    ------
+    InputError
+        If the mask hides everything.
+    """
+    with open_mask(settings, root, grid, area) as mask:
+        count = sum(int(mask(block).sum()) for block in blocks_of(grid.shape))
+    if count == 0:
+        rule = (
+            f"values {settings.values}" if settings.values is not None else f"≥ {settings.at_least}"
+        )
+        raise InputError(
+            f"hides everything: no pixel matches {rule}",
+            where=f"{settings.path} (mask)",
+            remedy="check mask.values or mask.at_least against the raster's classes",
+        )
+    return count

@@ -1,0 +1,218 @@
+"""Reading raster sources window by window onto the project's grid."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from glob import has_magic
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+from numpy.typing import NDArray
+from odc.geo.geobox import GeoBox
+from rasterio.enums import Resampling
+from rasterio.vrt import WarpedVRT
+
+from phytomass.errors import InputError, nearest
+from phytomass.grid import Block, describe_grid, grid_of_raster, same_grid
+from phytomass.imagery.composite import composite
+from phytomass.imagery.settings import RasterSource
+
+Array = NDArray[np.float64]
+
+
+def files_of(pattern: str | list[str], root: Path, where: str) -> list[Path]:
+    """Return the files a path, a pattern or a list of them stands for, sorted within a pattern.
+
+    Raises
+    ------
+    InputError
+        If a file is missing or a pattern matches nothing.
+    """
+    found: list[Path] = []
+    for one in [pattern] if isinstance(pattern, str) else pattern:
+        if has_magic(one):
+            base = Path(one).anchor or "."
+            relative = str(Path(one).relative_to(base)) if Path(one).is_absolute() else one
+            start = Path(base) if Path(one).is_absolute() else root
+            matches = sorted(start.glob(relative))
+            if not matches:
+                raise InputError(
+                    f"no file matches {one!r}", where=where, remedy="check the pattern"
+                )
+            found += matches
+        else:
+            path = root / one
+            if not path.is_file():
+                siblings = [p.name for p in path.parent.glob("*")] if path.parent.is_dir() else []
+                hint = nearest(path.name, siblings)
+                raise InputError(
+                    f"no such file: {one}", where=where, remedy=hint or "check the path"
+                )
+            found.append(path)
+    return found
+
+
+@dataclass(frozen=True)
+class BandMap:
+    """Which band of a file each predictor comes from, and those that only decide validity."""
+
+    bands: dict[str, int]
+    keep: dict[str, int]
+
+
+def band_map(path: Path, source: RasterSource, key: str) -> BandMap:
+    """Find the bands of a source in one of its files.
+
+    Raises
+    ------
+    InputError
+        For a band that the file does not have; names those it has.
+    """
+    with rasterio.open(path) as dataset:
+        names = {d: i for i, d in enumerate(dataset.descriptions, 1) if d}
+        count = dataset.count
+
+    def index_of(band: str | int) -> int:
+        if isinstance(band, int) and 1 <= band <= count:
+            return band
+        if isinstance(band, str) and band in names:
+            return names[band]
+        has = ", ".join(names) if names else f"{count} bands without names: use numbers from 1"
+        raise InputError(
+            f"no band {band!r}",
+            where=f"{path.name} (predictors.rasters.{key})",
+            remedy=nearest(str(band), list(names)) or f"the file has {has}",
+        )
+
+    keep = {band: index_of(band) for band in source.keep_where}
+    if source.bands is None:
+        fallback = [f"{key}_{i}" if count > 1 else key for i in range(1, count + 1)]
+        by_number = {i: d for d, i in names.items()}
+        wanted: dict[str, str | int] = {
+            by_number.get(i, fallback[i - 1]): i
+            for i in range(1, count + 1)
+            if i not in keep.values()
+        }
+    elif isinstance(source.bands, list):
+        wanted = {
+            str(band) if isinstance(band, str) else f"{key}_{band}": band for band in source.bands
+        }
+    else:
+        wanted = source.bands
+    return BandMap({name: index_of(band) for name, band in wanted.items()}, keep)
+
+
+@dataclass(frozen=True)
+class SourceReader:
+    """An open raster source: gives blocks of its predictors on the project's grid."""
+
+    key: str
+    settings: RasterSource
+    datasets: tuple[Any, ...]
+    maps: tuple[BandMap, ...]
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the predictors, in order."""
+        return list(self.maps[0].bands)
+
+    def read(self, block: Block) -> dict[str, Array]:
+        """Read one block: predictor name → array (rows, cols), NaN where there are no data."""
+        dates = np.stack(
+            [self._date(d, m, block) for d, m in zip(self.datasets, self.maps, strict=True)]
+        )
+        if len(dates) == 1:
+            merged = dates[0]
+        else:
+            merged = composite(
+                dates,
+                self.settings.composite or "median",
+                decibel=self.settings.decibel,
+                min_observations=self.settings.min_observations,
+            )
+        return dict(zip(self.names, merged, strict=True))
+
+    def _date(self, dataset: Any, bands: BandMap, block: Block) -> Array:
+        settings = self.settings
+        indexes = list(bands.bands.values())
+        raw = dataset.read(indexes, window=block.window, masked=True)
+        values: Array = raw.filled(0).astype(np.float64)
+        invalid: NDArray[np.bool_] = np.ma.getmaskarray(raw) | ~np.isfinite(values)
+        if settings.nodata is not None:
+            invalid |= values == settings.nodata
+        for band, (low, high) in settings.keep_where.items():
+            check = dataset.read(bands.keep[band], window=block.window, masked=True)
+            seen = check.filled(0).astype(np.float64)
+            invalid |= np.ma.getmaskarray(check) | ~((seen >= low) & (seen <= high))
+        values = values * settings.scale + settings.offset
+        values[invalid] = np.nan
+        return values
+
+
+@contextmanager
+def open_source(
+    key: str, settings: RasterSource, root: Path, grid: GeoBox
+) -> Iterator[SourceReader]:
+    """Open a raster source on a grid.
+
+    Parameters
+    ----------
+    key : str
+        Its name in the project file, for messages.
+    settings : RasterSource
+        Files, bands, scaling and compositing.
+    root : Path
+        Folder that relative paths start from.
+    grid : GeoBox
+        The project's grid. A file on another grid is an error unless `settings.resample` names
+        a kernel.
+
+    Raises
+    ------
+    InputError
+        For missing files or bands, several files without `composite`, or another grid.
+    """
+    where = f"predictors.rasters.{key}"
+    paths = files_of(settings.files, root, where)
+    if len(paths) > 1 and settings.composite is None:
+        raise InputError(
+            f"{len(paths)} files and no rule to make one image of them",
+            where=where,
+            remedy="add composite: median (or mean)",
+        )
+    maps = tuple(band_map(path, settings, key) for path in paths)
+    with ExitStack() as stack:
+        datasets = tuple(
+            stack.enter_context(_on_grid(path, grid, settings.resample, where)) for path in paths
+        )
+        yield SourceReader(key, settings, datasets, maps)
+
+
+@contextmanager
+def _on_grid(path: Path, grid: GeoBox, resample: str | None, where: str) -> Iterator[Any]:
+    own = grid_of_raster(path)
+    with rasterio.open(path) as dataset:
+        if same_grid(own, grid):
+            yield dataset
+            return
+        if resample is None:
+            raise InputError(
+                f"is on another grid: {describe_grid(own)}; the project's is {describe_grid(grid)}",
+                where=f"{path.name} ({where})",
+                remedy="name a kernel, e.g. resample: bilinear, or prepare the file on the grid",
+            )
+        rows, cols = grid.shape
+        with WarpedVRT(
+            dataset,
+            crs=str(grid.crs),
+            transform=grid.transform,
+            width=cols,
+            height=rows,
+            resampling=Resampling[resample],
+            tolerance=1e-6,  # exact per pixel: an approximation would depend on the window read
+        ) as warped:
+            yield warped
