@@ -1,0 +1,235 @@
+"""Prediction over the whole grid: any regressor, block by block, in bounded memory."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from phytomass.errors import InputError
+from phytomass.features import PredictorStack
+from phytomass.grid import Block, blocks_of
+from phytomass.imagery import Mask
+from phytomass.mapping.cog import cog_writer
+from phytomass.progress import Progress, silent
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class Regressor(Protocol):
+    """Anything with scikit-learn's `predict`."""
+
+    def predict(self, X: Any) -> Any:
+        """Predict one value per row."""
+
+
+@dataclass(frozen=True)
+class MapCounts:
+    """What became of the pixels of a map.
+
+    Parameters
+    ----------
+    mapped : int
+        Pixels with a value.
+    masked : int
+        Pixels outside the mask.
+    without_predictors : int
+        Pixels inside the mask where a predictor has no data.
+    raised_to_minimum : int
+        Mapped pixels whose prediction was below the minimum and was set to it.
+    below_training, above_training : int
+        Mapped pixels outside the range of the plots' biomass.
+    """
+
+    mapped: int = 0
+    masked: int = 0
+    without_predictors: int = 0
+    raised_to_minimum: int = 0
+    below_training: int = 0
+    above_training: int = 0
+
+    def __add__(self, other: MapCounts) -> MapCounts:
+        sums = {k: getattr(self, k) + getattr(other, k) for k in self.__dataclass_fields__}
+        return MapCounts(**sums)
+
+
+@dataclass(frozen=True)
+class MapRules:
+    """How predictions become map values: Mg/ha below `minimum` are set to it."""
+
+    minimum: float | None = 0.0
+    training_range: tuple[float, float] = (-np.inf, np.inf)
+
+
+def in_order(
+    function: Callable[[Item], Result], items: Iterable[Item], workers: int
+) -> Iterator[Result]:
+    """Apply a function in threads; yield results in order, with few of them waiting at a time.
+
+    Examples
+    --------
+    >>> list(in_order(abs, [-1, 2, -3], workers=2))
+    [1, 2, 3]
+    """
+    if workers <= 1:
+        yield from map(function, items)
+        return
+    with ThreadPoolExecutor(workers) as pool:
+        waiting: deque[Future[Result]] = deque()
+        try:
+            for item in items:
+                waiting.append(pool.submit(function, item))
+                if len(waiting) > 2 * workers:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def predict_block(
+    model: Regressor,
+    values: NDArray[np.float32],
+    names: Sequence[str],
+    inside: NDArray[np.bool_],
+    rules: MapRules,
+) -> tuple[NDArray[np.float32], MapCounts]:
+    """Predict one block.
+
+    Parameters
+    ----------
+    model : Regressor
+        Fitted on the columns `names`.
+    values : array, shape (predictors, rows, cols)
+        Predictors, NaN where there are no data.
+    names : sequence of str
+        Their names, in order.
+    inside : array of bool, shape (rows, cols)
+        The mask.
+    rules : MapRules
+        Lower limit, and the training range that is counted against.
+
+    Returns
+    -------
+    agb_mg_ha : array, shape (rows, cols)
+        NaN outside the mask and where a predictor is missing.
+    counts : MapCounts
+        What became of the pixels.
+    """
+    complete = np.isfinite(values).all(axis=0)
+    use = complete & inside
+    result = np.full(inside.shape, np.nan, dtype=np.float32)
+    counts = {"masked": int((~inside).sum()), "without_predictors": int((inside & ~complete).sum())}
+    if use.any():
+        predicted = _predict(model, values[:, use].T.astype(np.float64), names)
+        low, high = rules.training_range
+        counts["mapped"] = len(predicted)
+        counts["below_training"] = int((predicted < low).sum())
+        counts["above_training"] = int((predicted > high).sum())
+        if rules.minimum is not None:
+            counts["raised_to_minimum"] = int((predicted < rules.minimum).sum())
+            predicted = np.maximum(predicted, rules.minimum)
+        result[use] = predicted
+    return result, MapCounts(**counts)
+
+
+def predict_map(
+    model: Regressor,
+    stack: PredictorStack,
+    names: Sequence[str],
+    mask: Mask,
+    target: Path,
+    *,
+    rules: MapRules | None = None,
+    tags: dict[str, str] | None = None,
+    workers: int = 1,
+    progress: Progress = silent,
+) -> MapCounts:
+    """Write the map of a model as a Cloud-Optimised GeoTIFF (float32, Mg/ha, NaN is nodata).
+
+    Blocks of the fixed lattice are predicted one by one, in threads, and written in order: the
+    file has the same bytes for any number of workers, and only a few blocks are in memory.
+
+    Parameters
+    ----------
+    model : Regressor
+        Any fitted regressor; its `predict` gets the columns `names` in this order (as a DataFrame
+        when it was fitted on one).
+    stack : PredictorStack
+        The predictors.
+    names : sequence of str
+        Those the model was fitted on, in order.
+    mask : callable
+        Block → booleans (see `phytomass.imagery.open_mask`).
+    target : Path
+        The map.
+    rules : MapRules, optional
+        Lower limit and training range.
+    tags : dict of str, optional
+        Written into the file.
+    workers : int
+        Threads.
+    progress : callable
+        Called with (what, done, total) per block.
+
+    Returns
+    -------
+    MapCounts
+
+    Raises
+    ------
+    InputError
+        If no pixel could be mapped.
+    """
+    rules = rules or MapRules()
+    blocks = list(blocks_of(stack.grid.shape))
+    total = MapCounts()
+    with (
+        cog_writer(target, stack.grid, "aboveground biomass", "Mg/ha", tags or {}) as out,
+        stack.reader(names) as reader,
+        threadpool_limits(1),
+    ):
+        # read by the walking thread alone: GDAL datasets are not for many threads
+        loaded = ((block, reader.read(block), mask(block)) for block in blocks)
+
+        def work(item: tuple[Block, NDArray[np.float32], NDArray[np.bool_]]) -> _Done:
+            block, values, inside = item
+            return _Done(block, *predict_block(model, values, names, inside, rules))
+
+        results = in_order(work, loaded, workers)
+        for done, result in enumerate(results, 1):
+            out.write(result.values, 1, window=result.block.window)
+            total += result.counts
+            progress("map", done, len(blocks))
+        if total.mapped == 0:
+            raise InputError(
+                f"no pixel to map: {total.masked} are outside the mask, "
+                f"{total.without_predictors} inside it lack a predictor",
+                where="map",
+                remedy="check the mask and the nodata of the predictors",
+            )
+    return total
+
+
+def _predict(model: Regressor, X: NDArray[np.float64], names: Sequence[str]) -> NDArray[np.float64]:
+    """Predict with names for a model that was fitted with names, else without."""
+    named = hasattr(model, "feature_names_in_")
+    table = pd.DataFrame(X, columns=list(names)) if named else X
+    return np.asarray(model.predict(table), dtype=np.float64)
+
+
+@dataclass(frozen=True, eq=False)
+class _Done:
+    block: Block
+    values: NDArray[np.float32]
+    counts: MapCounts
