@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 import rasterio
+from hypothesis import settings
 from odc.geo.geobox import GeoBox
 
 from phytomass.grid import grid_from_bounds
 
-WriteRaster = Callable[..., Path]
+settings.register_profile("house", deadline=None)  # other work on the machine must not fail a test
+settings.load_profile("house")
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,248 @@
+"""Trees to kilograms of aboveground dry mass, with the choice and its reason beside each tree."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from phytomass.allometry.choice import Choice, Chooser
+from phytomass.allometry.density import IMPOSSIBLE_DENSITY, wood_density
+from phytomass.allometry.equations import AllometricEquation
+from phytomass.allometry.settings import AllometrySettings
+from phytomass.allometry.table import load_equations
+from phytomass.allometry.taxa import accepted_name, known_taxa
+from phytomass.errors import InputError, Problem, nearest
+
+FORM_FACTOR_MOIST = 0.0509
+"""AGB/(ρD²H) of Chave et al. (2005) for moist forest; turns a mass into the density it implies."""
+
+SHOWN = 10
+
+
+def tree_biomass(
+    trees: pd.DataFrame, settings: AllometrySettings, root: Path = Path()
+) -> pd.DataFrame:
+    """Return the trees with their equation, the reason for it, and their biomass.
+
+    Parameters
+    ----------
+    trees : DataFrame
+        tree_id, plot_id, species, dbh_cm, and height_m where an equation needs it.
+    settings, root
+        The section `allometry` of the project file, and the folder its paths start from.
+
+    Returns
+    -------
+    DataFrame
+        The same rows and columns, each row by its own tree only, and: accepted_species;
+        equation_id; choice (project, species, genus, group, general); reason; doubtful;
+        range_known; extrapolated (outside the known range); wood_density (g/cm³, NaN where not
+        used); implied_density_impossible (AGB/(0.0509 D²H) > 1.39 g/cm³: no wood is so dense;
+        False without a height); agb_kg (dry mass).
+
+    Raises
+    ------
+    InputError
+        Listing every species without an equation or wood density, and equations that need a
+        height or an environmental stress that is not there, or that give a negative mass.
+
+    Examples
+    --------
+    >>> trees = pd.DataFrame({"tree_id": ["1"], "plot_id": ["A"], "species": ["Chir"],
+    ...                       "dbh_cm": [30.0], "height_m": [20.0]})
+    >>> tree_biomass(trees, AllometrySettings())[["equation_id", "choice", "agb_kg"]].round(1)
+                    equation_id   choice  agb_kg
+    0  pinus_roxburghii_ali2020  species   320.9
+    """
+    chosen = _chosen(trees, settings, root)
+    equations = {e.id: e for e in map(_equation, chosen.values())}
+    return _with_mass(_with_choices(trees, chosen, settings), equations, settings)
+
+
+def _with_choices(
+    trees: pd.DataFrame, chosen: Mapping[str, Choice], settings: AllometrySettings
+) -> pd.DataFrame:
+    density = _densities(chosen, settings)
+    names = trees["species"].astype(str).map(accepted_name)
+    equations = {name: _equation(choice) for name, choice in chosen.items()}
+    return trees.assign(
+        accepted_species=names,
+        equation_id=names.map({name: e.id for name, e in equations.items()}),
+        choice=names.map({name: c.level for name, c in chosen.items()}),
+        reason=names.map({name: c.reason for name, c in chosen.items()}),
+        doubtful=names.map({n: e.doubtful for n, e in equations.items()}).astype(bool),
+        range_known=names.map({n: e.range_known for n, e in equations.items()}).astype(bool),
+        wood_density=names.map(density).astype(float),
+    )
+
+
+def check_species(
+    trees: pd.DataFrame, settings: AllometrySettings, root: Path = Path()
+) -> list[Problem]:
+    """Return what would stop `tree_biomass`, without computing any biomass.
+
+    Parameters
+    ----------
+    trees, settings, root
+        As in `tree_biomass`.
+    """
+    try:
+        _densities(_chosen(trees, settings, root), settings)
+    except InputError as error:
+        return list(error.problems)
+    return []
+
+
+def choose_equations(
+    species: Sequence[str], settings: AllometrySettings, root: Path = Path()
+) -> pd.DataFrame:
+    """Return one row per distinct species: what would be used for it, and why.
+
+    Returns
+    -------
+    DataFrame
+        species (accepted), equation_id (empty where nothing fits), choice (``none`` there),
+        reason.
+
+    Examples
+    --------
+    >>> choose_equations(["Phulai", "Melia azedarach"], AllometrySettings(fallback="chave2014"))[
+    ...     ["species", "equation_id", "choice"]]
+                species             equation_id   choice
+    0   Melia azedarach               chave2014  general
+    1  Senegalia modesta  acacia_modesta_ali2015  species
+    """
+    chooser = _chooser(settings, root)
+    names = sorted({accepted_name(s) for s in species})
+    rows = [(name, choice := chooser.choose(name), choice.equation) for name in names]
+    return pd.DataFrame(
+        [(name, e.id if e else "", choice.level, choice.reason) for name, choice, e in rows],
+        columns=["species", "equation_id", "choice", "reason"],
+    )
+
+
+def _chooser(settings: AllometrySettings, root: Path) -> Chooser:
+    extra = None if settings.equations is None else root / settings.equations
+    return Chooser(settings, load_equations(extra))
+
+
+def _equation(choice: Choice) -> AllometricEquation:
+    if choice.equation is None:
+        raise InputError(choice.reason, where="allometry")
+    return choice.equation
+
+
+def _chosen(trees: pd.DataFrame, settings: AllometrySettings, root: Path) -> dict[str, Choice]:
+    """Choose for every species, and complain about all that cannot be computed at once."""
+    chooser = _chooser(settings, root)
+    written: dict[str, int] = {str(k): int(v) for k, v in trees["species"].value_counts().items()}
+    count: dict[str, int] = {}
+    for name, number in sorted(written.items()):
+        count[accepted_name(name)] = count.get(accepted_name(name), 0) + number
+    chosen = {name: chooser.choose(name) for name in count}
+    problems = [
+        Problem(f"species {name!r} ({count[name]} trees)", choice.reason, _remedy(name, settings))
+        for name, choice in chosen.items()
+        if choice.equation is None
+    ]
+    problems += _check_measured(trees, chosen, settings)
+    if problems:
+        raise InputError.of(problems)
+    return chosen
+
+
+def _remedy(name: str, settings: AllometrySettings) -> str:
+    hint = nearest(name, [*known_taxa(), *settings.species], n=2)
+    advice = "name an equation in allometry.species, or an allometry.fallback"
+    return f"{hint} Otherwise {advice}" if hint else advice
+
+
+def _check_measured(
+    trees: pd.DataFrame, chosen: Mapping[str, Choice], settings: AllometrySettings
+) -> list[Problem]:
+    """Complain about equations whose input the whole table lacks."""
+    problems = []
+    equations = {c.equation.id: c.equation for c in chosen.values() if c.equation is not None}
+    no_height = "height_m" not in trees or bool(trees["height_m"].isna().all())
+    for equation in equations.values():
+        if equation.needs_height and no_height and len(trees):
+            problems.append(
+                Problem(
+                    f"equation {equation.id}",
+                    "needs the height of the trees, and the table of trees has none",
+                    "map height_m in inventory.trees.columns, or choose an equation without height",
+                )
+            )
+        if equation.needs_stress and settings.environmental_stress is None:
+            problems.append(
+                Problem(
+                    f"equation {equation.id}",
+                    "needs the environmental stress E of the site",
+                    "give allometry.environmental_stress",
+                )
+            )
+    return problems
+
+
+def _densities(chosen: Mapping[str, Choice], settings: AllometrySettings) -> dict[str, float]:
+    """Return g/cm³ by species: NaN where the equation does not read it."""
+    reading = [n for n, c in chosen.items() if c.equation is not None and c.equation.needs_density]
+    found = wood_density(reading, settings.wood_density)
+    values = dict(zip(reading, found["wood_density"].astype(float), strict=True))
+    absent = [name for name in reading if np.isnan(values[name])]
+    if absent:
+        raise InputError.of(
+            [
+                Problem(
+                    f"species {name!r}",
+                    f"no wood density for it or its genus, and {_equation(chosen[name]).id} needs one",
+                    nearest(name, known_taxa(), n=2) or f"give allometry.wood_density.{name}",
+                )
+                for name in absent
+            ]
+        )
+    return {name: values.get(name, float("nan")) for name in chosen}
+
+
+def _with_mass(
+    table: pd.DataFrame, equations: Mapping[str, AllometricEquation], settings: AllometrySettings
+) -> pd.DataFrame:
+    dbh = table["dbh_cm"].to_numpy(dtype=float)
+    height = _heights(table)
+    density = table["wood_density"].to_numpy(dtype=float)
+    mass, inside = np.full(len(table), np.nan), np.zeros(len(table), dtype=bool)
+    ids = table["equation_id"].to_numpy()
+    for one in equations.values():
+        rows = np.flatnonzero(ids == one.id)
+        mass[rows] = one.agb_kg(
+            dbh[rows], height[rows], density[rows], settings.environmental_stress
+        )
+        inside[rows] = one.in_range(dbh[rows], height[rows])
+    densest = IMPOSSIBLE_DENSITY * FORM_FACTOR_MOIST * dbh**2 * height
+    impossible = mass > densest
+    table = table.assign(extrapolated=~inside, implied_density_impossible=impossible, agb_kg=mass)
+    _refuse_negative(table)
+    return table
+
+
+def _heights(table: pd.DataFrame) -> NDArray[np.float64]:
+    if "height_m" not in table:
+        return np.full(len(table), np.nan)
+    return table["height_m"].to_numpy(dtype=float)
+
+
+def _refuse_negative(table: pd.DataFrame) -> None:
+    negative = table[table["agb_kg"] < 0]
+    if negative.empty:
+        return
+    trees = [f"{r.tree_id} (plot {r.plot_id}, {r.equation_id})" for r in negative.itertuples()]
+    more = f" and {len(trees) - SHOWN} more" if len(trees) > SHOWN else ""
+    raise InputError(
+        f"negative biomass for the trees {', '.join(trees[:SHOWN])}{more}",
+        where="trees",
+        remedy="these trees are too small for the equation: name another in allometry.species",
+    )

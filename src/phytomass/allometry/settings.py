@@ -1,0 +1,49 @@
+"""The section `allometry` of a project file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from phytomass.allometry.taxa import accepted_name
+from phytomass.settings import Settings
+
+
+class AllometrySettings(Settings):
+    """How trees become kilograms: per species → genus → group → fallback."""
+
+    species: dict[str, str] = {}
+    """Species → id of the equation to use for it; comes before every other choice."""
+
+    groups: dict[Literal["conifer", "broadleaf"], str] = {}
+    """Group → id of the equation for its species that have none of their own."""
+
+    fallback: str | None = None
+    """Id of the equation for all other trees, e.g. `chave2014`; without it, a species without
+    an equation is an error."""
+
+    equations: Path | None = None
+    """A CSV with equations of your own, in the layout of phytomass's `equations.csv`."""
+
+    wood_density: dict[str, Annotated[float, Field(ge=0.05, le=1.39)]] = {}
+    """Species or genus → wood density in g/cm³, oven-dry mass over green volume."""
+
+    environmental_stress: float | None = Field(default=None, ge=-1.0, le=2.0)
+    """E of Chave et al. (2014) at the site, for the equations without height (tropics only)."""
+
+    @model_validator(mode="after")
+    def _one_value_per_species(self) -> AllometrySettings:
+        for section, values in (("species", self.species), ("wood_density", self.wood_density)):
+            _refuse_two_names(section, values)
+        return self
+
+
+def _refuse_two_names(section: str, values: Mapping[str, str | float]) -> None:
+    seen: dict[str, str] = {}
+    for written, value in values.items():
+        first = seen.setdefault(accepted_name(written), written)
+        if values[first] != value:
+            raise ValueError(f"{section}: {first!r} and {written!r} are the same species")

@@ -1,0 +1,184 @@
+"""Reading tables of equations: the one in this room and a project's own, each row checked."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Callable, Iterator
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from types import MappingProxyType
+from typing import TypeVar, cast
+
+from phytomass.allometry.equations import AllometricEquation, Correction
+from phytomass.allometry.forms import FORMS
+from phytomass.allometry.taxa import accepted_name
+from phytomass.errors import InputError, Problem, nearest
+from phytomass.units import FACTORS
+
+T = TypeVar("T")
+
+COEFFICIENTS = ("a", "b", "c", "d", "e")
+COLUMNS = (
+    *("id", "taxa", "group", "form", *COEFFICIENTS, "dbh_unit", "height_unit", "agb_unit"),
+    *("component", "dbh_min_cm", "dbh_max_cm", "height_min_m", "height_max_m", "n", "rse_log"),
+    *("correction", "region", "doubtful", "note", "source"),
+)
+REQUIRED = ("id", "form", "a", "source")
+DEFAULTS = {
+    **{"group": "any", "component": "aboveground", "correction": "unknown", "doubtful": "no"},
+    **{"dbh_unit": "cm", "height_unit": "m", "agb_unit": "kg"},
+}
+ALLOWED = {
+    "form": tuple(FORMS),
+    "group": ("conifer", "broadleaf", "any"),
+    "correction": ("included", "absent", "unknown"),
+    "doubtful": ("yes", "no"),
+    "dbh_unit": tuple(FACTORS["length_cm"]),
+    "height_unit": tuple(FACTORS["length_m"]),
+    "agb_unit": tuple(FACTORS["mass_kg"]),
+}
+NUMBERS = (*COEFFICIENTS, "dbh_min_cm", "dbh_max_cm", "height_min_m", "height_max_m", "rse_log")
+
+
+def load_equations(extra: Path | None = None) -> dict[str, AllometricEquation]:
+    """Return the equations by id: those of this room, and those of the user's own table.
+
+    Parameters
+    ----------
+    extra : path, optional
+        A UTF-8 CSV with the columns of `equations.csv`. Needed: id, form, the coefficients of
+        the form (a, b, …), source; species separated by ``;`` in taxa. It adds to the built-in
+        equations and cannot change one.
+
+    Raises
+    ------
+    InputError
+        For every mistake in the table at once: row, column, what is allowed.
+
+    Examples
+    --------
+    >>> equations = load_equations()
+    >>> equations["chave2014"].coefficients, equations["dodonaea_viscosa_ali2015"].doubtful
+    ((0.0673, 0.976), True)
+    """
+    equations = dict(builtin_equations())
+    if extra is None:
+        return equations
+    if not extra.is_file():
+        raise InputError("no such file", where=str(extra), remedy="check allometry.equations")
+    try:
+        text = extra.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"byte {error.start} is not UTF-8",
+            where=str(extra),
+            remedy="save the table as CSV UTF-8",
+        ) from error
+    return {**equations, **_parse(text, extra.name, taken=tuple(equations))}
+
+
+@cache
+def builtin_equations() -> MappingProxyType[str, AllometricEquation]:
+    """Return the equations of this room by id (read once)."""
+    text = (files("phytomass.allometry") / "equations.csv").read_text(encoding="utf-8")
+    return MappingProxyType(_parse(text, "equations.csv", taken=()))
+
+
+def _parse(text: str, name: str, taken: tuple[str, ...]) -> dict[str, AllometricEquation]:
+    reader = csv.DictReader(io.StringIO(text, newline=""))
+    header = list(reader.fieldnames or [])
+    problems = list(_check_header(header, name))
+    if problems:
+        raise InputError.of(problems)
+    equations: dict[str, AllometricEquation] = {}
+    for number, raw in enumerate(reader, start=2):
+        cells = {c: (raw.get(c) or "").strip() or DEFAULTS.get(c, "") for c in COLUMNS}
+        found = list(_check_row(cells, f"{name}, row {number}", (*taken, *equations)))
+        problems += found
+        if not found:
+            equations[cells["id"]] = _record(cells)
+    if problems:
+        raise InputError.of(problems)
+    return equations
+
+
+def _check_header(header: list[str], name: str) -> Iterator[Problem]:
+    for column in REQUIRED:
+        if column not in header:
+            hint = nearest(column, header)
+            yield Problem(name, f"no column {column!r}", hint or f"columns: {', '.join(COLUMNS)}")
+    for column in header:
+        if column not in COLUMNS:
+            yield Problem(name, f"unknown column {column!r}", nearest(column, COLUMNS))
+
+
+def _check_row(cells: dict[str, str], where: str, taken: tuple[str, ...]) -> Iterator[Problem]:
+    def problem(column: str, what: str, remedy: str = "") -> Problem:
+        return Problem(f"{where}, column {column}", what, remedy)
+
+    for column in REQUIRED:
+        if not cells[column]:
+            yield problem(column, "is empty")
+    if cells["id"] in taken:
+        yield problem("id", f"{cells['id']!r} exists already", "give your equation its own id")
+    for column, allowed in ALLOWED.items():
+        if cells[column] and cells[column] not in allowed:
+            yield problem(column, f"{cells[column]!r}", f"one of {', '.join(allowed)}")
+    for column in NUMBERS:
+        if cells[column] and not math.isfinite(_number(cells[column])):
+            yield problem(column, f"{cells[column]!r} is not a number")
+    if cells["n"] and not cells["n"].isdigit():
+        yield problem("n", f"{cells['n']!r} is not a count of trees")
+    if cells["form"] in FORMS:
+        form = FORMS[cells["form"]]
+        filled = tuple(c for c in COEFFICIENTS if cells[c])
+        wanted = COEFFICIENTS[: form.parameters]
+        if filled != wanted:
+            yield problem("a…e", f"{form.formula} takes {', '.join(wanted)}", "fill exactly these")
+    for low, high in (("dbh_min_cm", "dbh_max_cm"), ("height_min_m", "height_max_m")):
+        if cells[low] and cells[high] and _number(cells[low]) > _number(cells[high]):
+            yield problem(low, f"{cells[low]} is above {high} = {cells[high]}")
+
+
+def _record(cells: dict[str, str]) -> AllometricEquation:
+    taxa = tuple(accepted_name(t) for t in cells["taxa"].split(";") if t.strip())
+    return AllometricEquation(
+        id=cells["id"],
+        taxa=taxa,
+        group=cells["group"],
+        form=cells["form"],
+        coefficients=tuple(float(cells[c]) for c in COEFFICIENTS if cells[c]),
+        component=cells["component"],
+        dbh_range_cm=_range(cells["dbh_min_cm"], cells["dbh_max_cm"]),
+        height_range_m=_range(cells["height_min_m"], cells["height_max_m"]),
+        n=_or_none(cells["n"], int),
+        rse_log=_or_none(cells["rse_log"], float),
+        correction=cast(Correction, cells["correction"]),
+        region=cells["region"],
+        doubtful=cells["doubtful"] == "yes",
+        note=cells["note"],
+        source=cells["source"],
+        dbh_unit=cells["dbh_unit"],
+        height_unit=cells["height_unit"],
+        agb_unit=cells["agb_unit"],
+    )
+
+
+def _range(low: str, high: str) -> tuple[float, float] | None:
+    if not low and not high:
+        return None
+    return float(low or 0.0), float(high or math.inf)
+
+
+def _or_none(text: str, kind: Callable[[str], T]) -> T | None:
+    return kind(text) if text else None
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan

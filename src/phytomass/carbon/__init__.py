@@ -1,0 +1,20 @@
+"""Biomass to carbon: pools (above, below ground, total), kinds (dry mass, C, CO₂e) and factors.
+
+A quantity is always said with its pool and its kind; the names of the columns carry both, and
+`POOLS` spells them out. Every factor carries its unit and source.
+"""
+
+from phytomass.carbon.factors import CarbonSettings, Factor
+from phytomass.carbon.pools import POOLS, Kind, Pool, PoolColumn, add_pools, pool_factor, to_pool
+
+__all__ = [
+    "POOLS",
+    "CarbonSettings",
+    "Factor",
+    "Kind",
+    "Pool",
+    "PoolColumn",
+    "add_pools",
+    "pool_factor",
+    "to_pool",
+]

@@ -1,0 +1,99 @@
+"""Plot positions: from the file's coordinate reference system to the project's."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pyproj import CRS, Transformer
+from pyproj.exceptions import CRSError
+
+from phytomass.inventory.columns import Reading
+from phytomass.inventory.findings import Findings
+
+
+def place_plots(
+    plots: pd.DataFrame, reading: Reading, crs: str, findings: Findings
+) -> pd.DataFrame:
+    """Return the plots with easting and northing in the project's `crs`, in its units.
+
+    Points of the file are used where no columns are mapped. A plot without a position, or with
+    one that has no place in `crs`, is rejected; positions that cannot be in the stated CRS are a
+    problem.
+    """
+    plots = _with_points(plots, reading, findings)
+    source, target = _crs_of(reading, crs, findings)
+    if source is None or target is None or not {"easting", "northing"} <= set(plots.columns):
+        return plots
+    easting = plots["easting"].to_numpy(dtype=float)
+    northing = plots["northing"].to_numpy(dtype=float)
+    if not _plausible(easting, northing, source, reading, findings) or source == target:
+        return plots
+    moved = Transformer.from_crs(source, target, always_xy=True).transform(easting, northing)
+    new_easting, new_northing = (np.asarray(v, dtype=float) for v in moved)
+    lost = np.isfinite(easting + northing) & ~np.isfinite(new_easting + new_northing)
+    for row in plots.index[lost]:
+        reading.reject(findings, int(row), "easting", f"has no place in {crs}")
+    new_easting[lost], new_northing[lost] = np.nan, np.nan
+    return plots.assign(easting=new_easting, northing=new_northing)
+
+
+def _with_points(plots: pd.DataFrame, reading: Reading, findings: Findings) -> pd.DataFrame:
+    if reading.raw.points is None or {"easting", "northing"} <= set(plots.columns):
+        return plots
+    points = reading.raw.points[plots.index.to_numpy()]
+    for row in plots.index[~np.isfinite(points).all(axis=1)]:
+        reading.reject(findings, int(row), "geometry", "no point")
+    return plots.assign(easting=points[:, 0], northing=points[:, 1])
+
+
+def _crs_of(reading: Reading, crs: str, findings: Findings) -> tuple[CRS | None, CRS | None]:
+    stated = reading.source.crs or reading.raw.crs or crs
+    found: list[CRS | None] = []
+    for where, name in ((f"{reading.key}.crs", stated), ("grid.crs", crs)):
+        try:
+            found.append(CRS.from_user_input(name))
+        except CRSError:
+            found.append(None)
+            findings.problem(where, f"unknown CRS {name!r}", "e.g. EPSG:4326 or EPSG:32643")
+    own = reading.raw.crs
+    if reading.source.crs and own and found[0] is not None and CRS.from_user_input(own) != found[0]:
+        findings.problem(
+            f"{reading.key}.crs",
+            f"says {reading.source.crs}, the file says {own}",
+            "remove crs: to believe the file, or correct the file",
+        )
+    return found[0], found[1]
+
+
+def _plausible(
+    easting: NDArray[np.float64],
+    northing: NDArray[np.float64],
+    source: CRS,
+    reading: Reading,
+    findings: Findings,
+) -> bool:
+    known = np.isfinite(easting) & np.isfinite(northing)
+    if not known.any():
+        return True
+    east, north = np.abs(easting[known]), np.abs(northing[known])
+    degrees = bool((east <= 360).all() and (north <= 90).all())
+    where = f"{reading.place('easting')} and {reading.found.get('northing', 'northing')}"
+    if source.is_geographic and not degrees:
+        swapped = bool((north <= 360).all() and (east <= 90).all())
+        remedy = (
+            "latitude and longitude seem to be swapped: easting is the longitude"
+            if swapped
+            else f"set {reading.key}.crs to the CRS of these coordinates"
+        )
+        findings.problem(where, "are not degrees", remedy)
+        return False
+    fine = np.abs(easting[known] * 1e3 - np.round(easting[known] * 1e3)) > 1e-6
+    if source.is_projected and degrees and bool(fine.any()):
+        findings.problem(
+            where,
+            f"look like degrees, and are taken to be in {source.to_string()[:40]}",
+            f"set {reading.key}.crs: EPSG:4326",
+        )
+        return False
+    return True

@@ -1,0 +1,98 @@
+"""What reading a table found: problems that stop, rows that are set aside."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from phytomass.errors import InputError, Problem
+
+FIRST_ROW = 2
+"""Number of the first data row in a spreadsheet: the header is row 1."""
+
+SHOWN = 10
+REJECTED_COLUMNS = ["file", "row", "column", "value", "reason"]
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """One reason to set one row aside.
+
+    Parameters
+    ----------
+    key : str
+        Which table of the project file, e.g. ``inventory.trees``.
+    file, row, column, value, reason
+        As in the table of rejected rows, but `row` counts from 0 over the data rows.
+    filtered : bool
+        True when the user's own `where` asked for it, or the row is empty: no fault.
+    """
+
+    key: str
+    file: str
+    row: int
+    column: str
+    value: str
+    reason: str
+    filtered: bool = False
+
+
+@dataclass
+class Findings:
+    """Collects problems and rejections while the tables of one inventory are read."""
+
+    problems: list[Problem] = field(default_factory=list)
+    rejected: list[Rejection] = field(default_factory=list)
+
+    def problem(self, where: str, what: str, remedy: str = "") -> None:
+        """Add a problem that stops the reading in the end."""
+        self.problems.append(Problem(where, what, remedy))
+
+    def stop_if_any(self) -> None:
+        """Raise all problems found so far as one error."""
+        if self.problems:
+            raise InputError.of(self.problems)
+
+    def rows_of_table(self, key: str) -> list[Rejection]:
+        """Return the rejections of one table of the project."""
+        return [rejection for rejection in self.rejected if rejection.key == key]
+
+    def table(self) -> pd.DataFrame:
+        """Return the rejected rows, in order of file and row."""
+        ordered = sorted(self.rejected, key=lambda r: (r.file, r.row))
+        rows = [(r.file, r.row + FIRST_ROW, r.column, r.value, r.reason) for r in ordered]
+        return pd.DataFrame(rows, columns=REJECTED_COLUMNS)
+
+
+def rows_of(index: Sequence[int] | pd.Index) -> str:
+    """Say which rows of a spreadsheet are meant, at most ten of them by number.
+
+    Examples
+    --------
+    >>> rows_of([0]), rows_of([0, 1, 4])
+    ('row 2', 'rows 2, 3, 6')
+    """
+    numbers = [str(int(i) + FIRST_ROW) for i in index]
+    more = f" and {len(numbers) - SHOWN} more" if len(numbers) > SHOWN else ""
+    return f"row{'s' if len(numbers) > 1 else ''} {', '.join(numbers[:SHOWN])}{more}"
+
+
+def as_written(cell: Any) -> str:
+    """Return a cell as text, as a user sees it; whole numbers without a decimal point.
+
+    Examples
+    --------
+    >>> as_written(" P1 "), as_written(12.0), as_written(None), as_written(float("nan"))
+    ('P1', '12', '', '')
+    """
+    if cell is None or cell is pd.NaT or cell is pd.NA:
+        return ""
+    if isinstance(cell, float | np.floating):
+        number = float(cell)
+        whole = number.is_integer() and abs(number) < 1e15
+        return "" if np.isnan(number) else str(int(number)) if whole else repr(number)
+    return " ".join(str(cell).split())

@@ -1,0 +1,222 @@
+"""Field sheets to an inventory: trees, plots, and the rows that could not be used."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from phytomass.errors import InputError, Problem
+from phytomass.inventory.checks import check_membership, check_plots, check_trees
+from phytomass.inventory.columns import (
+    PLOT_COLUMNS,
+    TREE_COLUMNS,
+    Column,
+    Reading,
+    drop_rejected,
+    find_columns,
+    kept_rows,
+    standard_columns,
+)
+from phytomass.inventory.coordinates import place_plots
+from phytomass.inventory.findings import FIRST_ROW, Findings
+from phytomass.inventory.settings import InventorySettings, TableSource
+from phytomass.inventory.tables import read_table
+
+
+@dataclass(frozen=True, eq=False)
+class Inventory:
+    """What was measured, checked row by row.
+
+    Parameters
+    ----------
+    trees : DataFrame or None
+        tree_id, plot_id, species, dbh_cm, height_m (NaN where the file has no heights); None
+        where the plots come with their biomass.
+    plots : DataFrame
+        plot_id, easting, northing (in the project's CRS), site (the plot's own id where none is
+        given), and where known area_ha, agb_mg_ha, agb_before_mg_ha, elevation_m. With trees also
+        n_trees_rejected: trees of the plot that were set aside for a fault, so that its biomass
+        is too low by them.
+    rejected : DataFrame
+        file, row (as a spreadsheet counts, the header being row 1), column, value, reason.
+    files : tuple of path
+        What was read.
+    """
+
+    trees: pd.DataFrame | None
+    plots: pd.DataFrame
+    rejected: pd.DataFrame
+    files: tuple[Path, ...]
+
+
+def read_inventory(settings: InventorySettings, root: Path, crs: str) -> Inventory:
+    """Read the tables of plots and trees and check every row.
+
+    A row is set aside, with its reason, when a value is missing or no number, when a diameter or
+    height is zero, when its plot was set aside, or when `where` leaves it out.
+
+    Parameters
+    ----------
+    settings : InventorySettings
+        The section `inventory` of the project file.
+    root : path
+        The project's folder.
+    crs : str
+        The project's CRS, to which plot positions are converted.
+
+    Raises
+    ------
+    InputError
+        With every problem at once, each with file, rows and column: a missing file or column,
+        another encoding, ids that repeat, negative values, heights above 120 m, diameters in
+        another unit, trees of unknown plots, no plot area, nothing left.
+    """
+    findings = Findings()
+    inventory = _read(settings, root, crs, findings)
+    findings.stop_if_any()
+    if inventory is None:
+        raise InputError("the inventory could not be read", where="inventory")
+    return inventory
+
+
+def check_inventory(settings: InventorySettings, root: Path, crs: str) -> list[Problem]:
+    """Return every problem that `read_inventory` would stop at; an empty list if there is none.
+
+    Parameters
+    ----------
+    settings, root, crs
+        As in `read_inventory`.
+    """
+    findings = Findings()
+    _read(settings, root, crs, findings)
+    return findings.problems
+
+
+def _read(
+    settings: InventorySettings, root: Path, crs: str, findings: Findings
+) -> Inventory | None:
+    plots_read = _open(settings.plots, "inventory.plots", root, PLOT_COLUMNS, findings)
+    trees_read = None
+    if settings.trees is not None:
+        trees_read = _open(settings.trees, "inventory.trees", root, TREE_COLUMNS, findings)
+    if plots_read is not None:
+        _check_biomass_and_area(settings, plots_read, findings)
+    plots, set_aside = (
+        (None, {}) if plots_read is None else _plots(plots_read, settings, crs, findings)
+    )
+    known = None if plots is None else set(plots["plot_id"])
+    trees = None if trees_read is None else _trees(trees_read, known, set_aside, findings)
+    if findings.problems or plots is None:
+        return None
+    if trees is not None and trees_read is not None:
+        plots["n_trees_rejected"] = _rejected_per_plot(plots["plot_id"], trees_read, findings)
+    files = [root / s.path for s in (settings.trees, settings.plots) if s is not None]
+    return Inventory(trees, plots, findings.table(), tuple(files))
+
+
+def _open(
+    source: TableSource, key: str, root: Path, columns: tuple[Column, ...], findings: Findings
+) -> Reading | None:
+    try:
+        raw = read_table(source, root)
+    except InputError as error:
+        findings.problems += error.problems
+        return None
+    before = len(findings.problems)
+    reading = find_columns(raw, source, key, columns, findings)
+    return reading if len(findings.problems) == before else None
+
+
+def _check_biomass_and_area(
+    settings: InventorySettings, reading: Reading, findings: Findings
+) -> None:
+    name, found = reading.raw.name, reading.found
+    if settings.trees is None:
+        if "agb_mg_ha" not in found:
+            remedy = "map inventory.plots.columns.agb_mg_ha, or give inventory.trees"
+            findings.problem(name, "no column 'agb_mg_ha', and there is no list of trees", remedy)
+        return
+    if "agb_mg_ha" in settings.plots.columns:
+        remedy = "remove inventory.plots.columns.agb_mg_ha, or inventory.trees"
+        findings.problem("inventory", "biomass is given both by trees and by plots", remedy)
+    if "area_ha" not in found and settings.area_ha is None:
+        remedy = "give inventory.plot_area_ha or plot_radius_m, or map a column area_ha"
+        findings.problem("inventory", "the area of the plots is not known", remedy)
+    if "area_ha" in found and settings.area_ha is not None:
+        remedy = "keep one; inventory.plots.columns.area_ha: '' leaves the column out"
+        findings.problem(name, "plot areas are given in the file and in the project", remedy)
+
+
+def _plots(
+    reading: Reading, settings: InventorySettings, crs: str, findings: Findings
+) -> tuple[pd.DataFrame | None, dict[str, str]]:
+    """Return the plots that can be used, and the others with the reason."""
+    before = len(findings.problems)
+    keep = kept_rows(reading, findings)
+    table = standard_columns(reading, keep, _plot_columns(settings), findings)
+    check_plots(table, reading, findings)
+    table = place_plots(table, reading, crs, findings)
+    good = drop_rejected(table, reading, findings)
+    if good.empty and len(findings.problems) == before:
+        findings.problem(reading.raw.name, "no plot can be used", "see the rejected rows")
+    good = _completed(good, settings)
+    known = set(good["plot_id"])
+    return good, {p: why for p, why in _set_aside(reading, findings).items() if p not in known}
+
+
+def _plot_columns(settings: InventorySettings) -> tuple[Column, ...]:
+    """Return the columns to read: either trees and areas or biomass must be complete."""
+    if settings.trees is not None:
+        return tuple(c for c in PLOT_COLUMNS if c.name != "agb_mg_ha")
+    return tuple(replace(c, may_miss=c.may_miss or c.name == "area_ha") for c in PLOT_COLUMNS)
+
+
+def _set_aside(reading: Reading, findings: Findings) -> dict[str, str]:
+    """Return the plots of rejected rows, each with the reason for its trees."""
+    column = reading.raw.cells[reading.found["plot_id"]]
+    reasons = {}
+    for rejection in findings.rows_of_table(reading.key):
+        how = "left out" if rejection.filtered else f"rejected: {rejection.reason}"
+        row = f"row {rejection.row + FIRST_ROW} of {rejection.file}"
+        reasons[column.iloc[rejection.row]] = f"its plot was {how} ({row})"
+    return reasons
+
+
+def _completed(plots: pd.DataFrame, settings: InventorySettings) -> pd.DataFrame:
+    plots = plots.reset_index(drop=True)
+    site = plots["site"].to_numpy(dtype=object) if "site" in plots else np.full(len(plots), "")
+    plots["site"] = np.where(site == "", plots["plot_id"].to_numpy(dtype=object), site)
+    if "area_ha" not in plots and settings.area_ha is not None:
+        plots["area_ha"] = settings.area_ha
+    first = ["plot_id", "easting", "northing", "site"]
+    rest = [c.name for c in PLOT_COLUMNS if c.name not in first and c.name in plots]
+    return plots[[c for c in (*first, *rest) if c in plots]]
+
+
+def _trees(
+    reading: Reading, known: set[str] | None, set_aside: dict[str, str], findings: Findings
+) -> pd.DataFrame:
+    keep = kept_rows(reading, findings)
+    table = standard_columns(reading, keep, TREE_COLUMNS, findings)
+    check_trees(table, reading, findings)
+    if known is not None:
+        check_membership(table, reading, known, set_aside, findings)
+    if "tree_id" not in table:
+        number = table.groupby("plot_id").cumcount() + 1
+        table["tree_id"] = table["plot_id"] + "-" + number.astype(str)
+    good = drop_rejected(table, reading, findings).reset_index(drop=True)
+    if "height_m" not in good:
+        good["height_m"] = np.nan
+    return good[["tree_id", "plot_id", "species", "dbh_cm", "height_m"]]
+
+
+def _rejected_per_plot(
+    plot_id: pd.Series[str], reading: Reading, findings: Findings
+) -> pd.Series[int]:
+    """Count the trees of each plot that were set aside for a fault, not by `where`."""
+    faulty = {r.row for r in findings.rows_of_table(reading.key) if not r.filtered}
+    plots = reading.raw.cells[reading.found["plot_id"]].iloc[sorted(faulty)]
+    return plot_id.map(plots.value_counts()).fillna(0).astype(int)
