@@ -113,7 +113,7 @@ def test_savi_of_unscaled_reflectance_is_refused(tmp_path: Path, grid: GeoBox) -
 
 def test_an_index_without_its_band_says_which(tmp_path: Path, grid: GeoBox) -> None:
     settings = reflectance(tmp_path, grid, 1e-4).model_copy(update={"indices": ["NDMI"]})
-    with pytest.raises(InputError, match="index NDMI.*needs B11"):
+    with pytest.raises(InputError, match=r"index NDMI.*needs B11"):
         check_stack(settings, tmp_path, grid)
 
 

@@ -14,6 +14,10 @@ from odc.geo.geobox import GeoBox
 from phytomass.grid import BLOCK
 
 
+CACHE_MB = 256
+"""GDAL's block cache while a grid is walked over: its default is 5 % of the machine's memory."""
+
+
 @contextmanager
 def new_raster(
     path: Path, grid: GeoBox, names: Sequence[str], units: Sequence[str]
@@ -30,26 +34,29 @@ def new_raster(
         Description and unit of each band.
     """
     rows, cols = grid.shape
-    with rasterio.open(
-        path,
-        "w",
-        driver="GTiff",
-        height=rows,
-        width=cols,
-        count=len(names),
-        dtype="float32",
-        crs=str(grid.crs),
-        transform=grid.transform,
-        nodata=np.nan,
-        tiled=True,
-        blockxsize=BLOCK,
-        blockysize=BLOCK,
-        compress="deflate",
-        predictor=3,
-        zlevel=1,
-        interleave="band",
-        bigtiff="if_safer",
-    ) as out:
+    with (
+        rasterio.Env(GDAL_CACHEMAX=CACHE_MB),
+        rasterio.open(
+            path,
+            "w",
+            driver="GTiff",
+            height=rows,
+            width=cols,
+            count=len(names),
+            dtype="float32",
+            crs=str(grid.crs),
+            transform=grid.transform,
+            nodata=np.nan,
+            tiled=True,
+            blockxsize=BLOCK,
+            blockysize=BLOCK,
+            compress="deflate",
+            predictor=3,
+            zlevel=1,
+            interleave="band",
+            bigtiff="if_safer",
+        ) as out,
+    ):
         out.descriptions = tuple(names)
         out.units = tuple(unit or "1" for unit in units)
         yield out

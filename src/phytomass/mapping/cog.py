@@ -11,7 +11,7 @@ import rasterio
 import rasterio.shutil
 from odc.geo.geobox import GeoBox
 
-from phytomass.features.raster import new_raster
+from phytomass.features.raster import CACHE_MB, new_raster
 from phytomass.files import whole_file
 
 
@@ -38,14 +38,15 @@ def cog_writer(
             with new_raster(blocks, grid, [description], [unit]) as out:
                 out.update_tags(**tags)
                 yield out
-            rasterio.shutil.copy(
-                blocks,
-                whole,
-                driver="COG",
-                compress="deflate",
-                predictor="floating_point",
-                overview_resampling="average",
-                num_threads=1,
-            )
+            with rasterio.Env(GDAL_CACHEMAX=CACHE_MB):
+                rasterio.shutil.copy(
+                    blocks,
+                    whole,
+                    driver="COG",
+                    compress="deflate",
+                    predictor="floating_point",
+                    overview_resampling="average",
+                    num_threads=1,
+                )
         finally:
             blocks.unlink(missing_ok=True)
