@@ -1,0 +1,1 @@
+"""The error of plot biomass, in one chain of draws."""
