@@ -17,7 +17,7 @@ so that the bits of a result do not depend on where a block of draws begins.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -44,7 +44,7 @@ def key_of(*names: str | int) -> int:
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
 
 
-def item_keys(*columns: Sequence[Any]) -> NDArray[np.uint64]:
+def item_keys(*columns: Iterable[Any]) -> NDArray[np.uint64]:
     """Return one 64-bit key per item, of one or more columns of names.
 
     Examples
@@ -55,23 +55,25 @@ def item_keys(*columns: Sequence[Any]) -> NDArray[np.uint64]:
     return np.array([key_of(*names) for names in zip(*columns, strict=True)], dtype=np.uint64)
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def _bits(typingctx: Any, x: Any) -> Any:
+def _bits_of(typingctx: Any, x: Any) -> Any:
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return builder.bitcast(args[0], ir.IntType(64))
 
     return types.int64(types.float64), codegen
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def _float(typingctx: Any, x: Any) -> Any:
+def _float_of(typingctx: Any, x: Any) -> Any:
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return builder.bitcast(args[0], ir.DoubleType())
 
     return types.float64(types.int64), codegen
 
 
-@njit(inline="always", error_model="numpy", cache=True)  # type: ignore[untyped-decorator]
+_bits: Any = intrinsic(_bits_of)
+_float: Any = intrinsic(_float_of)
+
+
+@njit(inline="always", error_model="numpy", cache=True)
 def philox(c0: Any, c1: Any, c2: Any, c3: Any, k0: Any, k1: Any) -> Any:  # pragma: no cover
     """Return the four 32-bit words of Philox 4x32-10 (as uint64; arguments below 2³²)."""
     mask = np.uint64(MASK)
@@ -86,7 +88,7 @@ def philox(c0: Any, c1: Any, c2: Any, c3: Any, k0: Any, k1: Any) -> Any:  # prag
     return c0, c1, c2, c3
 
 
-@njit(inline="always", error_model="numpy", cache=True)  # type: ignore[untyped-decorator]
+@njit(inline="always", error_model="numpy", cache=True)
 def fast_log(x: Any) -> Any:  # pragma: no cover
     """Return ln x of a positive, finite, normal number."""
     i = _bits(x) - np.int64(0x3FE6A09E667F3BCD)
@@ -106,7 +108,7 @@ def fast_log(x: Any) -> Any:  # pragma: no cover
     return np.float64(e) * 0.6931471805599453 + (2.0 * s + 2.0 * s * z * p)
 
 
-@njit(inline="always", error_model="numpy", cache=True)  # type: ignore[untyped-decorator]
+@njit(inline="always", error_model="numpy", cache=True)
 def fast_exp(x: Any) -> Any:  # pragma: no cover
     """Return e^x for |x| < 700 (beyond, the value at ±700)."""
     x = min(max(x, -700.0), 700.0)
@@ -130,7 +132,7 @@ def fast_exp(x: Any) -> Any:  # pragma: no cover
     return p * _float((_bits(t) << np.int64(52)) + np.int64(0x3FF0000000000000))
 
 
-@njit(inline="always", error_model="numpy", cache=True)  # type: ignore[untyped-decorator]
+@njit(inline="always", error_model="numpy", cache=True)
 def box_muller(w0: Any, w1: Any) -> Any:  # pragma: no cover
     """Return two independent standard normal numbers of two 32-bit words."""
     u = (np.float64(np.int64(w0)) + 0.5) * TO_UNIT
@@ -163,7 +165,7 @@ def box_muller(w0: Any, w1: Any) -> Any:  # pragma: no cover
     return radius * first, radius * second
 
 
-@njit(nogil=True, error_model="numpy", cache=True)  # type: ignore[untyped-decorator]
+@njit(nogil=True, error_model="numpy", cache=True)
 def _fill(key: Any, items: Any, first: Any, attempt: Any, out: Any) -> None:  # pragma: no cover
     mask, shift = np.uint64(MASK), np.uint64(32)
     for i in range(items.size):
@@ -195,7 +197,7 @@ def words_of(counter: Sequence[int], key: Sequence[int]) -> tuple[int, int, int,
     return int(w0), int(w1), int(w2), int(w3)
 
 
-@njit(error_model="numpy", cache=True)  # type: ignore[untyped-decorator]
+@njit(error_model="numpy", cache=True)
 def _philox_once(c0: Any, c1: Any, c2: Any, c3: Any, k0: Any, k1: Any) -> Any:  # pragma: no cover
     return philox(c0, c1, c2, c3, k0, k1)
 
@@ -243,7 +245,7 @@ def normals(
     >>> bool(abs(normals(1, "doctest", item_keys(["a"]), range(10_000)).std() - 1) < 0.02)
     True
     """
-    return addressed(key_of(random_state, purpose), items, draws)[0]
+    return np.asarray(addressed(key_of(random_state, purpose), items, draws)[0])
 
 
 def uniforms(
@@ -257,4 +259,4 @@ def uniforms(
     >>> bool(u.min() > 0), bool(u.max() < 1), bool(abs(u.mean() - 0.5) < 0.01)
     (True, True, True)
     """
-    return addressed(key_of(random_state, purpose), items, draws)[2]
+    return np.asarray(addressed(key_of(random_state, purpose), items, draws)[2])

@@ -135,7 +135,9 @@ class CarbonSettings(Settings):
     def _root_factor(self) -> Factor:
         unit = "t BGB per t AGB (dry mass)"
         if self.root_rule == "mokany":
-            source = f"{MOKANY_A} AGB^{MOKANY_B} at 100 Mg/ha; Mokany et al. 2006, Glob. Change Biol."
+            source = (
+                f"{MOKANY_A} AGB^{MOKANY_B} at 100 Mg/ha; Mokany et al. 2006, Glob. Change Biol."
+            )
             return Factor(value=MOKANY_A * 100 ** (MOKANY_B - 1), unit=unit, source=source)
         found = root_classes()[str(self.root_class)]
         above = f", {found.above:g} above {found.limit_mg_ha:g} Mg/ha"

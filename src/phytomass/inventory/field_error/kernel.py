@@ -48,7 +48,7 @@ ATTEMPTS = 1000
 """Repeated draws of a number outside its bounds before it is set to the bound."""
 
 
-@njit(inline="always", error_model="numpy", cache=True)  # type: ignore[untyped-decorator]
+@njit(inline="always", error_model="numpy", cache=True)
 def _words(key: Any, item: Any, draw: Any, attempt: Any) -> Any:  # pragma: no cover
     mask, shift = np.uint64(MASK), np.uint64(32)
     return philox(
@@ -56,14 +56,14 @@ def _words(key: Any, item: Any, draw: Any, attempt: Any) -> Any:  # pragma: no c
     )
 
 
-@njit(inline="always", error_model="numpy", cache=True)  # type: ignore[untyped-decorator]
+@njit(inline="always", error_model="numpy", cache=True)
 def _diameter(tree: Any, z: Any, word: Any) -> Any:  # pragma: no cover
     u = (np.float64(np.int64(word)) + 0.5) * TO_UNIT
     sd = tree.d_gross_sd if u < tree.gross_share else tree.d_sd
     return tree.d + sd * z
 
 
-@njit(inline="always", error_model="numpy", cache=True)  # type: ignore[untyped-decorator]
+@njit(inline="always", error_model="numpy", cache=True)
 def _height(tree: Any, z: Any) -> Any:  # pragma: no cover
     shift = tree.h_sd * z
     if tree.h_log > 0.0:
@@ -71,7 +71,7 @@ def _height(tree: Any, z: Any) -> Any:  # pragma: no cover
     return tree.h + shift
 
 
-@njit(error_model="numpy", cache=True)  # type: ignore[untyped-decorator]
+@njit(error_model="numpy", cache=True)
 def _again(tree: Any, keys: Any, draw: Any, common: Any, values: Any) -> Any:  # pragma: no cover
     """Repeat what lies outside its bounds (values: d, h, rho); return how often."""
     count = 0
@@ -98,7 +98,7 @@ def _again(tree: Any, keys: Any, draw: Any, common: Any, values: Any) -> Any:  #
     return count
 
 
-@njit(error_model="numpy", cache=True)  # type: ignore[untyped-decorator]
+@njit(error_model="numpy", cache=True)
 def _measured(
     tree: Any, keys: Any, first: Any, rho: Any, d: Any, h: Any, r: Any
 ) -> Any:  # pragma: no cover
@@ -126,7 +126,7 @@ def _measured(
     return outside
 
 
-@njit(error_model="numpy", cache=True)  # type: ignore[untyped-decorator]
+@njit(error_model="numpy", cache=True)
 def _own(tree: Any, key: Any, first: Any, z_rho: Any, z: Any) -> None:  # pragma: no cover
     """Fill the numbers that stay with a tree over time: its wood and its residual."""
     for k in range(z.size):
@@ -136,8 +136,10 @@ def _own(tree: Any, key: Any, first: Any, z_rho: Any, z: Any) -> None:  # pragma
         z[k] = b
 
 
-@njit(error_model="numpy", cache=True)  # type: ignore[untyped-decorator]
-def _add_mass(tree: Any, t: Any, d: Any, h: Any, r: Any, z: Any, out: Any) -> Any:  # pragma: no cover
+@njit(error_model="numpy", cache=True)
+def _add_mass(
+    tree: Any, t: Any, d: Any, h: Any, r: Any, z: Any, out: Any
+) -> Any:  # pragma: no cover
     """Add the tree's mass to its segment."""
     ln_d0 = np.log(tree.d)
     for k in range(d.size):
@@ -148,11 +150,11 @@ def _add_mass(tree: Any, t: Any, d: Any, h: Any, r: Any, z: Any, out: Any) -> An
         out[k] += tree.weight * fast_exp(ln_m)
 
 
-@njit(error_model="numpy", cache=True)  # type: ignore[untyped-decorator]
+@njit(error_model="numpy", cache=True)
 def _add_mixed(
     tree: Any, t: Any, d: Any, h: Any, r: Any, z: Any, out: Any
 ) -> Any:  # pragma: no cover
-    """The same where some draws choose a linear equation; count masses below zero, set to it."""
+    """Add the same where some draws choose a linear equation; count masses below zero."""
     ln_d0 = np.log(tree.d)
     negative = 0
     for k in range(d.size):
@@ -170,7 +172,7 @@ def _add_mixed(
     return negative
 
 
-@njit(nogil=True, error_model="numpy", cache=True)  # type: ignore[untyped-decorator]
+@njit(nogil=True, error_model="numpy", cache=True)
 def simulate(
     trees: Any, keys: Any, first: Any, theta: Any, linear: Any, rho: Any, out: Any
 ) -> Any:  # pragma: no cover
