@@ -8,6 +8,7 @@ in cm, heights in m, wood densities in g/cm³ (oven-dry mass over green volume).
 from phytomass.allometry.biomass import check_species, choose_equations, tree_biomass
 from phytomass.allometry.density import wood_density
 from phytomass.allometry.equations import AllometricEquation
+from phytomass.allometry.fit import FittedEquation, fit_equation
 from phytomass.allometry.forms import FORMS, Form
 from phytomass.allometry.settings import AllometrySettings
 from phytomass.allometry.table import load_equations
@@ -17,10 +18,12 @@ __all__ = [
     "FORMS",
     "AllometricEquation",
     "AllometrySettings",
+    "FittedEquation",
     "Form",
     "accepted_name",
     "check_species",
     "choose_equations",
+    "fit_equation",
     "genus_of",
     "group_of",
     "known_taxa",
