@@ -138,10 +138,10 @@ def fit_equation(
     n, p = design.shape
     if np.linalg.matrix_rank(design) < p:
         raise InputError("the trees are too alike to fit this form", where=f"form {form}")
-    beta, *_ = np.linalg.lstsq(design, y, rcond=None)
+    beta: Array = np.linalg.lstsq(design, y, rcond=None)[0].astype(float)
     residual = y - design @ beta
     rse = float(np.sqrt(residual @ residual / (n - p)))
-    sigma = rse**2 * np.linalg.inv(design.T @ design)
+    sigma = np.asarray(rse**2 * np.linalg.inv(design.T @ design), dtype=float)
     equation = _record(form, beta, rse, sigma, values, name, source)
     return _diagnosed(equation, design, y, residual, values)
 

@@ -8,7 +8,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from phytomass.allometry import AllometricEquation, genus_of, group_of, load_equations, wood_density
+from phytomass.allometry import (
+    AllometricEquation,
+    density_of_species,
+    genus_of,
+    group_of,
+    load_equations,
+)
 from phytomass.errors import InputError, Problem, nearest
 from phytomass.inventory.field_error.kernel import TREE
 from phytomass.inventory.field_error.shared import DENSITY_BOUNDS, Density, ErrorModel
@@ -153,19 +159,25 @@ def _candidates(
         hint = nearest(unknown[0], list(equations), n=2)
         raise InputError(f"no equation {unknown[0]!r}", where="errors.alternatives", remedy=hint)
     has_height = np.isfinite(_column(trees, "height_m"))
+    names = trees["accepted_species"].unique().tolist()
+    densities = density_of_species(names, settings, model.root).set_index("species")
+    dense = set(densities.index[densities["wood_density"].notna()])
     keys = list(
         zip(trees["accepted_species"], trees["equation_id"], has_height.tolist(), strict=True)
     )
     sets: dict[tuple[AllometricEquation, ...], int] = {}
     index: dict[tuple[str, str, bool], int] = {}
     for key in dict.fromkeys(keys):
-        found = _candidates_of(key, model, equations)
+        found = _candidates_of(key, model, equations, key[0] in dense)
         index[key] = sets.setdefault(found, len(sets))
     return tuple(sets), np.array([index[key] for key in keys], dtype=np.int64)
 
 
 def _candidates_of(
-    key: tuple[str, str, bool], model: ErrorModel, equations: dict[str, AllometricEquation]
+    key: tuple[str, str, bool],
+    model: ErrorModel,
+    equations: dict[str, AllometricEquation],
+    has_density: bool,
 ) -> tuple[AllometricEquation, ...]:
     """Return the chosen equation, and what the next rungs of the ladder would give."""
     name, chosen, has_height = key
@@ -175,8 +187,7 @@ def _candidates_of(
         ids += [e for g, e in settings.groups.items() if g == group]
         ids += [] if settings.fallback is None else [settings.fallback]
         ids += list(model.errors.alternatives)
-    found = wood_density([name], settings.wood_density)["wood_density"].iloc[0]
-    has_density, has_stress = bool(np.isfinite(found)), settings.environmental_stress is not None
+    has_stress = settings.environmental_stress is not None
 
     def computable(e: AllometricEquation) -> bool:
         lacks_height = e.needs_height and not has_height
@@ -192,7 +203,7 @@ def _densities(
 ) -> tuple[tuple[Density, ...], NDArray[np.int64], NDArray[np.float64]]:
     """Return the kinds of wood, the kind of each tree, and each tree's own SD."""
     names = trees["accepted_species"]
-    table = wood_density(names.unique().tolist(), model.allometry.wood_density)
+    table = density_of_species(names.unique().tolist(), model.allometry, model.root)
     by_name = table.set_index("species")
     mean = names.map(by_name["wood_density"]).to_numpy(dtype=float)
     sd = names.map(by_name["wood_density_sd"]).to_numpy(dtype=float)
@@ -204,7 +215,8 @@ def _densities(
         given = _column(trees, "wood_density_sd")
         sd = np.where(np.isfinite(given), given, sd)
     if "wood_density_level" in trees:
-        level = trees["wood_density_level"].to_numpy(dtype=object)
+        stated = trees["wood_density_level"].to_numpy(dtype=object)
+        level = np.where(stated == "", level, stated)
     keys = list(zip(names, mean.tolist(), sd.tolist(), level.tolist(), strict=True))
     keys = [(n, m, s if s == s else -1.0, lev) for n, m, s, lev in keys]  # NaN is no dict key
     kinds = {key: i for i, key in enumerate(dict.fromkeys(keys))}
@@ -254,7 +266,7 @@ def _fill_heights(rows: NDArray[np.void], trees: pd.DataFrame, model: ErrorModel
     modelled = _column(trees, "height_sd_log")
     from_model = known & np.isfinite(modelled)
     rows["h_log"] = from_model
-    rows["h_slope"] = np.where(from_model, np.nan_to_num(_column(trees, "height_slope")), 0.0)
+    rows["h_slope"] = np.where(known, np.nan_to_num(_column(trees, "height_slope")), 0.0)
     if not errors.on("height"):
         return
     if errors.preset == "biomass_r" and known.any():
