@@ -4,20 +4,39 @@ Rows that cannot be used come back as a table of rejected rows with the reason; 
 would spoil a result (a wrong unit, a duplicate id) are one error that names file, rows and column.
 """
 
+from phytomass.inventory.design import equivalent_diameter, horizontal_area_ha, per_hectare
+from phytomass.inventory.field_error import (
+    ErrorModel,
+    ErrorSettings,
+    PlotDraws,
+    plot_draws,
+    variance_shares,
+)
 from phytomass.inventory.plots import plots_in_use, plots_with_biomass
 from phytomass.inventory.read import Inventory, check_inventory, read_inventory
-from phytomass.inventory.settings import InventorySettings, TableSource
+from phytomass.inventory.settings import InventorySettings, SubPlot, TableSource
 from phytomass.inventory.statistics import Outliers, flag_outliers, plot_statistics
+from phytomass.inventory.suspicion import suspicious_trees
 
 __all__ = [
+    "ErrorModel",
+    "ErrorSettings",
     "Inventory",
     "InventorySettings",
     "Outliers",
+    "PlotDraws",
+    "SubPlot",
     "TableSource",
     "check_inventory",
+    "equivalent_diameter",
     "flag_outliers",
+    "horizontal_area_ha",
+    "per_hectare",
+    "plot_draws",
     "plot_statistics",
     "plots_in_use",
     "plots_with_biomass",
     "read_inventory",
+    "suspicious_trees",
+    "variance_shares",
 ]

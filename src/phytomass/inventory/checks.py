@@ -24,16 +24,23 @@ MEDIAN_AGB_MG_HA = 1500.0
 REPEATS_SHOWN = 5
 
 
-def check_trees(trees: pd.DataFrame, reading: Reading, findings: Findings) -> None:
+def check_trees(
+    trees: pd.DataFrame, reading: Reading, findings: Findings, stems: bool = False
+) -> None:
     """Add what is wrong with the trees: nonsense stops, a tree without size is set aside."""
-    if "tree_id" in trees:
+    if "tree_id" in trees and not stems:
         numbered = trees[(trees["tree_id"] != "") & (trees["plot_id"] != "")]
         _refuse_repeats(numbered, ["plot_id", "tree_id"], reading, findings)
-    _refuse_negative(trees, ["dbh_cm", "height_m"], reading, findings)
-    for name in ("dbh_cm", "height_m"):
+    _refuse_negative(trees, ["dbh_cm", "height_m", "per_ha", "agb_kg"], reading, findings)
+    for name in ("dbh_cm", "height_m", "per_ha"):
         if name in trees:
+            why = (
+                "stands for no trees"
+                if name == "per_ha"
+                else "not measured, or below breast height"
+            )
             for row in rows_where(trees, trees[name] == 0):
-                reading.reject(findings, row, name, "zero: not measured, or below breast height")
+                reading.reject(findings, row, name, f"zero: {why}")
     _check_dbh(trees, reading, findings)
     if "height_m" in trees:
         tall = trees.index[trees["height_m"] > TALLEST_M]
@@ -74,6 +81,9 @@ def check_plots(plots: pd.DataFrame, reading: Reading, findings: Findings) -> No
     """Add what is wrong with the plots."""
     _refuse_repeats(plots[plots["plot_id"] != ""], ["plot_id"], reading, findings)
     _refuse_negative(plots, ["agb_mg_ha", "agb_before_mg_ha"], reading, findings)
+    if "slope_deg" in plots and bool(((plots["slope_deg"] < 0) | (plots["slope_deg"] >= 80)).any()):
+        bad = plots.index[(plots["slope_deg"] < 0) | (plots["slope_deg"] >= 80)]
+        findings.problem(reading.place("slope_deg", bad), "is not a slope of 0 to 80 degrees")
     if "area_ha" in plots:
         bad = plots.index[plots["area_ha"] <= 0]
         if len(bad):

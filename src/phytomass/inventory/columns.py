@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from phytomass.errors import InputError, nearest
+from phytomass.inventory.angles import parse_angle
 from phytomass.inventory.findings import Findings, Rejection, rows_of
 from phytomass.inventory.settings import Cell, TableSource
 from phytomass.inventory.tables import RawTable
@@ -36,6 +37,8 @@ class Column:
         Whether the file must have it.
     may_miss : bool
         Whether a row may leave it empty.
+    angle : bool
+        Whether it may be written in degrees, minutes and seconds.
     """
 
     name: str
@@ -43,6 +46,7 @@ class Column:
     quantity: str = ""
     required: bool = True
     may_miss: bool = False
+    angle: bool = False
 
 
 TREE_COLUMNS = (
@@ -51,16 +55,20 @@ TREE_COLUMNS = (
     Column("dbh_cm", "number", "length_cm"),
     Column("height_m", "number", "length_m", required=False),
     Column("tree_id", "text", required=False),
+    Column("status", "text", required=False, may_miss=True),
+    Column("per_ha", "number", "per_area_ha", required=False),
+    Column("agb_kg", "number", "mass_kg", required=False),
 )
 PLOT_COLUMNS = (
     Column("plot_id", "text"),
-    Column("easting", "number"),
-    Column("northing", "number"),
+    Column("easting", "number", angle=True),
+    Column("northing", "number", angle=True),
     Column("site", "text", required=False, may_miss=True),
     Column("area_ha", "number", "area_ha", required=False),
     Column("agb_mg_ha", "number", "mass_per_area_mg_ha", required=False),
     Column("agb_before_mg_ha", "number", "mass_per_area_mg_ha", required=False, may_miss=True),
     Column("elevation_m", "number", "length_m", required=False, may_miss=True),
+    Column("slope_deg", "number", required=False),
 )
 
 
@@ -213,9 +221,7 @@ def standard_columns(
         if column.name not in reading.found:
             continue
         cells = reading.raw.cells[reading.found[column.name]].iloc[table.index]
-        missing = np.array(
-            [_is_missing(cell, reading.source.missing) for cell in cells], dtype=bool
-        )
+        missing = np.array([is_missing(cell, reading.source.missing) for cell in cells], dtype=bool)
         if column.kind == "text":
             table[column.name] = cells.mask(missing, "").astype(str)
         else:
@@ -228,7 +234,8 @@ def standard_columns(
     return table
 
 
-def _is_missing(cell: str, more: Sequence[str]) -> bool:
+def is_missing(cell: str, more: Sequence[str]) -> bool:
+    """Tell whether a cell says that there is no value."""
     return cell.casefold() in MISSING or any(_same(cell, token) for token in more)
 
 
@@ -239,7 +246,9 @@ def _numbers(
     missing: NDArray[np.bool_],
     findings: Findings,
 ) -> NDArray[np.float64]:
-    parsed = np.array([_number(cell, reading.source.decimal) for cell in cells], dtype=float)
+    parsed = np.array(
+        [_parsed(cell, reading.source.decimal, column) for cell in cells], dtype=float
+    )
     bad = ~np.isfinite(parsed) & ~missing
     values = np.where(bad | missing, np.nan, parsed)
     if bad.any() and bad.sum() * 2 > (~missing).sum():
@@ -257,7 +266,12 @@ def _numbers(
     return convert(values, unit, column.quantity)
 
 
-def _number(cell: str, decimal: str) -> float:
+def _parsed(cell: str, decimal: str, column: Column) -> float:
+    value = parse_number(cell, decimal)
+    return parse_angle(cell) if column.angle and np.isnan(value) else value
+
+
+def parse_number(cell: str, decimal: str) -> float:
     """Return the exact number a text stands for, NaN where it is none."""
     try:
         return np.nan if "_" in cell else float(cell.replace(decimal, "."))

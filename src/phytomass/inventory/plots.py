@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from phytomass.carbon import POOLS, CarbonSettings, add_pools
@@ -23,7 +24,8 @@ def plots_with_biomass(
 ) -> pd.DataFrame:
     """Return the plots with biomass, all pools and the outlier flag.
 
-    agb_mg_ha = Σ agb_kg / 1000 / area_ha over the trees of the plot, or the given value.
+    agb_mg_ha = Σ agb_kg / 1000 / area_ha over the trees of the plot, or Σ agb_kg · per_ha / 1000
+    where trees have expansion factors, or the given value.
 
     Parameters
     ----------
@@ -83,13 +85,16 @@ def _expanded(
             where="trees",
             remedy="complete their diameter, height or wood density, or leave them out",
         )
-    by_plot = trees.groupby("plot_id")["agb_kg"].agg(["size", "sum"])
+    expanded = "per_ha" in trees
+    weight = trees["per_ha"].to_numpy(dtype=float) if expanded else np.ones(len(trees))
+    mass = trees.assign(mass=trees["agb_kg"].to_numpy(dtype=float) * weight)
+    by_plot = mass.groupby("plot_id")["mass"].agg(["size", "sum"])
     by_plot = by_plot.reindex(plots["plot_id"].to_numpy(), fill_value=0)
     _refuse_empty(plots, by_plot["size"].to_numpy() == 0, settings)
     mass_mg = by_plot["sum"].to_numpy(dtype=float) / KG_PER_MG
     return plots.assign(
         n_trees=pd.array(by_plot["size"].to_numpy(dtype="int64"), dtype="Int64"),
-        agb_mg_ha=mass_mg / plots["area_ha"].to_numpy(dtype=float),
+        agb_mg_ha=mass_mg if expanded else mass_mg / plots["area_ha"].to_numpy(dtype=float),
     )
 
 

@@ -21,6 +21,14 @@ from phytomass.inventory.columns import (
     standard_columns,
 )
 from phytomass.inventory.coordinates import place_plots
+from phytomass.inventory.design import (
+    centres_of_corners,
+    leave_out_small,
+    live_rows,
+    merged_stems,
+    per_hectare,
+    with_equivalent_diameter,
+)
 from phytomass.inventory.findings import FIRST_ROW, Findings
 from phytomass.inventory.settings import InventorySettings, TableSource
 from phytomass.inventory.tables import read_table
@@ -33,8 +41,9 @@ class Inventory:
     Parameters
     ----------
     trees : DataFrame or None
-        tree_id, plot_id, species, dbh_cm, height_m (NaN where the file has no heights); None
-        where the plots come with their biomass.
+        tree_id, plot_id, species, dbh_cm, height_m (NaN where the file has no heights), and where
+        given per_ha (trees per hectare a row stands for) and agb_kg; None where the plots come
+        with their biomass.
     plots : DataFrame
         plot_id, easting, northing (in the project's CRS), site (the plot's own id where none is
         given), and where known area_ha, agb_mg_ha, agb_before_mg_ha, elevation_m. With trees also
@@ -101,18 +110,22 @@ def _read(
     plots_read = _open(settings.plots, "inventory.plots", root, PLOT_COLUMNS, findings)
     trees_read = None
     if settings.trees is not None:
-        trees_read = _open(settings.trees, "inventory.trees", root, TREE_COLUMNS, findings)
+        named = (
+            settings.trees.columns
+        )  # a mass of the file is only read when the project asks for it
+        columns = tuple(c for c in TREE_COLUMNS if c.name != "agb_kg" or c.name in named)
+        trees_read = _open(settings.trees, "inventory.trees", root, columns, findings)
     if plots_read is not None:
-        _check_biomass_and_area(settings, plots_read, findings)
+        _check_biomass_and_area(settings, plots_read, trees_read, findings)
     plots, set_aside = (
         (None, {}) if plots_read is None else _plots(plots_read, settings, crs, findings)
     )
     known = None if plots is None else set(plots["plot_id"])
-    keep = settings.missing_height == "keep"
-    trees = None if trees_read is None else _trees(trees_read, known, set_aside, findings, keep)
+    trees = None if trees_read is None else _trees(trees_read, known, set_aside, findings, settings)
     if findings.problems or plots is None:
         return None
     if trees is not None and trees_read is not None:
+        trees = _with_expansion(trees, plots, settings)
         plots["n_trees_rejected"] = _rejected_per_plot(plots["plot_id"], trees_read, findings)
     files = [root / s.path for s in (settings.trees, settings.plots) if s is not None]
     return Inventory(trees, plots, findings.table(), tuple(files))
@@ -122,7 +135,7 @@ def _open(
     source: TableSource, key: str, root: Path, columns: tuple[Column, ...], findings: Findings
 ) -> Reading | None:
     try:
-        raw = read_table(source, root)
+        raw = with_equivalent_diameter(read_table(source, root), source, key)
     except InputError as error:
         findings.problems += error.problems
         return None
@@ -132,7 +145,7 @@ def _open(
 
 
 def _check_biomass_and_area(
-    settings: InventorySettings, reading: Reading, findings: Findings
+    settings: InventorySettings, reading: Reading, trees: Reading | None, findings: Findings
 ) -> None:
     name, found = reading.raw.name, reading.found
     if settings.trees is None:
@@ -143,10 +156,13 @@ def _check_biomass_and_area(
     if "agb_mg_ha" in settings.plots.columns:
         remedy = "remove inventory.plots.columns.agb_mg_ha, or inventory.trees"
         findings.problem("inventory", "biomass is given both by trees and by plots", remedy)
-    if "area_ha" not in found and settings.area_ha is None:
+    expanded = bool(settings.subplots) or (trees is not None and "per_ha" in trees.found)
+    if settings.radius_along == "slope" and "slope_deg" not in found:
+        findings.problem(name, "no column 'slope_deg', and radii were laid along the slope")
+    if "area_ha" not in found and settings.area_ha is None and not expanded:
         remedy = "give inventory.plot_area_ha or plot_radius_m, or map a column area_ha"
         findings.problem("inventory", "the area of the plots is not known", remedy)
-    if "area_ha" in found and settings.area_ha is not None:
+    if "area_ha" in found and (settings.area_ha is not None or expanded):
         remedy = "keep one; inventory.plots.columns.area_ha: '' leaves the column out"
         findings.problem(name, "plot areas are given in the file and in the project", remedy)
 
@@ -158,6 +174,8 @@ def _plots(
     before = len(findings.problems)
     keep = kept_rows(reading, findings)
     table = standard_columns(reading, keep, _plot_columns(settings), findings)
+    if settings.plot_corners:
+        table = centres_of_corners(table, reading, findings)
     check_plots(table, reading, findings)
     table = place_plots(table, reading, crs, findings)
     good = drop_rejected(table, reading, findings)
@@ -192,6 +210,8 @@ def _completed(plots: pd.DataFrame, settings: InventorySettings) -> pd.DataFrame
     plots["site"] = np.where(site == "", plots["plot_id"].to_numpy(dtype=object), site)
     if "area_ha" not in plots and settings.area_ha is not None:
         plots["area_ha"] = settings.area_ha
+        if settings.radius_along == "slope" and "slope_deg" in plots:
+            plots["area_ha"] *= np.cos(np.radians(plots["slope_deg"].to_numpy(dtype=float)))
     first = ["plot_id", "easting", "northing", "site"]
     rest = [c.name for c in PLOT_COLUMNS if c.name not in first and c.name in plots]
     return plots[[c for c in (*first, *rest) if c in plots]]
@@ -202,14 +222,19 @@ def _trees(
     known: set[str] | None,
     set_aside: dict[str, str],
     findings: Findings,
-    without_height: bool,
+    settings: InventorySettings,
 ) -> pd.DataFrame:
-    keep = kept_rows(reading, findings)
+    keep = live_rows(reading, kept_rows(reading, findings), settings, findings)
+    without_height = settings.missing_height == "keep"
     columns = tuple(
-        replace(c, may_miss=without_height and c.name == "height_m") for c in TREE_COLUMNS
+        replace(c, may_miss=c.may_miss or (without_height and c.name == "height_m"))
+        for c in TREE_COLUMNS
     )
     table = standard_columns(reading, keep, columns, findings)
-    check_trees(table, reading, findings)
+    merge = settings.stem_rows == "merge"
+    check_trees(table, reading, findings, stems=merge)
+    if "dbh_cm" in table:
+        leave_out_small(table, reading, settings, findings)
     if known is not None:
         check_membership(table, reading, known, set_aside, findings)
     if "tree_id" not in table:
@@ -218,7 +243,23 @@ def _trees(
     good = drop_rejected(table, reading, findings).reset_index(drop=True)
     if "height_m" not in good:
         good["height_m"] = np.nan
-    return good[["tree_id", "plot_id", "species", "dbh_cm", "height_m"]]
+    if merge and "tree_id" in reading.found:
+        good = merged_stems(good, reading, findings)
+    more = [c for c in ("per_ha", "agb_kg") if c in good]
+    return good[["tree_id", "plot_id", "species", "dbh_cm", "height_m", *more]]
+
+
+def _with_expansion(
+    trees: pd.DataFrame, plots: pd.DataFrame, settings: InventorySettings
+) -> pd.DataFrame:
+    """Add per_ha where plots are nested; radii laid along the slope count horizontally."""
+    if not settings.subplots:
+        return trees
+    factor = per_hectare(trees["dbh_cm"], settings.subplots)
+    if settings.radius_along == "slope":
+        slope = trees["plot_id"].map(plots.set_index("plot_id")["slope_deg"])
+        factor = factor / np.cos(np.radians(slope.to_numpy(dtype=float)))
+    return trees.assign(per_ha=factor)
 
 
 def _rejected_per_plot(

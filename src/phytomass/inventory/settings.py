@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from math import pi
+from itertools import pairwise
+from math import inf, pi
 from pathlib import Path
 from typing import Literal
 
@@ -25,6 +26,9 @@ class TableSource(Settings):
 
     units: dict[str, str] = {}
     """Our column → unit in the file, e.g. `dbh_cm: in`; left out: the unit in the column's name."""
+
+    stems: list[str] = []
+    """Columns with the diameters of a tree's stems; dbh_cm is then √Σd², in the unit of dbh_cm."""
 
     where: dict[str, Cell | list[Cell]] = {}
     """Column of the file → the value (or values) of the rows to keep; the other rows are listed
@@ -53,6 +57,37 @@ class TableSource(Settings):
     that of the file, else that of the project."""
 
 
+class SubPlot(Settings):
+    """One of several nested plots, for trees of some diameters."""
+
+    dbh_min_cm: float = Field(default=0.0, ge=0)
+    """Smallest diameter that counts here."""
+
+    dbh_max_cm: float = Field(default=inf, gt=0)
+    """Diameter from which trees count elsewhere."""
+
+    area_ha: float | None = Field(default=None, gt=0, le=100)
+    """Horizontal area in hectares."""
+
+    radius_m: float | None = Field(default=None, gt=0, le=500)
+    """Radius in metres, instead of the area."""
+
+    @model_validator(mode="after")
+    def _one_area(self) -> SubPlot:
+        if (self.area_ha is None) == (self.radius_m is None):
+            raise ValueError("give area_ha or radius_m")
+        if self.dbh_min_cm >= self.dbh_max_cm:
+            raise ValueError("dbh_min_cm is not below dbh_max_cm")
+        return self
+
+    @property
+    def horizontal_ha(self) -> float:
+        """Area in hectares."""
+        if self.area_ha is not None:
+            return self.area_ha
+        return pi * float(self.radius_m or 0.0) ** 2 * 1e-4
+
+
 class InventorySettings(Settings):
     """What was measured in the field."""
 
@@ -69,6 +104,29 @@ class InventorySettings(Settings):
     plot_radius_m: float | None = Field(default=None, gt=0, le=500)
     """Radius of every plot, horizontal, in metres; instead of the area."""
 
+    plot_side_m: float | None = Field(default=None, gt=0, le=1000)
+    """Side of every square plot, horizontal, in metres; instead of the area."""
+
+    subplots: list[SubPlot] = []
+    """Nested plots with limits of diameter, instead of one area."""
+
+    radius_along: Literal["horizontal", "slope"] = "horizontal"
+    """`slope`: radii were laid out along the ground, so the horizontal area is smaller by the
+    cosine of the plots' slope_deg."""
+
+    plot_corners: bool = False
+    """Whether the table of plots has one row per corner: the plot is at their mean."""
+
+    status: dict[str, Literal["live", "dead", "missing", "below_threshold"]] = {}
+    """Meaning of each code of the column status; only live trees are used."""
+
+    dbh_min_cm: float | None = Field(default=None, gt=0)
+    """Thinner trees are left out."""
+
+    stem_rows: Literal["refuse", "merge"] = "refuse"
+    """A tree number that repeats within a plot: a mistake, or further stems of one tree, whose
+    diameters become √Σd²."""
+
     empty_plots: Literal["error", "zero"] = "error"
     """A plot without trees: a mistake (`error`), or measured and truly without trees (`zero`)."""
 
@@ -84,8 +142,17 @@ class InventorySettings(Settings):
 
     @model_validator(mode="after")
     def _one_area(self) -> InventorySettings:
-        if self.plot_area_ha is not None and self.plot_radius_m is not None:
-            raise ValueError("give plot_area_ha or plot_radius_m, not both")
+        given = (self.plot_area_ha, self.plot_radius_m, self.plot_side_m)
+        if sum(value is not None for value in given) + bool(self.subplots) > 1:
+            raise ValueError(
+                "give plot_area_ha or plot_radius_m (or plot_side_m, or subplots), not both"
+            )
+        if self.radius_along == "slope" and self.plot_radius_m is None and not self.subplots:
+            raise ValueError("radius_along: slope needs plot_radius_m or subplots")
+        ordered = sorted(self.subplots, key=lambda part: part.dbh_min_cm)
+        for one, two in pairwise(ordered):
+            if two.dbh_min_cm < one.dbh_max_cm:
+                raise ValueError(f"subplots overlap at a diameter of {two.dbh_min_cm:g} cm")
         return self
 
     @property
@@ -100,4 +167,6 @@ class InventorySettings(Settings):
         """
         if self.plot_radius_m is not None:
             return pi * self.plot_radius_m**2 * 1e-4
+        if self.plot_side_m is not None:
+            return self.plot_side_m**2 * 1e-4
         return self.plot_area_ha
