@@ -22,6 +22,7 @@ from phytomass.inventory.field_error import (
     variance_shares,
 )
 from phytomass.inventory.field_error import draws as module
+from phytomass.inventory.field_error.prepare import plan_of
 from tests.inventory.field_error.samples import LOCAL, TROPICAL, agb, areas, draw, stand
 
 
@@ -34,6 +35,15 @@ def test_a_plot_depends_neither_on_other_trees_nor_on_row_order(seed: int, n: in
     mixed = draw(trees.sample(frac=1, random_state=seed))
     np.testing.assert_array_equal(agb(whole, "P1"), agb(alone, "P1"))
     np.testing.assert_array_equal(whole.agb_mg_ha, mixed.agb_mg_ha)
+
+
+def test_trees_are_summed_in_one_order_whatever_the_table() -> None:
+    """The stored draws are float32 and would hide it."""
+    trees = tree_biomass(stand(50), TROPICAL)
+    shuffled = trees.sample(frac=1, random_state=1)
+    one, two = (plan_of(t, areas(trees), ErrorModel(TROPICAL)) for t in (trees, shuffled))
+    np.testing.assert_array_equal(one.trees["key"], two.trees["key"])
+    np.testing.assert_array_equal(one.trees["d"], two.trees["d"])
 
 
 @settings(max_examples=10)
@@ -78,10 +88,14 @@ def test_a_failed_run_leaves_the_earlier_draws(tmp_path: Path) -> None:
     def stop(what: str, done: int, total: int) -> None:
         raise KeyboardInterrupt
 
+    before = zarr.open_group(str(path), mode="r")["agb_mg_ha"][:]
     with pytest.raises(KeyboardInterrupt):
         plot_draws(trees, areas(trees), model, random_state=5, store=path, progress=stop)
+    np.testing.assert_array_equal(zarr.open_group(str(path), mode="r")["agb_mg_ha"][:], before)
     assert [p.name for p in tmp_path.iterdir()] == ["plot_draws.zarr"]
-    assert zarr.open_group(str(path), mode="r")["agb_mg_ha"].shape == (3, 100)
+    again = plot_draws(trees, areas(trees), model, random_state=5, store=path)
+    assert again.agb_mg_ha.shape == (3, 100)
+    assert not np.array_equal(again.agb_mg_ha[:], before)
 
 
 def test_without_any_error_every_draw_is_the_point_estimate() -> None:
