@@ -268,7 +268,7 @@ def _furnish(axes: Axes, layer: Layer | None) -> None:
     axes.set_xlabel(f"Easting, {unit}{crs}")
     axes.set_ylabel(f"Northing, {unit}")
     axes.xaxis.set_major_locator(MaxNLocator(4))
-    axes.yaxis.set_major_locator(MaxNLocator(4))
+    axes.yaxis.set_major_locator(MaxNLocator(4, prune="lower"))  # the corner holds one label
     axes.xaxis.set_major_formatter(plain_ticks())
     axes.yaxis.set_major_formatter(plain_ticks())
     axes.tick_params(axis="y", labelrotation=90)

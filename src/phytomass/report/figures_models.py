@@ -88,7 +88,7 @@ def score_dots(
     sets = list(dict.fromkeys(table["predictors"]))
     signs = signs_of(sets)
     with house_style():
-        figure = new_figure(PANEL, 1.25 + 0.32 * len(models))
+        figure = new_figure(PANEL, 1.45 + 0.32 * len(models))
         axes = figure.add_subplot()
         for name in sets:
             rows = table[(table["predictors"] == name) & np.isfinite(table[score])]
@@ -108,7 +108,7 @@ def score_dots(
         axes.grid(visible=True, axis="both")
         if score == "r2":
             axes.axvline(0, color=MUTED, lw=1)
-        figure.legend(loc="outside lower center", ncols=min(len(sets), 4))
+        figure.legend(loc="outside lower center", ncols=2)
         return picture(figure, alt)
 
 
