@@ -11,7 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import geopandas
 import pandas as pd
+import pyogrio
 
 from phytomass.errors import InputError
 
@@ -69,6 +71,21 @@ def write_csv(path: str | Path, table: pd.DataFrame) -> None:
     Ten digits are far below any field or image error and above every rounding of a re-read.
     """
     write_text(path, table.to_csv(index=False, float_format="%.10g", lineterminator="\n"))
+
+
+GEOPACKAGE_STAMP = "2020-12-31T00:00:00.000Z"
+"""Stands where a GeoPackage keeps the time of writing: the same table gives the same bytes."""
+
+
+def write_geopackage(path: str | Path, table: geopandas.GeoDataFrame, layer: str) -> None:
+    """Write a layer as a GeoPackage, whole or not at all, without the time of writing in it."""
+    pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": GEOPACKAGE_STAMP})
+    try:
+        with whole_file(path) as beside:
+            beside.unlink()
+            pyogrio.write_dataframe(table, beside, driver="GPKG", layer=layer)
+    finally:
+        pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": None})
 
 
 def sha256_of(path: str | Path) -> str:

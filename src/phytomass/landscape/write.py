@@ -21,21 +21,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import geopandas as gpd
 import numpy as np
-import pyogrio
 import rasterio
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
-from phytomass.files import whole_file, write_csv
+from phytomass.files import whole_file, write_csv, write_geopackage
 from phytomass.landscape.optical import LANDSAT_BANDS, SENTINEL2_BANDS
 from phytomass.landscape.radar import POLARISATIONS
 from phytomass.landscape.settings import LANDSAT_M, VOD_M
 from phytomass.landscape.simulate import Landscape, grid_at
-
-STAMP = "2020-12-31T00:00:00.000Z"
-"""Date written into the GeoPackage instead of the clock's, which would change its bytes."""
 
 HIDDEN_COLUMNS = ["row", "col", "agb_mg_ha"]
 """Columns of the plots that no field crew knows."""
@@ -67,7 +62,7 @@ def write_landscape(landscape: Landscape, folder: Path) -> None:
         _write_year(landscape, folder, year)
     write_csv(folder / "plots.csv", landscape.plots.drop(columns=HIDDEN_COLUMNS))
     write_csv(folder / "trees.csv", landscape.trees)
-    write_zones(folder / "zones.gpkg", landscape.zones)
+    write_geopackage(folder / "zones.gpkg", landscape.zones, "zones")
 
 
 def _write_year(landscape: Landscape, folder: Path, year: int) -> None:
@@ -118,22 +113,3 @@ def write_image(path: Path, grid: GeoBox, values: NDArray[Any], names: Sequence[
     with whole_file(path) as beside, rasterio.open(beside, "w", **profile) as target:
         target.write(values.astype(profile["dtype"]))
         target.descriptions = tuple(names)
-
-
-def write_zones(path: Path, zones: gpd.GeoDataFrame) -> None:
-    """Write polygons as a GeoPackage without the time of writing in it.
-
-    Parameters
-    ----------
-    path : path
-        Where to.
-    zones : GeoDataFrame
-        name, geometry.
-    """
-    pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": STAMP})
-    try:
-        with whole_file(path) as beside:
-            beside.unlink()
-            pyogrio.write_dataframe(zones, beside, driver="GPKG", layer="zones")
-    finally:
-        pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": None})

@@ -8,7 +8,7 @@ from typing import Any
 import geopandas
 
 from phytomass.allometry import tree_biomass
-from phytomass.files import whole_file, write_csv
+from phytomass.files import write_csv, write_geopackage
 from phytomass.inventory import plot_statistics, plots_with_biomass, read_inventory
 from phytomass.workflow.engine import Context, Step
 from phytomass.workflow.inputs import existing, grid_of
@@ -51,9 +51,7 @@ def _work(context: Context) -> None:
     write_csv(folder / "plot_statistics.csv", plot_statistics(plots))
     points = geopandas.points_from_xy(plots["easting"], plots["northing"])
     table = geopandas.GeoDataFrame(plots, geometry=points, crs=crs)
-    with whole_file(folder / "plots.gpkg") as beside:
-        beside.unlink()
-        table.to_file(beside, layer="plots", driver="GPKG")
+    write_geopackage(folder / "plots.gpkg", table, "plots")
     context.progress("plots", 3, 3)
 
 
