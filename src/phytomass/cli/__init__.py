@@ -1,1 +1,1 @@
-"""Room cli."""
+"""The command line: one verb per file; reads arguments, shows progress, prints."""
