@@ -6,9 +6,23 @@ in cm, heights in m, wood densities in g/cm³ (oven-dry mass over green volume).
 """
 
 from phytomass.allometry.biomass import check_species, choose_equations, tree_biomass
-from phytomass.allometry.density import wood_density
+from phytomass.allometry.density import (
+    DensityTable,
+    density_of_species,
+    load_wood_density,
+    wood_density,
+)
 from phytomass.allometry.equations import AllometricEquation
+from phytomass.allometry.fit import FittedEquation, fit_equation
 from phytomass.allometry.forms import FORMS, Form
+from phytomass.allometry.heights import (
+    HeightModel,
+    HeightSettings,
+    HeightWarning,
+    compare_height_models,
+    fill_heights,
+    fit_heights,
+)
 from phytomass.allometry.settings import AllometrySettings
 from phytomass.allometry.table import load_equations
 from phytomass.allometry.taxa import accepted_name, genus_of, group_of, known_taxa
@@ -17,14 +31,25 @@ __all__ = [
     "FORMS",
     "AllometricEquation",
     "AllometrySettings",
+    "DensityTable",
+    "FittedEquation",
     "Form",
+    "HeightModel",
+    "HeightSettings",
+    "HeightWarning",
     "accepted_name",
     "check_species",
     "choose_equations",
+    "compare_height_models",
+    "density_of_species",
+    "fill_heights",
+    "fit_equation",
+    "fit_heights",
     "genus_of",
     "group_of",
     "known_taxa",
     "load_equations",
+    "load_wood_density",
     "tree_biomass",
     "wood_density",
 ]

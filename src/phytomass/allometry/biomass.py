@@ -10,8 +10,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from phytomass.allometry.choice import Choice, Chooser
-from phytomass.allometry.density import IMPOSSIBLE_DENSITY, wood_density
+from phytomass.allometry.density import IMPOSSIBLE_DENSITY, density_of_species
 from phytomass.allometry.equations import AllometricEquation
+from phytomass.allometry.heights import fill_heights
 from phytomass.allometry.settings import AllometrySettings
 from phytomass.allometry.table import load_equations
 from phytomass.allometry.taxa import accepted_name, known_taxa
@@ -40,9 +41,11 @@ def tree_biomass(
     DataFrame
         The same rows and columns, each row by its own tree only, and: accepted_species;
         equation_id; choice (project, species, genus, group, general); reason; doubtful;
-        range_known; extrapolated (outside the known range); wood_density (g/cm³, NaN where not
-        used); implied_density_impossible (AGB/(0.0509 D²H) > 1.39 g/cm³: no wood is so dense;
-        False without a height); agb_kg (dry mass).
+        range_known; extrapolated (outside the known range); wood_density and wood_density_sd
+        (g/cm³, NaN where not used or not known), wood_density_level (own, species, genus, family
+        or plot); implied_density_impossible (AGB/(0.0509 D²H) > 1.39 g/cm³: no wood is so dense;
+        False without a height); agb_kg (dry mass). With `settings.heights`, missing heights are
+        filled in and the columns of `fill_heights` are there.
 
     Raises
     ------
@@ -58,26 +61,36 @@ def tree_biomass(
                     equation_id   choice  agb_kg
     0  pinus_roxburghii_ali2020  species   320.9
     """
+    trees = _with_heights(trees, settings)
     chosen = _chosen(trees, settings, root)
     equations = {e.id: e for e in map(_equation, chosen.values())}
-    return _with_mass(_with_choices(trees, chosen, settings), equations, settings)
+    return _with_mass(_with_choices(trees, chosen, settings, root), equations, settings)
+
+
+def _with_heights(trees: pd.DataFrame, settings: AllometrySettings) -> pd.DataFrame:
+    if settings.heights is None or "height_m" not in trees or trees["height_m"].notna().all():
+        return trees
+    return fill_heights(trees, settings.heights, settings.environmental_stress)
 
 
 def _with_choices(
-    trees: pd.DataFrame, chosen: Mapping[str, Choice], settings: AllometrySettings
+    trees: pd.DataFrame, chosen: Mapping[str, Choice], settings: AllometrySettings, root: Path
 ) -> pd.DataFrame:
-    density = _densities(chosen, settings)
+    density = _densities(chosen, settings, root)
     names = trees["species"].astype(str).map(accepted_name)
     equations = {name: _equation(choice) for name, choice in chosen.items()}
-    return trees.assign(
+    table = trees.assign(
         accepted_species=names,
         equation_id=names.map({name: e.id for name, e in equations.items()}),
         choice=names.map({name: c.level for name, c in chosen.items()}),
         reason=names.map({name: c.reason for name, c in chosen.items()}),
         doubtful=names.map({n: e.doubtful for n, e in equations.items()}).astype(bool),
         range_known=names.map({n: e.range_known for n, e in equations.items()}).astype(bool),
-        wood_density=names.map(density).astype(float),
+        wood_density=names.map(density["wood_density"]).astype(float),
+        wood_density_sd=names.map(density["wood_density_sd"]).astype(float),
+        wood_density_level=names.map(density["level"]),
     )
+    return _with_plot_means(table, equations)
 
 
 def check_species(
@@ -91,7 +104,7 @@ def check_species(
         As in `tree_biomass`.
     """
     try:
-        _densities(_chosen(trees, settings, root), settings)
+        _densities(_chosen(trees, settings, root), settings, root)
     except InputError as error:
         return list(error.problems)
     return []
@@ -188,13 +201,14 @@ def _check_measured(
     return problems
 
 
-def _densities(chosen: Mapping[str, Choice], settings: AllometrySettings) -> dict[str, float]:
-    """Return g/cm³ by species: NaN where the equation does not read it."""
+def _densities(
+    chosen: Mapping[str, Choice], settings: AllometrySettings, root: Path
+) -> pd.DataFrame:
+    """Return wood_density, its SD and level by species: NaN where the equation does not read it."""
     reading = [n for n, c in chosen.items() if c.equation is not None and c.equation.needs_density]
-    found = wood_density(reading, settings.wood_density)
-    values = dict(zip(reading, found["wood_density"].astype(float), strict=True))
-    absent = [name for name in reading if np.isnan(values[name])]
-    if absent:
+    found = density_of_species(reading, settings, root).set_index("species")
+    absent = found.index[found["wood_density"].isna()]
+    if len(absent) and not settings.wood_density_plot_mean:
         raise InputError.of(
             [
                 Problem(
@@ -205,7 +219,27 @@ def _densities(chosen: Mapping[str, Choice], settings: AllometrySettings) -> dic
                 for name in absent
             ]
         )
-    return {name: values.get(name, float("nan")) for name in chosen}
+    table = found[["wood_density", "wood_density_sd", "level"]].reindex(list(chosen))
+    table["level"] = table["level"].fillna("")
+    return table
+
+
+def _with_plot_means(
+    table: pd.DataFrame, equations: Mapping[str, AllometricEquation]
+) -> pd.DataFrame:
+    """Give trees of unknown wood density the mean of the known ones of their plot, else of all."""
+    reads = table["accepted_species"].map({n: e.needs_density for n, e in equations.items()})
+    lacking = reads.to_numpy(dtype=bool) & table["wood_density"].isna().to_numpy()
+    if not lacking.any():
+        return table
+    mean = table.groupby("plot_id")["wood_density"].transform("mean")
+    mean = mean.fillna(table["wood_density"].mean())
+    if mean[lacking].isna().any():
+        raise InputError("no tree of the inventory has a wood density", where="allometry")
+    return table.assign(
+        wood_density=np.where(lacking, mean, table["wood_density"]),
+        wood_density_level=np.where(lacking, "plot", table["wood_density_level"]),
+    )
 
 
 def _with_mass(

@@ -3,19 +3,114 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
 
-from phytomass.allometry.taxa import accepted_name, genus_of, read_table
+from phytomass.allometry.settings import AllometrySettings
+from phytomass.allometry.taxa import accepted_name, family_of, genus_of, read_table
+from phytomass.errors import InputError, Problem
+
+Entry = tuple[float, float, str]
+
+LIGHTEST = 0.05
+"""g/cm³: no wood is lighter."""
 
 IMPOSSIBLE_DENSITY = 1.39
 """g/cm³: no wood is denser (upper bound of R BIOMASS's error model, methods of Chave et al.)."""
 
 
-def wood_density(species: Sequence[str], own: Mapping[str, float] | None = None) -> pd.DataFrame:
+@dataclass(frozen=True)
+class DensityTable:
+    """Wood densities of a user's own table, or of the Global Wood Density Database.
+
+    Parameters
+    ----------
+    values : mapping
+        Species, genus or family → g/cm³, its SD (NaN where unknown), source.
+    families : mapping
+        Genus → family, as far as the table says.
+    """
+
+    values: Mapping[str, Entry]
+    families: Mapping[str, str]
+
+
+def load_wood_density(path: Path) -> DensityTable:
+    """Read a table of wood densities.
+
+    Parameters
+    ----------
+    path : path
+        A UTF-8 CSV, either with taxon and wood_density (sd, source if known), one row per
+        species, genus or family; or in the layout of the Global Wood Density Database estimates:
+        family, genus, species, wsg, sd, level_tax.
+
+    Raises
+    ------
+    InputError
+        With every row that cannot be: no number, outside 0.05 to 1.39 g/cm³, a taxon twice.
+    """
+    if not path.is_file():
+        raise InputError("no such file", where=str(path), remedy="check the path")
+    try:
+        rows = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        remedy = "save it as CSV UTF-8"
+        raise InputError(f"cannot be read ({error})", where=str(path), remedy=remedy) from error
+    if {"wsg", "level_tax", "family", "genus", "species"} <= set(rows.columns):
+        taxon = [row[row["level_tax"]] for row in rows.to_dict("records")]
+        rows = rows.assign(taxon=taxon, wood_density=rows["wsg"])
+    missing = [c for c in ("taxon", "wood_density") if c not in rows]
+    if missing:
+        remedy = "columns: taxon, wood_density, sd, source; or those of the GWDD estimates"
+        raise InputError(f"no column {' and '.join(missing)}", where=path.name, remedy=remedy)
+    families = {}
+    if {"genus", "family"} <= set(rows.columns):
+        pairs = zip(rows["genus"], rows["family"], strict=True)
+        families = {g: f for g, f in pairs if g and f}
+    return DensityTable(MappingProxyType(_entries(rows, path)), MappingProxyType(families))
+
+
+def _entries(rows: pd.DataFrame, path: Path) -> dict[str, Entry]:
+    problems: list[Problem] = []
+    entries: dict[str, Entry] = {}
+    value = pd.to_numeric(rows["wood_density"], errors="coerce").to_numpy(dtype=float)
+    sd = np.full(len(rows), np.nan)
+    if "sd" in rows:
+        sd = pd.to_numeric(rows["sd"], errors="coerce").to_numpy(dtype=float)
+    source = rows["source"].tolist() if "source" in rows else [path.name] * len(rows)
+    for i, taxon in enumerate(rows["taxon"]):
+        name, where = accepted_name(taxon), f"{path.name}, row {i + 2}"
+        if not LIGHTEST <= value[i] <= IMPOSSIBLE_DENSITY:
+            what = f"{rows['wood_density'].iloc[i]!r} is not a wood density in g/cm³"
+            problems.append(Problem(where, what, f"between {LIGHTEST} and {IMPOSSIBLE_DENSITY}"))
+        elif name in entries and entries[name][0] != value[i]:
+            problems.append(Problem(where, f"{name!r} stands there with two densities"))
+        entries[name] = (float(value[i]), float(sd[i]), source[i])
+    if problems:
+        raise InputError.of(problems)
+    return entries
+
+
+def density_of_species(
+    names: Sequence[str], settings: AllometrySettings, root: Path
+) -> pd.DataFrame:
+    """Return `wood_density` of names with the project's own values and table."""
+    path = settings.wood_density_table
+    table = None if path is None else load_wood_density(root / path)
+    return wood_density(names, settings.wood_density, table)
+
+
+def wood_density(
+    species: Sequence[str],
+    own: Mapping[str, float] | None = None,
+    table: DensityTable | None = None,
+) -> pd.DataFrame:
     """Return the wood density of each name and where it comes from.
 
     Parameters
@@ -24,12 +119,14 @@ def wood_density(species: Sequence[str], own: Mapping[str, float] | None = None)
         Names as written or accepted; they may repeat.
     own : mapping, optional
         The project's own values, species (or genus) → g/cm³; they come first.
+    table : DensityTable, optional
+        From `load_wood_density`; at each level it comes before the room's own table.
 
     Returns
     -------
     DataFrame, n rows
         species (accepted), wood_density and wood_density_sd (g/cm³, NaN where unknown), level
-        (own, species, genus or none), source.
+        (own, species, genus, family or none), source.
 
     Examples
     --------
@@ -41,26 +138,32 @@ def wood_density(species: Sequence[str], own: Mapping[str, float] | None = None)
     """
     mine = {accepted_name(name): value for name, value in (own or {}).items()}
     names = [accepted_name(name) for name in species]
-    found = {name: _look_up(name, mine) for name in set(names)}
+    found = {name: _look_up(name, mine, table) for name in set(names)}
     columns = ["wood_density", "wood_density_sd", "level", "source"]
-    table = pd.DataFrame([found[name] for name in names], columns=columns)
-    table.insert(0, "species", names)
-    return table
+    result = pd.DataFrame([found[name] for name in names], columns=columns)
+    result.insert(0, "species", names)
+    return result
 
 
-def _look_up(name: str, own: Mapping[str, float]) -> tuple[float, float, str, str]:
+def _look_up(
+    name: str, own: Mapping[str, float], table: DensityTable | None
+) -> tuple[float, float, str, str]:
     for taxon in (name, genus_of(name)):
         if taxon in own:
             return own[taxon], np.nan, "own", "allometry.wood_density of the project"
-    for taxon, level in ((name, "species"), (genus_of(name), "genus")):
-        if taxon in _table():
-            value, sd, source = _table()[taxon]
-            return value, sd, "genus" if taxon == genus_of(name) else level, source
+    genus = genus_of(name)
+    tables = [_table()] if table is None else [table.values, _table()]
+    family = family_of(genus) if table is None else table.families.get(genus, family_of(genus))
+    for taxon, level in ((name, "species"), (genus, "genus"), (family, "family")):
+        for values in tables:
+            if taxon in values:
+                value, sd, source = values[taxon]
+                return value, sd, "genus" if taxon == genus else level, source
     return np.nan, np.nan, "none", ""
 
 
 @cache
-def _table() -> MappingProxyType[str, tuple[float, float, str]]:
+def _table() -> MappingProxyType[str, Entry]:
     rows = read_table("wood_density.csv")
     values = {
         row["taxon"]: (float(row["wood_density"]), float(row["sd"] or "nan"), row["source"])

@@ -50,6 +50,9 @@ class AllometricEquation:
         True if the printed equation cannot be trusted: it is used only when named.
     dbh_unit, height_unit, agb_unit : str
         Units of the published equation; the methods take cm and m and return kg.
+    covariance : tuple of float or None
+        Lower triangle, row by row, of the covariance of the fitted coefficients: of ln a, b, … of
+        a power law, of a, b, … of the other forms; None where the source does not say.
 
     Examples
     --------
@@ -77,6 +80,7 @@ class AllometricEquation:
     dbh_unit: str = "cm"
     height_unit: str = "m"
     agb_unit: str = "kg"
+    covariance: tuple[float, ...] | None = None
 
     @property
     def needs_height(self) -> bool:
@@ -102,6 +106,23 @@ class AllometricEquation:
     def formula(self) -> str:
         """The formula of the form, in the units of the source."""
         return FORMS[self.form].formula
+
+    def covariance_matrix(self) -> NDArray[np.float64] | None:
+        """Return the covariance of the coefficients, shape (p, p), or None if it is not known.
+
+        Examples
+        --------
+        >>> from phytomass.allometry import load_equations
+        >>> sigma = load_equations()["chave2014"].covariance_matrix()
+        >>> (sigma[0, 1] / (sigma[0, 0] * sigma[1, 1]) ** 0.5).round(3)
+        np.float64(-0.965)
+        """
+        if self.covariance is None:
+            return None
+        size = len(self.coefficients)
+        matrix = np.zeros((size, size))
+        matrix[np.tril_indices(size)] = self.covariance
+        return np.asarray(matrix + np.tril(matrix, -1).T)
 
     def agb_kg(
         self,

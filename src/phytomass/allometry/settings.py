@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from phytomass.allometry.heights import HeightSettings
 from phytomass.allometry.taxa import accepted_name
 from phytomass.settings import Settings
 
@@ -31,8 +32,20 @@ class AllometrySettings(Settings):
     wood_density: dict[str, Annotated[float, Field(ge=0.05, le=1.39)]] = {}
     """Species or genus → wood density in g/cm³, oven-dry mass over green volume."""
 
+    wood_density_table: Path | None = None
+    """A CSV with wood densities of your own (taxon, wood_density, sd, source), or the estimates of
+    the Global Wood Density Database; species → genus → family."""
+
+    wood_density_plot_mean: bool = False
+    """Whether trees without a wood density get the mean of their plot's other trees; then a
+    tree's biomass depends on its neighbours. Without it, they are an error."""
+
     environmental_stress: float | None = Field(default=None, ge=-1.0, le=2.0)
     """E of Chave et al. (2014) at the site, for the equations without height (tropics only)."""
+
+    heights: HeightSettings | None = None
+    """How to fill in missing heights; without it, a tree without height gets no biomass where its
+    equation needs one. Also set inventory.missing_height: keep."""
 
     @model_validator(mode="after")
     def _one_value_per_species(self) -> AllometrySettings:

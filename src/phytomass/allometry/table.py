@@ -12,6 +12,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TypeVar, cast
 
+import numpy as np
+
 from phytomass.allometry.equations import AllometricEquation, Correction
 from phytomass.allometry.forms import FORMS
 from phytomass.allometry.taxa import accepted_name
@@ -24,7 +26,7 @@ COEFFICIENTS = ("a", "b", "c", "d", "e")
 COLUMNS = (
     *("id", "taxa", "group", "form", *COEFFICIENTS, "dbh_unit", "height_unit", "agb_unit"),
     *("component", "dbh_min_cm", "dbh_max_cm", "height_min_m", "height_max_m", "n", "rse_log"),
-    *("correction", "region", "doubtful", "note", "source"),
+    *("correction", "region", "doubtful", "note", "source", "covariance"),
 )
 REQUIRED = ("id", "form", "a", "source")
 DEFAULTS = {
@@ -138,9 +140,26 @@ def _check_row(cells: dict[str, str], where: str, taken: tuple[str, ...]) -> Ite
         wanted = COEFFICIENTS[: form.parameters]
         if filled != wanted:
             yield problem("a…e", f"{form.formula} takes {', '.join(wanted)}", "fill exactly these")
+        yield from _check_covariance(cells["covariance"], form.parameters, where)
     for low, high in (("dbh_min_cm", "dbh_max_cm"), ("height_min_m", "height_max_m")):
         if cells[low] and cells[high] and _number(cells[low]) > _number(cells[high]):
             yield problem(low, f"{cells[low]} is above {high} = {cells[high]}")
+
+
+def _check_covariance(text: str, parameters: int, where: str) -> Iterator[Problem]:
+    if not text:
+        return
+    place, wanted = f"{where}, column covariance", parameters * (parameters + 1) // 2
+    numbers = [_number(part) for part in text.split(";")]
+    if len(numbers) != wanted or not all(math.isfinite(v) for v in numbers):
+        what = f"{text!r} is not the lower triangle of a {parameters} × {parameters} matrix"
+        yield Problem(place, what, f"{wanted} numbers separated by ;")
+        return
+    lower = np.zeros((parameters, parameters))
+    lower[np.tril_indices(parameters)] = numbers
+    eigenvalues = np.linalg.eigvalsh(lower)
+    if eigenvalues.min() < -1e-9 * max(eigenvalues.max(), 1e-300) or eigenvalues.max() <= 0:
+        yield Problem(place, "is not a covariance: it has a negative eigenvalue", "check the signs")
 
 
 def _record(cells: dict[str, str]) -> AllometricEquation:
@@ -164,6 +183,9 @@ def _record(cells: dict[str, str]) -> AllometricEquation:
         dbh_unit=cells["dbh_unit"],
         height_unit=cells["height_unit"],
         agb_unit=cells["agb_unit"],
+        covariance=tuple(float(v) for v in cells["covariance"].split(";"))
+        if cells["covariance"]
+        else None,
     )
 
 

@@ -52,6 +52,17 @@ def group_of(name: str) -> str | None:
     return _groups().get(genus_of(name))
 
 
+def family_of(genus: str) -> str:
+    """Return the family of a genus, or an empty string for one that is not in `genera.csv`.
+
+    Examples
+    --------
+    >>> family_of("Cedrus"), family_of("Pinsu")
+    ('Pinaceae', '')
+    """
+    return _families().get(genus, "")
+
+
 @cache
 def known_taxa() -> tuple[str, ...]:
     """Return every name this room knows, accepted or not, to offer as a nearest name."""
@@ -85,3 +96,8 @@ def _synonyms() -> MappingProxyType[str, str]:
 @cache
 def _groups() -> MappingProxyType[str, str]:
     return MappingProxyType({row["genus"]: row["group"] for row in read_table("genera.csv")})
+
+
+@cache
+def _families() -> MappingProxyType[str, str]:
+    return MappingProxyType({row["genus"]: row["family"] for row in read_table("genera.csv")})

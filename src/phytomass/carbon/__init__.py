@@ -5,7 +5,17 @@ A quantity is always said with its pool and its kind; the names of the columns c
 """
 
 from phytomass.carbon.factors import CarbonSettings, Factor
-from phytomass.carbon.pools import POOLS, Kind, Pool, PoolColumn, add_pools, pool_factor, to_pool
+from phytomass.carbon.pools import (
+    POOLS,
+    Kind,
+    Pool,
+    PoolColumn,
+    add_pools,
+    dead_pools,
+    pool_factor,
+    to_pool,
+)
+from phytomass.carbon.roots import class_ratio, log_normal, mokany, root_classes
 
 __all__ = [
     "POOLS",
@@ -15,6 +25,11 @@ __all__ = [
     "Pool",
     "PoolColumn",
     "add_pools",
+    "class_ratio",
+    "dead_pools",
+    "log_normal",
+    "mokany",
     "pool_factor",
+    "root_classes",
     "to_pool",
 ]

@@ -7,10 +7,12 @@ import io
 from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, model_validator
 
+from phytomass.carbon.roots import MOKANY_A, MOKANY_B, RootRule, root_classes
+from phytomass.errors import nearest
 from phytomass.settings import Settings
 
 UNSOURCED = "project file (no source given)"
@@ -27,6 +29,9 @@ class Factor(Settings):
 
     source: str = UNSOURCED
     """Where the value is from, as it shall stand in the report."""
+
+    sd: float | None = Field(default=None, ge=0)
+    """Standard deviation of the value; left out, the relative one of phytomass's own factor."""
 
 
 def _complete(given: object, info: ValidationInfo) -> object:
@@ -52,8 +57,28 @@ GivenFactor = Annotated[
 ]
 
 
+def _complete_fraction(given: object) -> object:
+    fields = given.model_dump() if isinstance(given, Factor) else given
+    fields = dict(fields) if isinstance(fields, dict) else {"value": fields}
+    return {**fields, "unit": fields.get("unit") or _rows()["carbon_fraction"]["unit"]}
+
+
+def _refuse_impossible_fraction(factor: Factor) -> Factor:
+    row = _rows()["carbon_fraction"]
+    if not float(row["low"]) <= factor.value <= float(row["high"]):
+        raise ValueError(f"{factor.value:g} is outside {row['low']} to {row['high']} {row['unit']}")
+    return factor
+
+
+GivenFraction = Annotated[
+    Factor,
+    BeforeValidator(_complete_fraction, json_schema_input_type=float | Factor),
+    AfterValidator(_refuse_impossible_fraction),
+]
+
+
 class CarbonSettings(Settings):
-    """The section `carbon` of a project file: a number, or `{value: …, source: …}`."""
+    """The section `carbon` of a project file: a number, or `{value: …, sd: …, source: …}`."""
 
     root_shoot: GivenFactor = Field(default_factory=lambda: default_factor("root_shoot"))
     """Belowground per aboveground biomass (dry mass)."""
@@ -63,6 +88,32 @@ class CarbonSettings(Settings):
 
     co2_per_c: GivenFactor = Field(default_factory=lambda: default_factor("co2_per_c"))
     """CO₂ per carbon."""
+
+    root_rule: RootRule = "constant"
+    """`constant`: root_shoot; `ipcc2019`: the class root_class; `mokany`: 0.489 AGB^0.890."""
+
+    root_class: str | None = None
+    """Id of a class of phytomass's `root_shoot.csv`, for the rule `ipcc2019`."""
+
+    carbon_fractions: dict[Literal["conifer", "broadleaf"], GivenFraction] = {}
+    """Carbon fraction of a group of trees, instead of carbon_fraction; used where trees are known
+    (in the draws); IPCC 2006 gives 0.51 for conifers and 0.48 for broadleaves of temperate forest."""
+
+    dead_wood: Annotated[Factor | None, BeforeValidator(lambda v: _ratio(v, "dead wood"))] = None
+    """Dead wood per aboveground biomass (dry mass), of your own survey."""
+
+    litter: Annotated[Factor | None, BeforeValidator(lambda v: _ratio(v, "litter"))] = None
+    """Litter per aboveground biomass (dry mass), of your own survey."""
+
+    @model_validator(mode="after")
+    def _known_class(self) -> CarbonSettings:
+        if self.root_rule == "ipcc2019" and self.root_class not in root_classes():
+            known = list(root_classes())
+            hint = nearest(self.root_class or "", known) or f"one of {', '.join(known)}"
+            raise ValueError(f"root_class: no class {self.root_class!r}; {hint}")
+        if self.root_class is not None and self.root_rule != "ipcc2019":
+            raise ValueError("root_class is only read by root_rule: ipcc2019")
+        return self
 
     def factors(self) -> dict[str, Factor]:
         """Return the factors by name, for tables of sources.
@@ -74,7 +125,46 @@ class CarbonSettings(Settings):
         >>> CarbonSettings(root_shoot=0.44).root_shoot.source
         'project file (no source given)'
         """
-        return {name: getattr(self, name) for name in type(self).model_fields}
+        named = {name: getattr(self, name) for name in type(self).model_fields}
+        found = {name: value for name, value in named.items() if isinstance(value, Factor)}
+        found |= {f"carbon_fraction_{g}": f for g, f in self.carbon_fractions.items()}
+        if self.root_rule != "constant":
+            found["root_shoot"] = self._root_factor()
+        return found
+
+    def _root_factor(self) -> Factor:
+        unit = "t BGB per t AGB (dry mass)"
+        if self.root_rule == "mokany":
+            source = (
+                f"{MOKANY_A} AGB^{MOKANY_B} at 100 Mg/ha; Mokany et al. 2006, Glob. Change Biol."
+            )
+            return Factor(value=MOKANY_A * 100 ** (MOKANY_B - 1), unit=unit, source=source)
+        found = root_classes()[str(self.root_class)]
+        above = f", {found.above:g} above {found.limit_mg_ha:g} Mg/ha"
+        source = f"{found.source}; {found.id}{above if found.above != found.below else ''}"
+        return Factor(value=found.below, unit=unit, source=source, sd=found.sd_below)
+
+    def sd_of(self, factor: Factor, name: Literal["root_shoot", "carbon_fraction"]) -> float:
+        """Return the standard deviation of a factor: its own, else the relative one by default.
+
+        Examples
+        --------
+        >>> settings = CarbonSettings(root_shoot=0.52)
+        >>> round(settings.sd_of(settings.root_shoot, "root_shoot"), 3)
+        0.24
+        """
+        if factor.sd is not None:
+            return factor.sd
+        row = _rows()[name]
+        return float(row["sd"]) / float(row["value"]) * factor.value
+
+
+def _ratio(given: object, what: str) -> object:
+    """Turn a bare ratio of dead matter into a factor with its unit."""
+    if given is None or isinstance(given, Factor):
+        return given
+    fields = dict(given) if isinstance(given, dict) else {"value": given}
+    return {**fields, "unit": fields.get("unit") or f"t {what} per t AGB (dry mass)"}
 
 
 def default_factor(name: str) -> Factor:
@@ -86,7 +176,8 @@ def default_factor(name: str) -> Factor:
     0.47
     """
     row = _rows()[name]
-    return Factor(value=float(row["value"]), unit=row["unit"], source=row["source"])
+    sd = float(row["sd"])
+    return Factor(value=float(row["value"]), unit=row["unit"], source=row["source"], sd=sd)
 
 
 @cache

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from phytomass.carbon.factors import CarbonSettings
+from phytomass.carbon.roots import class_ratio, mokany, root_classes
 from phytomass.errors import InputError, nearest
 
 Pool = Literal["AGB", "BGB", "total"]
@@ -62,7 +63,8 @@ def to_pool(agb: Amount, pool: Pool, kind: Kind, settings: CarbonSettings | None
     Parameters
     ----------
     agb : float or array
-        Aboveground dry mass, total or per area; NaN stays NaN.
+        Aboveground dry mass, total or per area; NaN stays NaN. Mg/ha where the root:shoot ratio
+        depends on it (the root rules ``ipcc2019`` and ``mokany``).
     pool, kind : str
         What to return.
     settings : CarbonSettings, optional
@@ -87,22 +89,79 @@ def to_pool(agb: Amount, pool: Pool, kind: Kind, settings: CarbonSettings | None
     _check(kind, ("dry_mass", "C", "CO2e"), "kind")
     if pool == "total":
         return to_pool(agb, "AGB", kind, settings) + to_pool(agb, "BGB", kind, settings)
-    mass = agb * settings.root_shoot.value if pool == "BGB" else agb
+    mass = _below(agb, settings) if pool == "BGB" else agb
     if kind == "dry_mass":
         return mass
     carbon = mass * settings.carbon_fraction.value
     return carbon if kind == "C" else carbon * settings.co2_per_c.value
 
 
+def _below(agb: Amount, settings: CarbonSettings) -> Amount:
+    if settings.root_rule == "constant":
+        return agb * settings.root_shoot.value
+    if settings.root_rule == "mokany":
+        below = mokany(agb)
+    else:
+        below = agb * class_ratio(agb, root_classes()[str(settings.root_class)])
+    return below if isinstance(agb, np.ndarray) else float(below)
+
+
 def pool_factor(pool: Pool, kind: Kind, settings: CarbonSettings | None = None) -> float:
     """Return what aboveground dry mass is multiplied by to give a pool and kind.
+
+    Raises
+    ------
+    InputError
+        If belowground biomass is not proportional to it (the root rules ipcc2019 and mokany).
 
     Examples
     --------
     >>> round(pool_factor("total", "C"), 4)
     0.5922
     """
+    settings = settings or CarbonSettings()
+    if settings.root_rule != "constant" and pool != "AGB":
+        raise InputError(
+            f"there is no one factor to {pool} with root_rule: {settings.root_rule}",
+            where="carbon",
+            remedy="use to_pool on Mg/ha, or root_rule: constant",
+        )
     return to_pool(1.0, pool, kind, settings)
+
+
+LITTER_CARBON = 0.37
+"""t C per t dry litter (IPCC 2006 Guidelines, Vol. 4, Ch. 2; quoted from memory)."""
+
+
+def dead_pools(table: pd.DataFrame, settings: CarbonSettings) -> pd.DataFrame:
+    """Return dead wood and litter of each plot by the project's own ratios, apart from `POOLS`.
+
+    Parameters
+    ----------
+    table : DataFrame
+        With ``agb_mg_ha``.
+    settings : CarbonSettings
+        With `dead_wood`, `litter` or both; what is not given makes no column.
+
+    Returns
+    -------
+    DataFrame
+        dead_wood_mg_ha, dead_wood_c_mg_ha, litter_mg_ha, litter_c_mg_ha; index as given.
+
+    Examples
+    --------
+    >>> plots = pd.DataFrame({"agb_mg_ha": [100.0]})
+    >>> dead_pools(plots, CarbonSettings(litter=0.05)).round(2).iloc[0].to_dict()
+    {'litter_mg_ha': 5.0, 'litter_c_mg_ha': 1.85}
+    """
+    out = pd.DataFrame(index=table.index)
+    agb = table["agb_mg_ha"].to_numpy(dtype=float)
+    fractions = {"dead_wood": settings.carbon_fraction.value, "litter": LITTER_CARBON}
+    for name, factor in (("dead_wood", settings.dead_wood), ("litter", settings.litter)):
+        if factor is not None:
+            out[f"{name}_mg_ha"] = agb * factor.value
+            out[f"{name}_c_mg_ha"] = agb * factor.value * fractions[name]
+    return out
 
 
 def add_pools(table: pd.DataFrame, settings: CarbonSettings | None = None) -> pd.DataFrame:

@@ -108,7 +108,8 @@ def _read(
         (None, {}) if plots_read is None else _plots(plots_read, settings, crs, findings)
     )
     known = None if plots is None else set(plots["plot_id"])
-    trees = None if trees_read is None else _trees(trees_read, known, set_aside, findings)
+    keep = settings.missing_height == "keep"
+    trees = None if trees_read is None else _trees(trees_read, known, set_aside, findings, keep)
     if findings.problems or plots is None:
         return None
     if trees is not None and trees_read is not None:
@@ -197,10 +198,17 @@ def _completed(plots: pd.DataFrame, settings: InventorySettings) -> pd.DataFrame
 
 
 def _trees(
-    reading: Reading, known: set[str] | None, set_aside: dict[str, str], findings: Findings
+    reading: Reading,
+    known: set[str] | None,
+    set_aside: dict[str, str],
+    findings: Findings,
+    without_height: bool,
 ) -> pd.DataFrame:
     keep = kept_rows(reading, findings)
-    table = standard_columns(reading, keep, TREE_COLUMNS, findings)
+    columns = tuple(
+        replace(c, may_miss=without_height and c.name == "height_m") for c in TREE_COLUMNS
+    )
+    table = standard_columns(reading, keep, columns, findings)
     check_trees(table, reading, findings)
     if known is not None:
         check_membership(table, reading, known, set_aside, findings)

@@ -72,6 +72,10 @@ class InventorySettings(Settings):
     empty_plots: Literal["error", "zero"] = "error"
     """A plot without trees: a mistake (`error`), or measured and truly without trees (`zero`)."""
 
+    missing_height: Literal["reject", "keep"] = "reject"
+    """A tree without a height: set aside, or kept for equations without height and for a model of
+    heights (allometry.heights)."""
+
     outlier_sd: float = Field(default=3.0, gt=0)
     """Plots beyond mean ± this many standard deviations of AGB are outliers."""
 

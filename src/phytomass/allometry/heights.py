@@ -1,0 +1,351 @@
+"""Heights of trees whose height was not measured: models of height on diameter."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from pydantic import Field
+from scipy.optimize import least_squares
+
+from phytomass.draws import stream
+from phytomass.errors import InputError, PhytomassWarning, nearest
+from phytomass.settings import Settings
+
+Array = NDArray[np.float64]
+HeightForm = Literal["log_log", "log_quadratic", "michaelis", "weibull", "chave2014"]
+
+FITTED: tuple[HeightForm, ...] = ("log_log", "log_quadratic", "michaelis", "weibull")
+"""Forms that are fitted to measured heights."""
+
+LOGARITHMIC = ("log_log", "log_quadratic", "chave2014")
+"""Forms whose residual is normal in ln H."""
+
+CHAVE_RSE = 0.243
+"""RSE of ln H (Chave et al. 2014, eq. 6a; R BIOMASS retrieveH)."""
+
+TROPIC = 23.44
+"""Degrees; E of Chave et al. was made for the land between the tropics."""
+
+
+class HeightWarning(PhytomassWarning):
+    """A height model is used where it was not made for."""
+
+
+class HeightSettings(Settings):
+    """How heights that are missing are filled in: the section `allometry.heights`."""
+
+    form: Literal["auto", "log_log", "log_quadratic", "michaelis", "weibull", "chave2014"] = "auto"
+    """`auto` takes the form with the smallest cross-validated error; `chave2014` needs
+    allometry.environmental_stress and no measured heights (tropics only)."""
+
+    stratum: str | None = "species"
+    """Column of the trees by which models are fitted apart; all trees together if null."""
+
+    fewest: int = Field(default=20, ge=5)
+    """Trees with a height that a stratum must have for a model of its own; else all trees'."""
+
+    latitude: float | None = Field(default=None, ge=-90, le=90)
+    """Of the site; `chave2014` warns outside the tropics and where this is not given."""
+
+
+def _michaelis(p: Array, d: Array) -> Array:
+    return np.asarray(p[0] * d / (p[1] + d))
+
+
+def _weibull(p: Array, d: Array) -> Array:
+    return np.asarray(p[0] * (1 - np.exp(-((d / p[1]) ** p[2]))))
+
+
+_CURVES: dict[str, Callable[[Array, Array], Array]] = {
+    "michaelis": _michaelis,
+    "weibull": _weibull,
+}
+
+
+class HeightModel:
+    """Height of a tree from its diameter.
+
+    - ``log_log``: ln H = a + b ln D; ``log_quadratic``: ln H = a + b ln D + c (ln D)²;
+    - ``michaelis``: H = a D / (b + D); ``weibull``: H = a (1 - exp(-(D/b)^c));
+    - ``chave2014``: ln H = 0.893 - E + 0.760 ln D - 0.0340 (ln D)², fitted by its authors.
+
+    Parameters
+    ----------
+    form : str
+        One of the above.
+    environmental_stress : float, optional
+        E of the site, for ``chave2014``.
+
+    Attributes
+    ----------
+    coef_ : array
+        a, b, c.
+    rse_ : float
+        Residual standard error: of ln H for the logarithmic forms, else in m.
+    n_ : int
+        Trees behind it.
+
+    Examples
+    --------
+    >>> d = np.array([5.0, 10, 15, 20, 30, 40, 50])
+    >>> model = HeightModel("michaelis").fit(d, 30 * d / (20 + d))
+    >>> model.coef_.round(3), model.predict([25.0]).round(2)
+    (array([30., 20.]), array([16.67]))
+    """
+
+    def __init__(
+        self, form: HeightForm = "log_log", environmental_stress: float | None = None
+    ) -> None:
+        self.form = form
+        self.environmental_stress = environmental_stress
+
+    def fit(self, dbh_cm: ArrayLike, height_m: ArrayLike | None = None) -> HeightModel:
+        """Fit to trees with diameter (cm) and height (m), each of shape (n,)."""
+        if self.form not in get_args(HeightForm):
+            hint = nearest(self.form, get_args(HeightForm))
+            raise InputError(f"unknown height model {self.form!r}", remedy=hint)
+        if self.form == "chave2014":
+            return self._published()
+        d, h = _pairs(dbh_cm, height_m)
+        if self.form in LOGARITHMIC:
+            powers = 2 if self.form == "log_log" else 3
+            design = np.vander(np.log(d), powers, increasing=True)
+            self.coef_, *_ = np.linalg.lstsq(design, np.log(h), rcond=None)
+            residual = np.log(h) - design @ self.coef_
+        else:
+            self.coef_ = _curve_fit(self.form, d, h)
+            residual = h - _CURVES[self.form](self.coef_, d)
+        self.n_ = len(d)
+        self.rse_ = float(np.sqrt(residual @ residual / (len(d) - len(self.coef_))))
+        return self
+
+    def _published(self) -> HeightModel:
+        if self.environmental_stress is None:
+            remedy = "give allometry.environmental_stress, or fit another form"
+            raise InputError("needs the environmental stress E", where="chave2014", remedy=remedy)
+        self.coef_ = np.array([0.893 - self.environmental_stress, 0.760, -0.0340])
+        self.rse_, self.n_ = CHAVE_RSE, 0
+        return self
+
+    def predict(self, dbh_cm: ArrayLike) -> Array:
+        """Return the mean height (m): with exp(RSE²/2) where the model is logarithmic."""
+        d = np.atleast_1d(np.asarray(dbh_cm, dtype=float))
+        if self.form in LOGARITHMIC:
+            design = np.vander(np.log(d), len(self.coef_), increasing=True)
+            return np.asarray(np.exp(design @ self.coef_ + self.rse_**2 / 2))
+        return _CURVES[self.form](self.coef_, d)
+
+    def slope(self, dbh_cm: ArrayLike) -> Array:
+        """Return d ln H / d ln D at each diameter, to carry an error of D on to H."""
+        d = np.atleast_1d(np.asarray(dbh_cm, dtype=float))
+        step = 1e-4
+        ratio = self.predict(d * np.exp(step)) / self.predict(d * np.exp(-step))
+        return np.asarray(np.log(ratio) / (2 * step))
+
+
+def _pairs(dbh_cm: ArrayLike, height_m: ArrayLike | None) -> tuple[Array, Array]:
+    if height_m is None:
+        raise InputError("needs measured heights", where="height model")
+    d, h = (np.atleast_1d(np.asarray(v, dtype=float)) for v in (dbh_cm, height_m))
+    if d.shape != h.shape:
+        raise InputError("diameters and heights differ in number", where="height model")
+    if not (np.isfinite(d) & np.isfinite(h) & (d > 0) & (h > 0)).all():
+        raise InputError("diameters and heights must be above zero", where="height model")
+    if len(np.unique(d)) < 5:
+        raise InputError(
+            f"{len(np.unique(d))} different diameters are too few", where="height model"
+        )
+    return d, h
+
+
+def _curve_fit(form: str, d: Array, h: Array) -> Array:
+    top, middle = float(h.max()), float(np.median(d))
+    start = [1.3 * top, middle] if form == "michaelis" else [1.1 * top, middle, 0.9]
+    low = [1e-3] * len(start)
+    high = [1e3, 1e5] if form == "michaelis" else [1e3, 1e5, 10.0]
+    curve = _CURVES[form]
+
+    def residual(p: Array) -> Array:
+        return curve(p, d) - h
+
+    found = least_squares(
+        residual, start, bounds=(low, high), x_scale=start, xtol=1e-12, ftol=1e-12
+    )
+    return np.asarray(found.x, dtype=float)
+
+
+def compare_height_models(
+    dbh_cm: ArrayLike,
+    height_m: ArrayLike,
+    *,
+    forms: Sequence[HeightForm] = FITTED,
+    folds: int = 10,
+    random_state: int = 0,
+) -> pd.DataFrame:
+    """Return the cross-validated error of each form, best first.
+
+    Parameters
+    ----------
+    dbh_cm, height_m : array, shape (n,)
+    forms : sequence of str
+    folds : int
+        Random parts; each is predicted by a model of the others.
+    random_state : int
+
+    Returns
+    -------
+    DataFrame
+        form, rmse_m, bias_m (predicted less measured), n.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> d = rng.uniform(5, 60, 300)
+    >>> h = 30 * (1 - np.exp(-((d / 20) ** 0.9))) + rng.normal(0, 1, 300)
+    >>> compare_height_models(d, h)["form"].iloc[-1]
+    'log_log'
+    """
+    d, h = _pairs(dbh_cm, height_m)
+    part = stream(random_state, "height folds").permutation(len(d)) % min(folds, len(d))
+    rows = []
+    for form in forms:
+        predicted = np.empty_like(h)
+        for fold in np.unique(part):
+            out = part == fold
+            predicted[out] = HeightModel(form).fit(d[~out], h[~out]).predict(d[out])
+        error = predicted - h
+        rows.append((form, float(np.sqrt((error**2).mean())), float(error.mean()), len(d)))
+    table = pd.DataFrame(rows, columns=["form", "rmse_m", "bias_m", "n"])
+    return table.sort_values("rmse_m", kind="stable", ignore_index=True)
+
+
+@dataclass(frozen=True, eq=False)
+class Heights:
+    """Models by stratum.
+
+    Parameters
+    ----------
+    models : mapping
+        Stratum → model; the empty name is that of all trees.
+    """
+
+    models: dict[str, HeightModel]
+
+    def of(self, stratum: str) -> tuple[str, HeightModel]:
+        """Return the model of a stratum, or that of all trees, and its name."""
+        return (stratum, self.models[stratum]) if stratum in self.models else ("", self.models[""])
+
+
+def fit_heights(
+    trees: pd.DataFrame, settings: HeightSettings, environmental_stress: float | None = None
+) -> Heights:
+    """Fit the height models of a table of trees.
+
+    Parameters
+    ----------
+    trees : DataFrame
+        dbh_cm, height_m (NaN where not measured) and the stratum's column.
+    settings : HeightSettings
+    environmental_stress : float, optional
+        E of the site, for ``chave2014``.
+
+    Raises
+    ------
+    InputError
+        If there are fewer measured heights than `fewest`, or no column of the stratum.
+    """
+    if settings.form == "chave2014":
+        _warn_outside_tropics(settings)
+        return Heights({"": HeightModel("chave2014", environmental_stress).fit([], None)})
+    measured = trees[trees["height_m"].notna() & trees["dbh_cm"].notna()]
+    if len(measured) < settings.fewest:
+        raise InputError(
+            f"{len(measured)} trees with a height; a model needs {settings.fewest}",
+            where="allometry.heights",
+            remedy="lower allometry.heights.fewest, or choose equations without height",
+        )
+    models = {"": _model_of(measured, settings)}
+    if settings.stratum is not None:
+        if settings.stratum not in trees:
+            hint = nearest(settings.stratum, [str(c) for c in trees.columns])
+            where = "allometry.heights.stratum"
+            raise InputError(f"no column {settings.stratum!r}", where=where, remedy=hint)
+        for name, rows in measured.groupby(settings.stratum, sort=True):
+            if len(rows) >= settings.fewest and rows["dbh_cm"].nunique() >= 5:
+                models[str(name)] = _model_of(rows, settings)
+    return Heights(models)
+
+
+def _model_of(rows: pd.DataFrame, settings: HeightSettings) -> HeightModel:
+    d, h = rows["dbh_cm"].to_numpy(dtype=float), rows["height_m"].to_numpy(dtype=float)
+    form = settings.form
+    if form == "auto":
+        form = compare_height_models(d, h)["form"].iloc[0]
+    return HeightModel(form).fit(d, h)
+
+
+def _warn_outside_tropics(settings: HeightSettings) -> None:
+    where = "an unstated latitude" if settings.latitude is None else f"{settings.latitude:g}°"
+    if settings.latitude is None or abs(settings.latitude) > TROPIC:
+        warnings.warn(
+            f"heights by chave2014 were made for the tropics and are used at {where}: "
+            "fit a local model (allometry.heights.form)",
+            HeightWarning,
+            stacklevel=3,
+        )
+
+
+def fill_heights(
+    trees: pd.DataFrame, settings: HeightSettings, environmental_stress: float | None = None
+) -> pd.DataFrame:
+    """Return the trees with every missing height filled by a model, and its error beside it.
+
+    Parameters
+    ----------
+    trees, settings, environmental_stress
+        As in `fit_heights`.
+
+    Returns
+    -------
+    DataFrame
+        The same rows; height_m; height_source (``measured``, or ``model:`` with form and
+        stratum); height_sd_log (residual SD of ln H, NaN for measured heights and for models with
+        a residual in metres); height_sd_m (residual SD in m of those); height_slope (d ln H /
+        d ln D). `plot_draws` reads these.
+
+    Examples
+    --------
+    >>> d = np.arange(5.0, 55.0)
+    >>> trees = pd.DataFrame({"species": "a", "dbh_cm": d, "height_m": 3 * d**0.6})
+    >>> trees.loc[0, "height_m"] = np.nan
+    >>> fill_heights(trees, HeightSettings(form="log_log")).loc[0, ["height_m", "height_source"]]
+    height_m                  7.87...
+    height_source    model:log_log, a
+    Name: 0, dtype: object
+    """
+    out = trees.reset_index(drop=True)
+    lacking = np.flatnonzero(out["height_m"].isna().to_numpy())
+    columns = {n: np.full(len(out), np.nan) for n in ("height_sd_log", "height_sd_m")}
+    height, slope = out["height_m"].to_numpy(dtype=float).copy(), np.zeros(len(out))
+    source = np.full(len(out), "measured", dtype=object)
+    if len(lacking):
+        heights = fit_heights(out, settings, environmental_stress)
+        key = np.full(len(out), "", dtype=object)
+        if settings.stratum is not None and settings.form != "chave2014":
+            key = out[settings.stratum].astype(str).to_numpy(dtype=object)
+        for stratum in dict.fromkeys(key[lacking]):
+            rows = lacking[key[lacking] == stratum]
+            name, model = heights.of(stratum)
+            d = out["dbh_cm"].to_numpy(dtype=float)[rows]
+            height[rows], slope[rows] = model.predict(d), model.slope(d)
+            sd = "height_sd_log" if model.form in LOGARITHMIC else "height_sd_m"
+            columns[sd][rows] = model.rse_
+            source[rows] = f"model:{model.form}, {name or 'all trees'}"
+    filled = out.assign(height_m=height, height_source=source, height_slope=slope, **columns)
+    return filled.set_index(trees.index)

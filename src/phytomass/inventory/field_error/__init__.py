@@ -1,0 +1,27 @@
+"""The whole error of plot biomass in one chain of draws, from the tape to the carbon fraction.
+
+`plot_draws` draws, `PlotDraws` says what the draws mean, `variance_shares` says which source of
+error matters. Sources and values: `parameters.csv`; the reasons: docs/field-error.md.
+"""
+
+from phytomass.inventory.field_error.draws import plot_draws
+from phytomass.inventory.field_error.plot_draws import PlotDraws
+from phytomass.inventory.field_error.settings import (
+    SOURCES,
+    ErrorSettings,
+    Source,
+    error_parameters,
+)
+from phytomass.inventory.field_error.shared import ErrorModel
+from phytomass.inventory.field_error.shares import variance_shares
+
+__all__ = [
+    "SOURCES",
+    "ErrorModel",
+    "ErrorSettings",
+    "PlotDraws",
+    "Source",
+    "error_parameters",
+    "plot_draws",
+    "variance_shares",
+]

@@ -1,0 +1,179 @@
+"""The draws of plots and what they say: pools, standard errors, bounds, means."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from phytomass.carbon import (
+    POOLS,
+    add_pools,
+    class_ratio,
+    log_normal,
+    mokany,
+    root_classes,
+)
+from phytomass.errors import InputError, nearest
+from phytomass.inventory.field_error.shared import ErrorModel
+
+Array = NDArray[np.float64]
+
+ROWS = 256
+"""Plots that are looked at together."""
+
+BOUNDS = {90: (5.0, 95.0), 95: (2.5, 97.5)}
+"""Level in percent → percentiles of the draws."""
+
+
+@dataclass(frozen=True, eq=False)
+class PlotDraws:
+    """Biomass of plots under each draw.
+
+    Parameters
+    ----------
+    plot_id : tuple of str, length n_plots
+    point_agb_mg_ha : array, shape (n_plots,)
+        Aboveground biomass without errors, Mg/ha.
+    agb_mg_ha : array or zarr array, shape (n_plots, n_draws)
+        Aboveground biomass, Mg/ha, float32.
+    agc_mg_ha : array, zarr array or None
+        Aboveground carbon where groups of trees have their own carbon fraction; otherwise it is
+        `agb_mg_ha` times `carbon_fraction`.
+    carbon_fraction, root_z : array, shape (n_draws,)
+        Shared draws: the carbon fraction, and the root:shoot ratio in standard deviations.
+    model : ErrorModel
+    random_state : int
+    drawn_again : int
+        Numbers that lay outside their bounds and were drawn again.
+    below_zero : int
+        Tree masses below zero (of linear equations) that were set to zero.
+    """
+
+    plot_id: tuple[str, ...]
+    point_agb_mg_ha: Array
+    agb_mg_ha: Any
+    agc_mg_ha: Any
+    carbon_fraction: Array
+    root_z: Array
+    model: ErrorModel
+    random_state: int
+    drawn_again: int
+    below_zero: int
+
+    @property
+    def n_draws(self) -> int:
+        """Number of draws."""
+        return int(self.agb_mg_ha.shape[1])
+
+    def pool(self, column: str, rows: slice = slice(None)) -> Array:
+        """Return the draws of one pool.
+
+        Parameters
+        ----------
+        column : str
+            A column of `phytomass.carbon.POOLS`, e.g. ``co2e_mg_ha``.
+        rows : slice
+            Which plots.
+
+        Returns
+        -------
+        array, shape (n, n_draws)
+            Per hectare. total = agb + bgb and carbon = agc + bgc in every draw.
+        """
+        if column not in POOLS:
+            hint = nearest(column, list(POOLS)) or f"one of {', '.join(POOLS)}"
+            raise InputError(f"no pool {column!r}", remedy=hint)
+        agb = np.asarray(self.agb_mg_ha[rows], dtype=float)
+        meaning = POOLS[column]
+        if meaning.pool == "AGB":
+            mass = agb
+        else:
+            below = self._below(agb)
+            mass = below if meaning.pool == "BGB" else agb + below
+        if meaning.kind == "dry_mass":
+            return mass
+        carbon = mass * self._fraction(agb, rows)
+        return carbon if meaning.kind == "C" else carbon * self.model.carbon.co2_per_c.value
+
+    def _below(self, agb: Array) -> Array:
+        carbon, z = self.model.carbon, self.root_z
+        if carbon.root_rule == "ipcc2019":
+            root_class = root_classes()[str(carbon.root_class)]
+            drawn = z if self.model.errors.on("root_shoot") else 0.0
+            return agb * class_ratio(agb, root_class, drawn)
+        factor = carbon.root_shoot
+        sd = carbon.sd_of(factor, "root_shoot") if self.model.errors.on("root_shoot") else 0.0
+        if carbon.root_rule == "mokany":
+            relative = sd / factor.value if factor.value > 0 else 0.0
+            return mokany(agb) * log_normal(1.0, relative, z)
+        return agb * log_normal(factor.value, sd, z)
+
+    def _fraction(self, agb: Array, rows: slice) -> Array:
+        if self.agc_mg_ha is None:
+            return self.carbon_fraction[None, :]
+        agc = np.asarray(self.agc_mg_ha[rows], dtype=float)
+        safe = np.where(agb > 0, agb, 1.0)
+        return np.asarray(np.where(agb > 0, agc / safe, self.carbon_fraction[None, :]))
+
+    def blocks(self) -> Iterator[slice]:
+        """Walk over the plots in blocks of bounded memory."""
+        for first in range(0, len(self.plot_id), ROWS):
+            yield slice(first, min(first + ROWS, len(self.plot_id)))
+
+    def table(self) -> pd.DataFrame:
+        """Return the standard error and the bounds of every pool of every plot.
+
+        Returns
+        -------
+        DataFrame
+            plot_id, agb_mg_ha (without errors), agb_mean_mg_ha (mean of the draws), and for each
+            pool: <pool>_se_mg_ha (SD of the draws: it does not shrink with their number),
+            <pool>_low90_mg_ha, _high90_, _low95_, _high95_ (percentiles).
+        """
+        blocks = [self._block(rows) for rows in self.blocks()]
+        head = pd.DataFrame({"plot_id": self.plot_id, "agb_mg_ha": self.point_agb_mg_ha})
+        return pd.concat([head, pd.concat(blocks, ignore_index=True)], axis=1)
+
+    def _block(self, rows: slice) -> pd.DataFrame:
+        out: dict[str, Array] = {}
+        for column, meaning in POOLS.items():
+            draws = self.pool(column, rows)
+            if column == "agb_mg_ha":
+                out["agb_mean_mg_ha"] = draws.mean(axis=1)
+            out[f"{meaning.name}_se_mg_ha"] = draws.std(axis=1, ddof=1)
+            wanted = [p for pair in BOUNDS.values() for p in pair]
+            low90, high90, low95, high95 = np.percentile(draws, wanted, axis=1)
+            out[f"{meaning.name}_low90_mg_ha"], out[f"{meaning.name}_high90_mg_ha"] = low90, high90
+            out[f"{meaning.name}_low95_mg_ha"], out[f"{meaning.name}_high95_mg_ha"] = low95, high95
+        return pd.DataFrame(out)
+
+    def mean(self, column: str = "agb_mg_ha", weights: Array | None = None) -> Array:
+        """Return the mean over the plots under each draw: shared errors do not average out.
+
+        Parameters
+        ----------
+        column : str
+            A column of `phytomass.carbon.POOLS`.
+        weights : array, shape (n_plots,), optional
+            Weight of each plot; all alike if left out.
+
+        Returns
+        -------
+        array, shape (n_draws,)
+        """
+        n = len(self.plot_id)
+        weight = np.full(n, 1.0 / n) if weights is None else weights / np.sum(weights)
+        total = np.zeros(self.n_draws)
+        for rows in self.blocks():
+            total += weight[rows] @ self.pool(column, rows)
+        return total
+
+    def point(self) -> pd.DataFrame:
+        """Return plot_id and all pools without errors."""
+        table = pd.DataFrame({"plot_id": self.plot_id, "agb_mg_ha": self.point_agb_mg_ha})
+        return add_pools(table, self.model.carbon)

@@ -1,0 +1,296 @@
+"""What the draws must do whatever the trees: independence, order, blocks, means, bad input."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import zarr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from phytomass.allometry import AllometrySettings, tree_biomass
+from phytomass.carbon import CarbonSettings
+from phytomass.errors import InputError
+from phytomass.inventory.field_error import (
+    SOURCES,
+    ErrorModel,
+    ErrorSettings,
+    plot_draws,
+    variance_shares,
+)
+from phytomass.inventory.field_error import draws as module
+from tests.inventory.field_error.samples import LOCAL, TROPICAL, agb, areas, draw, stand
+
+
+@settings(max_examples=20)
+@given(st.integers(0, 2**32 - 1), st.integers(5, 25))
+def test_a_plot_depends_neither_on_other_trees_nor_on_row_order(seed: int, n: int) -> None:
+    trees = stand(n, seed=seed % 1000)
+    whole = draw(trees)
+    alone = draw(trees[trees["plot_id"] == "P1"])
+    mixed = draw(trees.sample(frac=1, random_state=seed))
+    np.testing.assert_array_equal(agb(whole, "P1"), agb(alone, "P1"))
+    np.testing.assert_array_equal(whole.agb_mg_ha, mixed.agb_mg_ha)
+
+
+@settings(max_examples=10)
+@given(st.sampled_from([1, 3, 64, 100, 511, 512, 2000]), st.integers(1, 4))
+def test_block_size_and_threads_change_no_bit(block: int, workers: int) -> None:
+    trees = stand()
+    whole = draw(trees)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "BLOCK", block)
+        patch.setattr(module, "STEP_BYTES", 8 * 3 * block)
+        parts = draw(trees, workers=workers)
+    np.testing.assert_array_equal(whole.agb_mg_ha, parts.agb_mg_ha)
+
+
+def test_more_draws_continue_the_same_draws_and_do_not_narrow_the_interval() -> None:
+    few = draw(stand(), ErrorSettings(draws=2000))
+    many = draw(stand(), ErrorSettings(draws=16_000))
+    np.testing.assert_array_equal(few.agb_mg_ha, many.agb_mg_ha[:, :2000])
+    np.testing.assert_allclose(few.table()["agb_se_mg_ha"], many.table()["agb_se_mg_ha"], rtol=0.1)
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_the_written_draws_are_those_in_memory(tmp_path: Path, workers: int) -> None:
+    trees = tree_biomass(stand(), TROPICAL)
+    model = ErrorModel(TROPICAL, errors=ErrorSettings(draws=1500))
+    plots, path = areas(trees), tmp_path / "plot_draws.zarr"
+    stored = plot_draws(trees, plots, model, random_state=4, store=path, workers=workers)
+    kept = plot_draws(trees, plots, model, random_state=4, workers=1)
+    group = zarr.open_group(str(path), mode="r")
+    assert group["agb_mg_ha"].shape == (3, 1500)
+    assert group.attrs["plot_id"] == ["P0", "P1", "P2"]
+    np.testing.assert_array_equal(group["agb_mg_ha"][:], kept.agb_mg_ha)
+    pd.testing.assert_frame_equal(stored.table(), kept.table())
+    assert [p.name for p in tmp_path.iterdir()] == ["plot_draws.zarr"]
+
+
+def test_a_failed_run_leaves_the_earlier_draws(tmp_path: Path) -> None:
+    trees, path = tree_biomass(stand(), TROPICAL), tmp_path / "plot_draws.zarr"
+    model = ErrorModel(TROPICAL, errors=ErrorSettings(draws=100))
+    plot_draws(trees, areas(trees), model, random_state=4, store=path)
+
+    def stop(what: str, done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        plot_draws(trees, areas(trees), model, random_state=5, store=path, progress=stop)
+    assert [p.name for p in tmp_path.iterdir()] == ["plot_draws.zarr"]
+    assert zarr.open_group(str(path), mode="r")["agb_mg_ha"].shape == (3, 100)
+
+
+def test_without_any_error_every_draw_is_the_point_estimate() -> None:
+    drawn = draw(stand(), ErrorSettings(draws=50, off=SOURCES))
+    expected = np.repeat(drawn.point_agb_mg_ha[:, None], 50, axis=1)
+    np.testing.assert_allclose(drawn.agb_mg_ha, expected, rtol=1e-6)
+    by_hand = tree_biomass(stand(), TROPICAL).groupby("plot_id")["agb_kg"].sum() / 1000 / 0.1
+    np.testing.assert_allclose(drawn.point_agb_mg_ha, by_hand, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "species",
+    ["Chir", "Olea ferruginea", "Cedrus deodara", "Robinia pseudoacacia", "Melia azedarach"],
+)
+def test_draws_do_not_move_the_mean(species: str) -> None:
+    """Residual, coefficients and shared factors have mean one, power law or linear."""
+    trees = stand(60, 1, (species,))
+    errors = ErrorSettings(draws=20_000, off=("dbh", "equation_choice"))
+    drawn = agb(draw(trees, errors, LOCAL), "P0")
+    point = draw(trees, ErrorSettings(draws=2), LOCAL).point_agb_mg_ha[0]
+    assert drawn.mean() == pytest.approx(
+        point, rel=4 * drawn.std() / point / np.sqrt(20_000) + 2e-3
+    )
+
+
+def test_the_residual_alone_has_the_printed_spread() -> None:
+    """One tree, chave2014: SD of ln AGB is 0.3575, mean is the equation."""
+    one = stand(1, 1)
+    drawn = agb(draw(one, ErrorSettings(draws=40_000).only("residual")), "P0")
+    assert np.log(drawn).std() == pytest.approx(0.3575, rel=0.015)
+    point = draw(one, ErrorSettings(draws=2)).point_agb_mg_ha[0]
+    assert drawn.mean() == pytest.approx(point, rel=0.008)
+
+
+def test_parameters_alone_have_the_spread_of_the_covariance() -> None:
+    """One tree: Var(ln AGB) = x' Σ x with x = (1, ln ρD²H)."""
+    one = tree_biomass(stand(1, 1), TROPICAL)
+    drawn = agb(draw(stand(1, 1), ErrorSettings(draws=40_000).only("parameters")), "P0")
+    ln_x = np.log(one["wood_density"] * one["dbh_cm"] ** 2 * one["height_m"]).iloc[0]
+    x = np.array([1.0, ln_x])
+    sigma = np.array([[0.0215**2, -0.965 * 0.0215 * 0.00275], [0, 0.00275**2]])
+    sigma[0, 1] = sigma[1, 0] = -0.965 * 0.0215 * 0.00275
+    assert np.log(drawn).std() == pytest.approx(np.sqrt(x @ sigma @ x), rel=0.015)
+
+
+def test_measurement_errors_have_the_stated_spread() -> None:
+    """One tree: SD of ln AGB from D is 1.952 · mixed SD / D; from H 0.976 · cv."""
+    one = stand(1, 1, dbh=40.0)
+    d = one["dbh_cm"].iloc[0]
+    small, gross = 0.0062 * d + 0.0904, min(4.64, 0.2 * d)
+    mixed = np.sqrt(0.95 * small**2 + 0.05 * gross**2) / d
+    drawn = agb(draw(one, ErrorSettings(draws=60_000).only("dbh")), "P0")
+    assert np.log(drawn).std() == pytest.approx(1.952 * mixed, rel=0.04)
+    drawn = agb(
+        draw(one, ErrorSettings(draws=60_000, values={"height_cv": 0.05}).only("height")), "P0"
+    )
+    assert np.log(drawn).std() == pytest.approx(0.976 * 0.05, rel=0.02)
+
+
+def test_gross_errors_on_saplings_do_not_raise_the_mean_as_those_of_biomass_r_do() -> None:
+    """4.4 cm trees: +5.2 % in R BIOMASS (methods 5.1), under 1 % here."""
+    trees = stand(100, 1, dbh=4.4)
+    trees["dbh_cm"], trees["height_m"] = 4.4, 3.9
+    bias = {}
+    for preset in ("phytomass", "biomass_r"):
+        errors = ErrorSettings(draws=4000, preset=preset).only("dbh")  # type: ignore[arg-type]
+        drawn = draw(trees, errors)
+        bias[preset] = agb(drawn, "P0").mean() / drawn.point_agb_mg_ha[0] - 1
+    assert 0.04 < bias["biomass_r"] < 0.075
+    assert 0 <= bias["phytomass"] < 0.01
+
+
+def test_shared_errors_are_shared_and_own_errors_are_not() -> None:
+    """Two plots of one species move together by its wood; by the residual they do not."""
+    trees = stand(40, 2, ("Melia azedarach",))
+    for sources, low, high in (
+        (("wood_density",), 0.8, 1.0),
+        (("parameters",), 0.99, 1.0),
+        (("residual",), -0.15, 0.15),
+        (("dbh", "height"), -0.15, 0.15),
+        (("plot_area",), -0.15, 0.15),
+    ):
+        drawn = draw(trees, ErrorSettings(draws=1000).only(*sources))  # type: ignore[arg-type]
+        r = np.corrcoef(drawn.agb_mg_ha)[0, 1]
+        assert low <= r <= high + 1e-9, sources
+
+
+def test_a_second_campaign_keeps_the_tree_and_measures_anew() -> None:
+    trees = stand(20, 1)
+    for sources, same in (
+        (("residual", "wood_density", "parameters", "plot_area"), True),
+        (("dbh",), False),
+        (("height",), False),
+    ):
+        errors = ErrorSettings(draws=200).only(*sources)  # type: ignore[arg-type]
+        one, two = (agb(draw(trees, errors, campaign=c), "P0") for c in ("2015", "2020"))
+        assert np.array_equal(one, two) == same, sources
+
+
+def test_equation_choice_takes_one_of_the_candidates_per_draw_for_all_plots() -> None:
+    trees = stand(20, 2, ("Melia azedarach",))
+    errors = ErrorSettings(draws=400, alternatives=("chave2005_moist",)).only("equation_choice")
+    drawn = np.asarray(draw(trees, errors).agb_mg_ha)
+    points = [
+        tree_biomass(trees, AllometrySettings(fallback=e)).groupby("plot_id")["agb_kg"].sum() / 100
+        for e in ("chave2014", "chave2005_moist")
+    ]
+    first = np.isclose(drawn[0], points[0].iloc[0], rtol=1e-5)
+    assert 120 < first.sum() < 280
+    np.testing.assert_allclose(drawn[0][~first], points[1].iloc[0], rtol=1e-5)
+    np.testing.assert_allclose(drawn[1][first], points[0].iloc[1], rtol=1e-5)
+    np.testing.assert_allclose(drawn[1][~first], points[1].iloc[1], rtol=1e-5)
+
+
+def test_pools_agree_in_every_draw_and_the_carbon_fraction_does_not_average_out() -> None:
+    trees = stand(200, 2)
+    drawn = draw(trees, ErrorSettings(draws=4000))
+    pools = {c: drawn.pool(c) for c in ("agb_mg_ha", "bgb_mg_ha", "total_mg_ha", "agc_mg_ha")}
+    np.testing.assert_allclose(pools["agb_mg_ha"] + pools["bgb_mg_ha"], pools["total_mg_ha"])
+    agc, bgc = drawn.pool("agc_mg_ha"), drawn.pool("bgc_mg_ha")
+    np.testing.assert_allclose(agc + bgc, drawn.pool("carbon_mg_ha"))
+    np.testing.assert_allclose(drawn.pool("carbon_mg_ha") * 44 / 12, drawn.pool("co2e_mg_ha"))
+    only = draw(trees, ErrorSettings(draws=8000).only("carbon_fraction"))
+    cv = only.mean("agc_mg_ha").std() / only.mean("agc_mg_ha").mean()
+    assert cv == pytest.approx(0.0206 / 0.47, rel=0.04)
+
+
+@pytest.mark.parametrize(
+    "carbon",
+    [
+        CarbonSettings(root_rule="mokany"),
+        CarbonSettings(root_rule="ipcc2019", root_class="tropical_dry_natural"),
+        CarbonSettings(carbon_fractions={"broadleaf": 0.48, "conifer": 0.51}),
+    ],
+)
+def test_point_and_draws_follow_the_same_rule(carbon: CarbonSettings) -> None:
+    trees = tree_biomass(stand(30, 3), TROPICAL)
+    model = ErrorModel(TROPICAL, carbon, ErrorSettings(draws=20, off=SOURCES))
+    drawn = plot_draws(trees, areas(trees), model, random_state=1)
+    fraction = 0.48 if carbon.carbon_fractions else 0.47
+    expected = drawn.point()["total_mg_ha"].to_numpy() * fraction
+    np.testing.assert_allclose(drawn.pool("carbon_mg_ha")[:, 0], expected, rtol=1e-6)
+
+
+def test_a_plot_without_trees_is_a_true_zero() -> None:
+    trees = tree_biomass(stand(5, 1), TROPICAL)
+    plots = pd.DataFrame({"plot_id": ["P0", "empty"], "area_ha": 0.1})
+    model = ErrorModel(TROPICAL, errors=ErrorSettings(draws=100))
+    table = plot_draws(trees, plots, model, random_state=1).table().set_index("plot_id")
+    assert (table.loc["empty"].to_numpy(dtype=float) == 0).all()
+    none = plot_draws(trees.iloc[:0], plots, model, random_state=1)
+    assert (np.asarray(none.agb_mg_ha) == 0).all()
+
+
+def test_a_missing_density_sd_is_the_prior_and_not_one() -> None:
+    """Abies pindrow has no SD in the table: 0.088 of the prior for species."""
+    trees = stand(1, 1, ("Abies pindrow",))
+    errors = ErrorSettings(draws=20_000).only("wood_density")
+    drawn = agb(draw(trees, errors, AllometrySettings(fallback="chave2005_moist")), "P0")
+    density = tree_biomass(trees, AllometrySettings(fallback="chave2005_moist"))["wood_density"]
+    assert drawn.std() / drawn.mean() == pytest.approx(0.088 / density.iloc[0], rel=0.06)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda t, p: (t.assign(tree_id="1"), p), "repeated ids"),
+        (lambda t, p: (t.assign(dbh_cm=np.nan), p), "without dbh_cm"),
+        (lambda t, p: (t.assign(agb_kg=np.nan), p), "without agb_kg"),
+        (lambda t, p: (t.drop(columns="agb_kg"), p), "no column agb_kg"),
+        (lambda t, p: (t, p[p["plot_id"] != "P1"]), "plots that are not there: P1"),
+        (lambda t, p: (t, p.drop(columns="area_ha")), "no area_ha"),
+        (lambda t, p: (t, p.assign(area_ha=0.0)), "no area"),
+    ],
+)
+def test_bad_tables_are_refused(change, message: str) -> None:  # type: ignore[no-untyped-def]
+    trees = tree_biomass(stand(6), TROPICAL)
+    table, plots = change(trees, areas(trees))
+    with pytest.raises(InputError, match=message):
+        plot_draws(table, plots, ErrorModel(TROPICAL), random_state=1)
+
+
+@pytest.mark.parametrize(
+    ("given_settings", "message"),
+    [
+        ({"values": {"heigth_cv": 0.1}}, "did you mean 'height_cv'"),
+        ({"values": {"height_cv": 3.0}}, "outside 0 to 0.5"),
+        ({"values": {"rse_low": 0.5}}, "rse_low is above"),
+        ({"off": ["heights"]}, "Input should be"),
+        ({"draws": 1}, "greater than or equal to 2"),
+    ],
+)
+def test_bad_settings_are_refused(given_settings: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        ErrorSettings.model_validate(given_settings)
+
+
+def test_unknown_alternative_is_refused_with_the_nearest_name() -> None:
+    with pytest.raises(InputError, match="chave2014"):
+        draw(stand(3), ErrorSettings(alternatives=("chave_2014",)))
+
+
+def test_shares_of_the_variance_add_up_and_shared_errors_rule_the_mean() -> None:
+    trees = tree_biomass(stand(300, 10, ("Melia azedarach",)), TROPICAL)
+    model = ErrorModel(TROPICAL, errors=ErrorSettings(draws=1500))
+    shares = variance_shares(trees, areas(trees), model, random_state=1).set_index("source")
+    assert list(shares.index) == [*SOURCES, "all"]
+    parts = shares.drop(index="all")
+    assert 0.85 < parts["alone_mean"].sum() < 1.15
+    assert shares.loc["residual", "alone_mean"] < 0.5 * shares.loc["residual", "alone_plot"]
+    assert shares.loc["carbon_fraction", "alone_mean"] > shares.loc["carbon_fraction", "alone_plot"]
+    np.testing.assert_allclose(parts["alone_mean"], parts["lost_mean"], atol=0.12)
