@@ -89,6 +89,11 @@ def write_geopackage(path: str | Path, table: geopandas.GeoDataFrame, layer: str
 
 
 def sha256_of(path: str | Path) -> str:
-    """Return the SHA-256 of a file's bytes as a hexadecimal string."""
-    with Path(path).open("rb") as stream:
+    """Return the SHA-256 of a file's bytes, or of a folder's names and bytes, as hexadecimal."""
+    path = Path(path)
+    if path.is_dir():
+        parts = (f for f in sorted(path.rglob("*")) if f.is_file())
+        listing = "\n".join(f"{f.relative_to(path).as_posix()} {sha256_of(f)}" for f in parts)
+        return hashlib.sha256(listing.encode()).hexdigest()
+    with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

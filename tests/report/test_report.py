@@ -18,6 +18,7 @@ from tests.report.page import Page, parse, value_of
 
 SECTIONS = {
     "plots": "Plots",
+    "errors": "Errors of the field",
     "predictors": "Predictors",
     "models": "Models",
     "area": "Stocks and where they are",
@@ -183,6 +184,7 @@ class TestNumbers:
 
 FILES_BEHIND = {
     "plots": ["plots.csv", "plot_statistics.csv", "trees.csv"],
+    "errors": ["field_error.csv", "error_shares.csv"],
     "predictors": ["predictors.csv", "correlations.csv", "predictors.tif"],
     "models": ["model_comparison.csv"],
     "area": ["class_shares.csv", "elevation_profile.csv", "estimates.csv"],

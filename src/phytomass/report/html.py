@@ -17,6 +17,7 @@ from phytomass.report.layers import read_layer
 from phytomass.report.results import Results, read_results
 from phytomass.report.section_area import area_section
 from phytomass.report.section_change import change_section, potential_section
+from phytomass.report.section_errors import errors_section
 from phytomass.report.section_models import models_section
 from phytomass.report.section_plots import plots_section
 from phytomass.report.section_predictors import predictors_section
@@ -95,6 +96,7 @@ def build_sections(results: Results, progress: Progress = silent) -> list[Sectio
     makers: list[Callable[[], Section]] = [
         lambda: summary_section(results, mapped, names),
         lambda: plots_section(results),
+        lambda: errors_section(results),
         lambda: predictors_section(results),
         lambda: models_section(results, facts),
         lambda: area_section(results),

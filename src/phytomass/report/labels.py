@@ -101,6 +101,30 @@ def plot_pool(code: object) -> str:
     return _named(PLOT_POOLS, code)
 
 
+ERROR_SOURCES = {
+    "dbh": "diameter",
+    "height": "height",
+    "wood_density": "wood density",
+    "parameters": "coefficients of the equations",
+    "residual": "scatter of trees around the equation",
+    "equation_choice": "choice of equation",
+    "plot_area": "plot area",
+    "carbon_fraction": "carbon fraction",
+    "root_shoot": "root:shoot ratio",
+}
+
+
+def error_source(code: object) -> str:
+    """Return the words for a source of error.
+
+    Examples
+    --------
+    >>> error_source("dbh")
+    'diameter'
+    """
+    return _named(ERROR_SOURCES, code)
+
+
 def quantity(code: object) -> str:
     """Return the words for a quantity of `estimates.csv`.
 

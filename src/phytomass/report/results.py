@@ -17,6 +17,8 @@ REQUIRED: dict[str, tuple[str, ...]] = {
     "rejected_rows": ("file", "row", "column", "value", "reason"),
     "plots": ("plot_id", "easting", "northing", "agb_mg_ha"),
     "plot_statistics": ("pool", "unit", "n", "mean", "sd"),
+    "field_error": ("pool", "unit", "n", "mean", "se", "low90", "high90", "low95", "high95"),
+    "error_shares": ("source", "alone_plot", "alone_mean", "cv_plot_percent", "cv_mean_percent"),
     "predictors": ("name",),
     "correlations": ("predictor", "r", "n", "p"),
     "model_comparison": ("model", "predictors", "split", "r2", "rmse"),
@@ -79,7 +81,7 @@ class Results:
     ----------
     folder : Path
         The folder.
-    trees, rejected_rows, plots, plot_statistics, correlations : DataFrame or None
+    trees, rejected_rows, plots, plot_statistics, … : DataFrame or None
         The tables of those names; `predictors` is the table, `rasters["predictors"]` the raster.
     rasters : dict of str to Path
         The rasters that are there: `agb`, `agb_before`, `agb_change`, `predictors`.
@@ -92,6 +94,8 @@ class Results:
     rejected_rows: pd.DataFrame | None = None
     plots: pd.DataFrame | None = None
     plot_statistics: pd.DataFrame | None = None
+    field_error: pd.DataFrame | None = None
+    error_shares: pd.DataFrame | None = None
     predictors: pd.DataFrame | None = None
     correlations: pd.DataFrame | None = None
     model_comparison: pd.DataFrame | None = None

@@ -263,7 +263,7 @@ def _reason(state: dict[str, Any], old: dict[str, Any] | None, results: Path) ->
         return f"phytomass changed from {old.get('version')} to {state['version']}"
     for output in old["outputs"]:
         path = results / output["path"]
-        if not path.is_file():
+        if not path.exists():
             return f"{output['path']} is missing"
         if sha256_of(path) != output["sha256"]:
             return f"{output['path']} was changed by something else"
@@ -318,15 +318,23 @@ def _workshop(results: Path, name: str) -> Iterator[Path]:
 
 
 def _move(folder: Path, results: Path, old: dict[str, Any] | None) -> list[dict[str, str]]:
-    """Move a step's files into the results; remove those it wrote before and no longer writes."""
-    files = sorted(path for path in folder.iterdir() if path.is_file())
-    outputs = [{"path": path.name, "sha256": sha256_of(path)} for path in files]
-    for path in files:
+    """Move a step's results into place; remove those it wrote before and no longer writes."""
+    made = sorted(folder.iterdir())
+    outputs = [{"path": path.name, "sha256": sha256_of(path)} for path in made]
+    for path in made:
+        _remove(results / path.name)
         path.replace(results / path.name)
     for entry in old["outputs"] if old else []:
         if entry["path"] not in {o["path"] for o in outputs}:
+            _remove(results / entry["path"])
             (results / entry["path"]).unlink(missing_ok=True)
     return outputs
+
+
+def _remove(path: Path) -> None:
+    """Remove a folder, such as a zarr store: it cannot be replaced in one move as a file can."""
+    if path.is_dir():
+        shutil.rmtree(path)
 
 
 def default_workers() -> int:

@@ -12,6 +12,7 @@ from phytomass.allometry import AllometrySettings
 from phytomass.carbon import CarbonSettings
 from phytomass.imagery import MaskSettings, PredictorSettings
 from phytomass.inventory import InventorySettings
+from phytomass.inventory.field_error import ErrorSettings
 from phytomass.models import ModelSettings, model_names
 from phytomass.settings import Settings
 from phytomass.validation import ValidationSettings
@@ -109,6 +110,8 @@ class Project(Settings):
     """Field plots, and trees where there are lists of them."""
     allometry: AllometrySettings = AllometrySettings()
     """Equations per species, and the fallback."""
+    errors: ErrorSettings = ErrorSettings()
+    """The errors of field biomass, drawn from the tape to the carbon fraction."""
     carbon: CarbonSettings = CarbonSettings()
     """Root:shoot ratio, carbon fraction, CO₂ per carbon."""
     predictors: PredictorSettings
