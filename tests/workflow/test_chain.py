@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import geopandas
@@ -10,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import rasterio
+import zarr
 
 from phytomass.files import sha256_of
 from phytomass.workflow import STEPS, load_project, run_steps
@@ -21,7 +23,10 @@ COLUMNS = {
     "extrapolated agb_kg",
     "rejected_rows": "file row column value reason",
     "plots": "plot_id easting northing n_trees agb_mg_ha bgb_mg_ha total_mg_ha agc_mg_ha "
-    "bgc_mg_ha carbon_mg_ha co2e_mg_ha outlier",
+    "bgc_mg_ha carbon_mg_ha co2e_mg_ha outlier agb_mean_mg_ha agb_se_mg_ha agb_low95_mg_ha "
+    "agb_high95_mg_ha co2e_se_mg_ha co2e_low90_mg_ha co2e_high90_mg_ha",
+    "field_error": "pool unit n mean se low90 high90 low95 high95",
+    "error_shares": "source alone_plot alone_mean lost_plot lost_mean",
     "plot_statistics": "pool unit n sum mean sd min max range skewness",
     "predictors": "name sensor kind formula source unit mean sd min max valid_share",
     "correlations": "predictor r n p",
@@ -70,6 +75,20 @@ def test_plots_carry_the_truth_of_the_landscape(finished: Path, results: Path) -
     ]
     assert np.corrcoef(near, plots["agb_mg_ha"])[0, 1] > 0.97
     assert plots["agb_mg_ha"].mean() / np.mean(near) == pytest.approx(1, abs=0.05)
+
+
+def test_the_draws_give_the_bounds_of_the_plots(results: Path) -> None:
+    plots = pd.read_csv(results / "plots.csv", dtype={"plot_id": str})
+    store = zarr.open_group(str(results / "plot_draws.zarr"), mode="r")
+    draws = np.asarray(store["agb_mg_ha"])
+    assert draws.shape == (len(plots), 10_000)
+    assert np.allclose(draws.std(axis=1, ddof=1), plots["agb_se_mg_ha"], rtol=1e-3)
+    assert np.allclose(np.percentile(draws, 97.5, axis=1), plots["agb_high95_mg_ha"], rtol=1e-3)
+    mean = pd.read_csv(results / "field_error.csv").set_index("pool")
+    assert draws.mean(axis=0).std(ddof=1) == pytest.approx(mean.loc["agb", "se"], rel=1e-3)
+    # shared errors: the mean of all plots is far less certain than independent plots would be
+    independent = np.sqrt((plots["agb_se_mg_ha"] ** 2).sum()) / len(plots)
+    assert mean.loc["agb", "se"] > 2 * independent
 
 
 def test_pools_of_the_plots(results: Path) -> None:
@@ -148,8 +167,7 @@ def test_a_changed_class_limit_only_counts_again(project: Path) -> None:
 
 def test_the_same_bytes_with_two_workers(project: Path) -> None:
     before = {p.name: sha256_of(p) for p in (project / "results").iterdir()}
-    for path in (project / "results").iterdir():
-        path.unlink()
+    shutil.rmtree(project / "results")
     for _ in run_steps(load_project(project), STEPS, ALL, workers=2):
         pass
     after = {p.name: sha256_of(p) for p in (project / "results").iterdir()}
