@@ -25,7 +25,8 @@ def test_new_then_check_lists_what_is_missing(
     shown = capsys.readouterr()
     assert "project.yaml" in shown.out
     assert "data/study_area.gpkg" in shown.err
-    assert "data/plots.csv" in shown.err
+    for name in ("plots.csv", "trees.csv", "s2_2020*.tif", "s1_2020*.tif", "dem.tif", "forest.tif"):
+        assert f"data/{name}" in shown.err
 
 
 def test_json_lines_for_other_programs(

@@ -23,7 +23,7 @@ from phytomass.features import (
     predictor_sets,
 )
 from phytomass.grid import describe_grid, grid_of_raster, same_grid
-from phytomass.imagery import check_mask
+from phytomass.imagery import check_mask, files_of
 from phytomass.inventory import check_inventory, read_inventory
 from phytomass.models import minimum_plots
 from phytomass.workflow.inputs import existing, grid_of, raster_files
@@ -71,6 +71,8 @@ def check_project(opened: OpenProject, steps: Collection[str] = ()) -> Findings:
     plots = None
     if wanted - {"stack"}:
         plots = _check_field(findings, opened, str(grid.crs) if grid is not None else "EPSG:4326")
+    if grid is None and wanted - {"plots"}:
+        _check_files(findings, opened)
     if grid is not None and wanted - {"plots"}:
         _check_rasters(findings, opened, grid)
         if plots is not None:
@@ -91,6 +93,24 @@ def _check_field(findings: Findings, opened: OpenProject, crs: str) -> pd.DataFr
     if inventory.trees is not None:
         findings.problems += check_species(inventory.trees, project.allometry, root)
     return inventory.plots
+
+
+def _check_files(findings: Findings, opened: OpenProject) -> None:
+    """Without a grid, at least say which files are missing."""
+    project, root = opened.project, opened.root
+    for key, source in project.predictors.rasters.items():
+        where = f"predictors.rasters.{key}"
+        findings.attempt(partial(files_of, source.files, root, where))
+    if project.predictors.terrain is not None:
+        dem = project.predictors.terrain.dem
+        findings.attempt(partial(files_of, dem, root, "predictors.terrain"))
+    others = {
+        "mask": project.mask.path if project.mask else None,
+        "zones": project.zones.path if project.zones else None,
+        "truth": project.truth.path if project.truth else None,
+    }
+    for role, path in others.items():
+        findings.attempt(partial(existing, root, **{role: path}))
 
 
 def _check_rasters(findings: Findings, opened: OpenProject, grid: GeoBox) -> None:

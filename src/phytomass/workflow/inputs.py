@@ -50,6 +50,7 @@ def _area_bounds(opened: OpenProject, crs: str) -> tuple[float, float, float, fl
             where="grid",
             remedy="give grid.bounds, grid.like, or study_area",
         )
+    existing(opened.root, study_area=area)
     try:
         polygons = geopandas.read_file(opened.root / area)
     except (DataSourceError, DataLayerError) as error:
