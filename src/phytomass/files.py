@@ -11,7 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import geopandas
 import pandas as pd
+import pyogrio
 
 from phytomass.errors import InputError
 
@@ -71,7 +73,27 @@ def write_csv(path: str | Path, table: pd.DataFrame) -> None:
     write_text(path, table.to_csv(index=False, float_format="%.10g", lineterminator="\n"))
 
 
+GEOPACKAGE_STAMP = "2020-12-31T00:00:00.000Z"
+"""Stands where a GeoPackage keeps the time of writing: the same table gives the same bytes."""
+
+
+def write_geopackage(path: str | Path, table: geopandas.GeoDataFrame, layer: str) -> None:
+    """Write a layer as a GeoPackage, whole or not at all, without the time of writing in it."""
+    pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": GEOPACKAGE_STAMP})
+    try:
+        with whole_file(path) as beside:
+            beside.unlink()
+            pyogrio.write_dataframe(table, beside, driver="GPKG", layer=layer)
+    finally:
+        pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": None})
+
+
 def sha256_of(path: str | Path) -> str:
-    """Return the SHA-256 of a file's bytes as a hexadecimal string."""
-    with Path(path).open("rb") as stream:
+    """Return the SHA-256 of a file's bytes, or of a folder's names and bytes, as hexadecimal."""
+    path = Path(path)
+    if path.is_dir():
+        parts = (f for f in sorted(path.rglob("*")) if f.is_file())
+        listing = "\n".join(f"{f.relative_to(path).as_posix()} {sha256_of(f)}" for f in parts)
+        return hashlib.sha256(listing.encode()).hexdigest()
+    with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,9 +1,10 @@
 """Features: the predictor stack on one grid, and samples of it at plots."""
 
-from phytomass.features.extract import Extraction, extract_samples, listed, plots_outside
+from phytomass.features.extract import Extraction, extract_samples, plots_outside
 from phytomass.features.layers import Layer, predictor_sets
 from phytomass.features.samples import Samples
-from phytomass.features.stack import PredictorStack, StackReader, build_stack, check_stack
+from phytomass.features.sources import check_contents, check_stack, listed
+from phytomass.features.stack import PredictorStack, StackReader, build_stack
 
 __all__ = [
     "Extraction",
@@ -12,6 +13,7 @@ __all__ = [
     "Samples",
     "StackReader",
     "build_stack",
+    "check_contents",
     "check_stack",
     "extract_samples",
     "listed",

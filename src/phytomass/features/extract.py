@@ -8,6 +8,7 @@ import pandas as pd
 
 from phytomass.errors import InputError
 from phytomass.features.samples import Samples
+from phytomass.features.sources import listed, refuse_missing
 from phytomass.features.stack import PredictorStack
 
 
@@ -17,18 +18,6 @@ class Extraction:
 
     samples: Samples
     left_out: pd.DataFrame
-
-
-def listed(ids: list[str], most: int = 8) -> str:
-    """Return ids as text, the first few by name.
-
-    Examples
-    --------
-    >>> listed(["a", "b", "c"], most=2)
-    'a, b and 1 more'
-    """
-    text = ", ".join(ids[:most])
-    return f"{text} and {len(ids) - most} more" if len(ids) > most else text
 
 
 def plots_outside(
@@ -71,16 +60,10 @@ def extract_samples(
             where="plots",
             remedy="check inventory.plots.crs and the coordinates, or enlarge the rasters",
         )
+    if missing == "error":
+        refuse_missing(values, plots)
     absent = values.isna()
     bad = absent.any(axis=1).to_numpy()
-    if bad.any() and missing == "error":
-        ids = [str(i) for i in plots.loc[bad, "plot_id"]]
-        bands = [str(c) for c in values.columns[absent.any()]]
-        raise InputError(
-            f"no data in {', '.join(bands)} at {len(ids)} plots: {listed(ids)}",
-            where="predictors at plots",
-            remedy="fill the rasters, leave the bands out, or set missing_at_plots: drop",
-        )
     keep = ~bad
     samples = Samples(
         X=values[keep].reset_index(drop=True),

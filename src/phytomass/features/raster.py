@@ -13,7 +13,6 @@ from odc.geo.geobox import GeoBox
 
 from phytomass.grid import BLOCK
 
-
 CACHE_MB = 256
 """GDAL's block cache while a grid is walked over: its default is 5 % of the machine's memory."""
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,25 +17,14 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
 from phytomass.errors import InputError, nearest
-from phytomass.features.layers import Layer, layers_of
 from phytomass.features.raster import new_raster
+from phytomass.features.sources import check_stack, open_sources, refuse_empty, refuse_unscaled
 from phytomass.files import whole_file, write_csv
 from phytomass.grid import Block, blocks_of, cells_at, grid_of_raster
-from phytomass.imagery import (
-    PredictorSettings,
-    RasterSource,
-    aspect_components,
-    evaluate,
-    extended,
-    find_index,
-    gradient,
-    open_source,
-    slope_deg,
-)
+from phytomass.imagery import PredictorSettings
 from phytomass.progress import Progress, silent
 
 Array = NDArray[np.float64]
-_DEM = "elevation"
 
 
 @dataclass(frozen=True)
@@ -171,77 +160,6 @@ class _Summary:
         return {"mean": mean, "sd": sd, "min": self.low, "max": self.high, "valid_share": share}
 
 
-@dataclass
-class _Sources:
-    """The open sources of a stack and how its layers are computed from them."""
-
-    settings: PredictorSettings
-    readers: list[Any]
-    dem: Any
-    grid: GeoBox
-    summaries: dict[str, _Summary] = field(default_factory=dict)
-
-    def block(self, block: Block) -> dict[str, Array]:
-        values: dict[str, Array] = {}
-        for reader in self.readers:
-            values |= reader.read(block)
-        if self.dem is not None:
-            values |= self._terrain(block)
-        for wanted in self.settings.indices:
-            index = find_index(wanted)
-            values[index.id] = evaluate(index.formula, values)
-        return values
-
-    def _terrain(self, block: Block) -> dict[str, Array]:
-        top, left = min(block.row, 1), min(block.col, 1)
-        bottom = min(self.grid.shape[0] - block.row - block.rows, 1)
-        right = min(self.grid.shape[1] - block.col - block.cols, 1)
-        around = Block(
-            block.row - top, block.col - left, block.rows + top + bottom, block.cols + left + right
-        )
-        z = self.dem.read(around)[_DEM]
-        z = extended(z)[top : top + block.rows + 2, left : left + block.cols + 2]
-        east, north = gradient(z, (abs(self.grid.transform.a), abs(self.grid.transform.e)))
-        sine, cosine = aspect_components(east, north)
-        derived = {
-            "elevation": z[1:-1, 1:-1],
-            "slope": slope_deg(east, north),
-            "aspect_sin": sine,
-            "aspect_cos": cosine,
-        }
-        assert self.settings.terrain is not None  # noqa: S101  # the DEM came from it
-        return {name: derived[name] for name in self.settings.terrain.derive}
-
-
-@contextmanager
-def _open_sources(settings: PredictorSettings, root: Path, grid: GeoBox) -> Iterator[_Sources]:
-    with ExitStack() as stack:
-        readers = [
-            stack.enter_context(open_source(key, source, root, grid))
-            for key, source in settings.rasters.items()
-        ]
-        dem = None
-        if settings.terrain is not None:
-            source = RasterSource(
-                files=settings.terrain.dem, bands={_DEM: 1}, resample=settings.terrain.resample
-            )
-            dem = stack.enter_context(open_source("terrain", source, root, grid))
-        yield _Sources(settings, readers, dem, grid)
-
-
-def check_stack(settings: PredictorSettings, root: Path, grid: GeoBox) -> list[Layer]:
-    """Open every source without reading pixels; return the layers the stack will have.
-
-    Raises
-    ------
-    InputError
-        For missing files or bands, other grids, names that collide, or an index without its bands.
-    """
-    with _open_sources(settings, root, grid) as sources:
-        bands = {reader.key: reader.names for reader in sources.readers}
-    return layers_of(settings, bands)
-
-
 def build_stack(
     settings: PredictorSettings,
     grid: GeoBox,
@@ -284,7 +202,7 @@ def build_stack(
     summaries = {layer.name: _Summary() for layer in layers}
     with whole_file(target) as beside:
         with (
-            _open_sources(settings, root, grid) as sources,
+            open_sources(settings, root, grid) as sources,
             new_raster(
                 beside, grid, [layer.name for layer in layers], [layer.unit for layer in layers]
             ) as out,
@@ -294,35 +212,10 @@ def build_stack(
                 for band, layer in enumerate(layers, 1):
                     summaries[layer.name].add(values[layer.name])
                     out.write(values[layer.name].astype(np.float32), band, window=block.window)
-                _check_reflectance(settings, values)
+                refuse_unscaled(settings, values)
                 progress("predictors", done, len(blocks))
-        _check_not_empty(layers, summaries)
+        refuse_empty([layer for layer in layers if summaries[layer.name].n == 0])
     pixels = grid.shape[0] * grid.shape[1]
     table = pd.DataFrame([layer.row() | summaries[layer.name].row(pixels) for layer in layers])
     write_csv(target.with_suffix(".csv"), table)
     return PredictorStack.open(target), table
-
-
-def _check_reflectance(settings: PredictorSettings, values: dict[str, Array]) -> None:
-    for index in map(find_index, settings.indices):
-        if not index.needs_reflectance:
-            continue
-        for band in sorted(index.bands):
-            seen = values[band][np.isfinite(values[band])]
-            if seen.size and float(np.median(seen)) > 2:
-                raise InputError(
-                    f"{index.id} needs reflectance between 0 and 1, the median here is "
-                    f"{np.median(seen):.0f}",
-                    where=f"band {band}",
-                    remedy="set `scale` of its raster, e.g. 0.0001 for reflectance × 10 000",
-                )
-
-
-def _check_not_empty(layers: list[Layer], summaries: dict[str, _Summary]) -> None:
-    empty = [layer for layer in layers if summaries[layer.name].n == 0]
-    if empty:
-        raise InputError(
-            "no valid pixel on the whole grid",
-            where=", ".join(f"{layer.name} ({layer.source})" for layer in empty),
-            remedy="check nodata, keep_where, and that the raster covers the study area",
-        )

@@ -45,7 +45,8 @@ def area_mask(path: Path, grid: GeoBox) -> Mask:
 
     def read(block: Block) -> NDArray[np.bool_]:
         shift = grid.transform @ Affine.translation(block.col, block.row)
-        return geometry_mask(shapes, (block.rows, block.cols), shift, invert=True)
+        inside = geometry_mask(shapes, (block.rows, block.cols), shift, invert=True)
+        return np.asarray(inside, dtype=bool)
 
     return read
 

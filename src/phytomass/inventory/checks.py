@@ -18,6 +18,9 @@ THICKEST_CM = 1200.0
 MEDIAN_DBH_CM = (1.0, 200.0)
 """cm; outside, a median diameter is in another unit: no forest is that thin or that stout."""
 
+MEDIAN_SLENDERNESS = 0.12
+"""m of height per cm of diameter; forests have 0.3-1.5, and a tenth of it in millimetres."""
+
 MEDIAN_AGB_MG_HA = 1500.0
 """Mg/ha; only single stands of redwood and mountain ash hold more."""
 
@@ -58,9 +61,17 @@ def _check_dbh(trees: pd.DataFrame, reading: Reading, findings: Findings) -> Non
         return
     where, key, median = reading.place("dbh_cm"), f"{reading.key}.units.dbh_cm", dbh.median()
     low, high = MEDIAN_DBH_CM
+    declared = "dbh_cm" in reading.source.units
     if median > high:
         findings.problem(
             where, f"median diameter {median:g} cm", f"probably millimetres: set {key}: mm"
+        )
+    elif not declared and _too_stout(trees):
+        findings.problem(
+            where,
+            f"median diameter {median:g} cm for a median height of "
+            f"{trees['height_m'].median():g} m: trees are not that stout",
+            f"if these are millimetres, set {key}: mm; if centimetres, say so with {key}: cm",
         )
     elif (dbh > THICKEST_CM).any():
         stout = dbh.index[dbh > THICKEST_CM]
@@ -69,12 +80,20 @@ def _check_dbh(trees: pd.DataFrame, reading: Reading, findings: Findings) -> Non
             f"diameter above {THICKEST_CM:g} cm (up to {dbh.max():g} cm)",
             f"correct the rows, or set the unit: {key}",
         )
-    elif median < low and "dbh_cm" not in reading.source.units:
+    elif median < low and not declared:
         findings.problem(
             where,
             f"median diameter {median:g} cm",
             f"if these are metres, set {key}: m; if they are centimetres, say so with {key}: cm",
         )
+
+
+def _too_stout(trees: pd.DataFrame) -> bool:
+    """Tell whether heights are too small for the diameters to be centimetres."""
+    if "height_m" not in trees:
+        return False
+    slenderness = trees["height_m"] / trees["dbh_cm"].where(trees["dbh_cm"] > 0)
+    return bool(slenderness.median() < MEDIAN_SLENDERNESS)
 
 
 def check_plots(plots: pd.DataFrame, reading: Reading, findings: Findings) -> None:

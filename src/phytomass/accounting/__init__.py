@@ -1,0 +1,37 @@
+"""Numbers about areas: stock, change, profiles, potential, and a map against the truth.
+
+A line of code belongs here if it turns a map or plots into a number about an area. Every number
+carries its pool, kind, unit, area, statistic, period and method.
+"""
+
+from phytomass.accounting.change import change_estimates, years_between
+from phytomass.accounting.estimate import COLUMNS, Estimate, in_all_pools, table_of
+from phytomass.accounting.plots import plot_estimates
+from phytomass.accounting.potential import PotentialSettings, potential_estimates
+from phytomass.accounting.profiles import class_shares, elevation_profile, round_limits
+from phytomass.accounting.summary import map_summary, truth_summary
+from phytomass.accounting.truth import truth_scores
+from phytomass.accounting.zones import ALL, OUTSIDE, Zones, check_zones, read_zones
+
+__all__ = [
+    "ALL",
+    "COLUMNS",
+    "OUTSIDE",
+    "Estimate",
+    "PotentialSettings",
+    "Zones",
+    "change_estimates",
+    "check_zones",
+    "class_shares",
+    "elevation_profile",
+    "in_all_pools",
+    "map_summary",
+    "plot_estimates",
+    "potential_estimates",
+    "read_zones",
+    "round_limits",
+    "table_of",
+    "truth_scores",
+    "truth_summary",
+    "years_between",
+]

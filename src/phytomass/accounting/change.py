@@ -1,0 +1,189 @@
+"""Change between two maps: on one common mask, and with change of area apart."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from phytomass.accounting.estimate import Estimate, in_all_pools, table_of
+from phytomass.accounting.sums import Layer, Moments, walk
+from phytomass.accounting.zones import ALL, OUTSIDE, Zones, read_zones
+from phytomass.carbon import CarbonSettings
+from phytomass.errors import InputError
+from phytomass.grid import grid_of_raster, pixel_area_ha
+
+
+def years_between(before: str, after: str) -> float | None:
+    """Return the years between the middles of two periods; None where one is not a date.
+
+    Parameters
+    ----------
+    before, after : str
+        ``2020``, ``2020-07`` or a range ``2016/2021``.
+
+    Examples
+    --------
+    >>> years_between("1991", "2002"), years_between("2014/2016", "2020"), years_between("", "2020")
+    (11.0, 5.0, None)
+    """
+    middles = [_middle(period) for period in (before, after)]
+    if middles[0] is None or middles[1] is None:
+        return None
+    return round(middles[1] - middles[0], 6)
+
+
+def _middle(period: str) -> float | None:
+    points = []
+    for part in period.split("/"):
+        match = re.fullmatch(r"(\d{4})(?:-(\d{2}))?", part.strip())
+        if match is None:
+            return None
+        points.append(int(match[1]) + ((int(match[2]) - 0.5) / 12 if match[2] else 0.5))
+    return float(np.mean(points))
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Sums over two dates: each on its own mask, and the difference on the common mask."""
+
+    before: Moments
+    after: Moments
+    change: Moments
+
+    def __add__(self, other: Pair) -> Pair:
+        return Pair(
+            self.before + other.before, self.after + other.after, self.change + other.change
+        )
+
+
+def change_estimates(
+    agb_after: Path,
+    agb_before: Path,
+    *,
+    period_before: str = "",
+    period: str = "",
+    zones: Path | None = None,
+    zone_column: str = "name",
+    carbon: CarbonSettings | None = None,
+) -> pd.DataFrame:
+    """Return the change between two maps of aboveground biomass.
+
+    With area A and mean m of each date's own mask, ``A2 m2 - A1 m1 = A1 (m2 - m1) + (A2 - A1) m2``:
+    the change of the stock is a density term and an area term. `change_mean` and
+    `change_common_total` are on the pixels that both dates have; where the masks are the same,
+    `change_common_total`, the density term and the change of the stock are one number.
+
+    Parameters
+    ----------
+    agb_after, agb_before : Path
+        Maps on one grid, Mg/ha.
+    period_before, period : str
+        Their dates; rates per year are given where both are dates.
+    zones : Path, optional
+        Polygons, as in `map_summary`.
+    zone_column : str
+        Column with the zones' names.
+    carbon : CarbonSettings, optional
+        Factors, the same at both dates.
+
+    Returns
+    -------
+    DataFrame
+        Rows of `estimates.csv`: quantities change_mean (mean, spatial_SD), change_common_total,
+        change_total, change_density_term, change_area_term, change_rate (mean), change_total_rate.
+
+    Raises
+    ------
+    InputError
+        If the grids differ, the maps share no pixel, or the dates do not ascend.
+    """
+    years = years_between(period_before, period)
+    if years is not None and years <= 0:
+        raise InputError(
+            f"the earlier date {period_before} is not before {period}", where="earlier"
+        )
+    grid = grid_of_raster(agb_after)
+    laid = read_zones(zones, zone_column, grid) if zones is not None else None
+    found = _sums(agb_after, agb_before, laid)
+    if not found[ALL].change.n:
+        raise InputError("the maps of the two dates share no pixel", where=agb_before.name)
+    between = f"{period_before} to {period}" if period_before and period else period
+    settings = carbon or CarbonSettings()
+    rows = (
+        row
+        for zone, pair in found.items()
+        for row in _rows(zone, pair, pixel_area_ha(grid), between, years)
+    )
+    return table_of(estimate for row in rows for estimate in in_all_pools(row, settings))
+
+
+def _sums(after: Path, before: Path, zones: Zones | None) -> dict[str, Pair]:
+    names = [*zones.names, OUTSIDE] if zones is not None else []
+    empty = Pair(Moments(), Moments(), Moments())
+    found = dict.fromkeys((ALL, *names), empty)
+    for block, (later, earlier) in walk([Layer(after), Layer(before)]):
+        found[ALL] += _pair(later, earlier)
+        if zones is not None:
+            labels = zones.labels(block)
+            for label in np.unique(labels):
+                here = labels == label
+                found[names[label]] += _pair(later[here], earlier[here])
+    return {name: pair for name, pair in found.items() if name == ALL or pair.change.n}
+
+
+def _pair(later: np.ndarray, earlier: np.ndarray) -> Pair:
+    has_later, has_earlier = np.isfinite(later), np.isfinite(earlier)
+    both = has_later & has_earlier
+    return Pair(
+        Moments.of(earlier[has_earlier]),
+        Moments.of(later[has_later]),
+        Moments.of(later[both] - earlier[both]),
+    )
+
+
+def _rows(
+    zone: str, pair: Pair, pixel_ha: float, period: str, years: float | None
+) -> Iterator[Estimate]:
+    one, two, both = (m.n * pixel_ha for m in (pair.before, pair.after, pair.change))
+    density = one * (pair.after.mean - pair.before.mean)
+    area = (two - one) * pair.after.mean
+    row = partial(Estimate, zone=zone, pool="AGB", kind="dry_mass", period=period)
+    common = partial(row, area_ha=both, n=pair.change.n)
+    whole = partial(row, unit="Mg", statistic="total")
+    mean = partial(common, "change_mean", unit="Mg/ha")
+    yield mean(value=pair.change.mean, statistic="mean", method="on the pixels of both dates")
+    spread = "spread of the change over the pixels of both dates, not an error of its mean"
+    yield mean(value=pair.change.sd, statistic="spatial_SD", method=spread)
+    yield common(
+        "change_common_total",
+        value=pair.change.mean * both,
+        unit="Mg",
+        statistic="total",
+        method="mean change × area, on the pixels of both dates",
+    )
+    n1, n2 = pair.before.n, pair.after.n
+    stock = "A2·m2 - A1·m1, each date on its own mask"
+    yield whole("change_total", value=density + area, area_ha=two, n=n2, method=stock)
+    yield whole("change_density_term", value=density, area_ha=one, n=n1, method="A1·(m2 - m1)")
+    yield whole(
+        "change_area_term", value=area, area_ha=two - one, n=abs(n2 - n1), method="(A2 - A1)·m2"
+    )
+    if years:
+        per_year = f"divided by {years:g} years"
+        rate = partial(common, "change_rate", unit="Mg/ha/yr", method=per_year)
+        yield rate(value=pair.change.mean / years, statistic="mean")
+        yield row(
+            "change_total_rate",
+            value=(density + area) / years,
+            unit="Mg/yr",
+            area_ha=two,
+            statistic="total",
+            n=n2,
+            method=f"{stock}, {per_year}",
+        )

@@ -1,0 +1,169 @@
+"""Mean, area and stock of a map: for the whole and for each zone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from phytomass.accounting.estimate import Estimate, in_all_pools, table_of
+from phytomass.accounting.sums import Layer, Moments, walk
+from phytomass.accounting.zones import ALL, OUTSIDE, Zones, read_zones
+from phytomass.carbon import CarbonSettings
+from phytomass.errors import InputError
+from phytomass.grid import grid_of_raster, pixel_area_ha
+
+MEAN = "mean over the mapped pixels"
+SPREAD = (
+    "standard deviation over the mapped pixels: the spread of the map, not an error of its mean"
+)
+STOCK = "mean × area of the same mask"
+AREA = "mapped pixels × pixel area"
+
+
+def zone_moments(
+    values: Path, *, within: Path | None = None, zones: Zones | None = None
+) -> dict[str, Moments]:
+    """Sum a raster over the whole and over each zone.
+
+    Parameters
+    ----------
+    values : Path
+        Raster, one band.
+    within : Path, optional
+        Another raster on the same grid: only pixels with a value in both count.
+    zones : Zones, optional
+        On the same grid.
+
+    Returns
+    -------
+    dict of str to Moments
+        ``all``, then the zones, then ``outside zones`` where zones were given.
+    """
+    layers = [Layer(values)] + ([Layer(within)] if within is not None else [])
+    names = [*zones.names, OUTSIDE] if zones is not None else []
+    found = {name: Moments() for name in (ALL, *names)}
+    for block, arrays in walk(layers):
+        held = np.isfinite(arrays).all(axis=0)
+        found[ALL] += Moments.of(arrays[0][held])
+        if zones is not None and held.any():
+            labels = zones.labels(block)
+            for label in np.unique(labels[held]):
+                found[names[label]] += Moments.of(arrays[0][held & (labels == label)])
+    if zones is not None and not found[OUTSIDE].n:
+        del found[OUTSIDE]
+    return found
+
+
+def map_summary(
+    agb: Path,
+    *,
+    zones: Path | None = None,
+    zone_column: str = "name",
+    carbon: CarbonSettings | None = None,
+    period: str = "",
+) -> pd.DataFrame:
+    """Return area, mean and stock of a biomass map in every pool and kind.
+
+    A stock is the mean times the area of the same mask. The spatial SD is the spread of the
+    pixels; it is no standard error, and none is given.
+
+    Parameters
+    ----------
+    agb : Path
+        Map of aboveground dry mass, Mg/ha; nodata outside the mask.
+    zones : Path, optional
+        Polygons; pixels belong to the zone that holds their centre.
+    zone_column : str
+        Column with the zones' names.
+    carbon : CarbonSettings, optional
+        Factors.
+    period : str
+        Date of the map.
+
+    Returns
+    -------
+    DataFrame
+        Rows of `estimates.csv`: quantities area, map_mean (mean, spatial_SD; min and max of AGB)
+        and stock, for ``all``, each zone, and ``outside zones``.
+
+    Raises
+    ------
+    InputError
+        If the map is empty, its grid is not projected, or zones overlap.
+    """
+    grid = grid_of_raster(agb)
+    laid = read_zones(zones, zone_column, grid) if zones is not None else None
+    found = zone_moments(agb, zones=laid)
+    if not found[ALL].n:
+        raise InputError("has no pixel with a value", where=agb.name, remedy="check the mask")
+    rows = [
+        row
+        for zone, moments in found.items()
+        for row in _rows(zone, moments, pixel_area_ha(grid), carbon or CarbonSettings(), period)
+    ]
+    return table_of(rows)
+
+
+def _rows(
+    zone: str, moments: Moments, pixel_ha: float, carbon: CarbonSettings, period: str
+) -> Iterator[Estimate]:
+    area = moments.n * pixel_ha
+    yield Estimate("area", zone, "", "", area, "ha", area, "total", moments.n, period, AREA)
+    row = partial(
+        Estimate, zone=zone, pool="AGB", kind="dry_mass", area_ha=area, n=moments.n, period=period
+    )
+    stock = moments.mean * area if moments.n else 0.0
+    total = row("stock", value=stock, unit="Mg", statistic="total", method=STOCK)
+    if moments.n:
+        mean = partial(row, "map_mean", unit="Mg/ha")
+        yield from in_all_pools(mean(value=moments.mean, statistic="mean", method=MEAN), carbon)
+        spread = mean(value=moments.sd, statistic="spatial_SD", method=SPREAD)
+        yield from in_all_pools(spread, carbon)
+        yield mean(value=moments.low, statistic="min", method="least of the mapped pixels")
+        yield mean(value=moments.high, statistic="max", method="greatest of the mapped pixels")
+    yield from in_all_pools(total, carbon)
+
+
+def truth_summary(truth: Path, agb: Path, *, period: str = "") -> pd.DataFrame:
+    """Return mean and stock of a reference map over the pixels where both maps have a value.
+
+    In aboveground dry mass only: that is what the map is compared in.
+
+    Parameters
+    ----------
+    truth : Path
+        Reference, aboveground dry mass, Mg/ha.
+    agb : Path
+        The map, on the same grid; says which pixels count.
+    period : str
+        Date.
+
+    Returns
+    -------
+    DataFrame
+        Rows of `estimates.csv`: quantities truth_mean (mean, spatial_SD) and truth_stock.
+
+    Raises
+    ------
+    InputError
+        If the grids differ, or no pixel has a value in both.
+    """
+    moments = zone_moments(truth, within=agb)[ALL]
+    if not moments.n:
+        raise InputError("shares no pixel with the map", where=truth.name)
+    area = moments.n * pixel_area_ha(grid_of_raster(agb))
+    row = partial(
+        Estimate, zone=ALL, pool="AGB", kind="dry_mass", area_ha=area, n=moments.n, period=period
+    )
+    mean = partial(row, "truth_mean", unit="Mg/ha")
+    where = "reference, on the pixels of the map"
+    rows = (
+        mean(value=moments.mean, statistic="mean", method=where),
+        mean(value=moments.sd, statistic="spatial_SD", method=where),
+        row("truth_stock", value=moments.mean * area, unit="Mg", statistic="total", method=STOCK),
+    )
+    return table_of(rows)

@@ -1,0 +1,28 @@
+"""`phytomass demo`: simulate a mountain landscape with known truth and run everything on it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from phytomass.cli.console import Screen
+from phytomass.cli.options import AsJson, Quiet, Workers
+from phytomass.cli.steps import run_targets
+from phytomass.workflow import STEPS, make_demo
+
+
+def demo(
+    folder: Annotated[Path, typer.Argument(help="Folder for the demo; made if absent.")],
+    seed: Annotated[int, typer.Option(help="Seed of the landscape and of the run.")] = 2020,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+    workers: Workers = None,
+) -> None:
+    """Simulate a mountain landscape with known truth, and run everything on it."""
+    screen = Screen(quiet, as_json)
+    with screen.bars():
+        opened = make_demo(folder, seed=seed, progress=screen.progress)
+    screen.say(f"Simulated landscape and project file in {folder}")
+    run_targets(opened, [step.name for step in STEPS], screen, workers)

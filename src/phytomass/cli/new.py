@@ -1,0 +1,20 @@
+"""`phytomass new`: write a commented project file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from phytomass.cli.console import Screen
+from phytomass.workflow import new_project
+
+
+def new(
+    folder: Annotated[Path, typer.Argument(help="Folder for the project; made if absent.")],
+) -> None:
+    """Write a commented project file, and its schema for editors."""
+    path = new_project(folder)
+    screen = Screen()
+    screen.say(f"Wrote {path}. Fill it in, then: phytomass check {path}")

@@ -1,0 +1,18 @@
+"""Arguments and options that several verbs share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+ProjectPath = Annotated[
+    Path, typer.Argument(help="The project file, or the folder that holds project.yaml.")
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show errors only.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Write JSON lines for other programs.")]
+Workers = Annotated[
+    int | None,
+    typer.Option("--workers", "-j", min=1, help="Processors to use; all by default."),
+]

@@ -1,0 +1,67 @@
+"""The verbs that run steps: plots, stack, compare, map, account, report, and run for all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import typer
+
+from phytomass.cli.console import Screen
+from phytomass.cli.options import AsJson, ProjectPath, Quiet, Workers
+from phytomass.errors import InputError
+from phytomass.workflow import (
+    STEPS,
+    OpenProject,
+    check_project,
+    default_workers,
+    load_project,
+    run_steps,
+)
+
+
+def run_targets(
+    opened: OpenProject, targets: Sequence[str], screen: Screen, workers: int | None
+) -> None:
+    """Run the target steps and those they need, and show what happens.
+
+    Everything the steps read is checked first, so that bad input leaves the results as they were.
+    """
+    findings = check_project(opened, targets)
+    if findings.problems:
+        raise InputError.of(findings.problems)
+    with screen.bars():
+        for outcome in run_steps(
+            opened,
+            STEPS,
+            targets,
+            workers=workers or default_workers(),
+            progress=screen.progress,
+            started=screen.started,
+        ):
+            screen.finished(outcome)
+    screen.event("results", folder=str(opened.results))
+    report = opened.results / "report.html"
+    shown = report if "report" in targets and report.is_file() else opened.results
+    screen.say(f"Results: {shown}")
+
+
+def register(app: typer.Typer) -> None:
+    """Add one verb per step, and `run`."""
+    for step in STEPS:
+        app.command(step.name, help=step.title[0].upper() + step.title[1:] + ".")(_verb(step.name))
+    app.command("run", help="Run every step that is not up to date.")(
+        _verb(*[s.name for s in STEPS])
+    )
+
+
+def _verb(*targets: str):  # type: ignore[no-untyped-def]  # typer reads the inner signature
+    def verb(
+        project: ProjectPath = Path("project.yaml"),
+        quiet: Quiet = False,
+        as_json: AsJson = False,
+        workers: Workers = None,
+    ) -> None:
+        run_targets(load_project(project), targets, Screen(quiet, as_json), workers)
+
+    return verb

@@ -1,0 +1,27 @@
+"""Comparisons of models and sensors on the same folds, with paired intervals.
+
+A line of code belongs here if it repeats fit-and-score under different conditions.
+"""
+
+from phytomass.experiments.choice import (
+    Choice,
+    Difference,
+    choose,
+    paired_difference,
+    sensor_comparison,
+)
+from phytomass.experiments.compare import Comparison, compare
+from phytomass.experiments.final import FittedModel, correlations, fit_final
+
+__all__ = [
+    "Choice",
+    "Comparison",
+    "Difference",
+    "FittedModel",
+    "choose",
+    "compare",
+    "correlations",
+    "fit_final",
+    "paired_difference",
+    "sensor_comparison",
+]

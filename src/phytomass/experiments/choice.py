@@ -1,0 +1,272 @@
+"""Which model makes the map, and whether one sensor adds to another: with paired intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from phytomass.draws import stream
+from phytomass.errors import InputError
+from phytomass.experiments.compare import Comparison
+
+RESAMPLES = 2000
+"""Bootstrap resamples behind each interval."""
+
+LEVEL = 0.95
+"""Confidence level of the intervals."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A paired difference between two candidates (first minus second) with its interval.
+
+    Parameters
+    ----------
+    rmse, rmse_low, rmse_high : float
+        Difference of the RMSE, Mg/ha, and its 95 % interval.
+    r2, r2_low, r2_high : float
+        The same for R².
+    n_units : int
+        Sites or blocks that were resampled.
+    """
+
+    rmse: float
+    rmse_low: float
+    rmse_high: float
+    r2: float
+    r2_low: float
+    r2_high: float
+    n_units: int
+
+    @property
+    def distinguishable(self) -> bool:
+        """Whether the interval of the RMSE difference leaves out zero."""
+        return not self.rmse_low <= 0 <= self.rmse_high
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The model and predictor set that make the map.
+
+    Parameters
+    ----------
+    model, predictors : str
+        The winner.
+    split : str
+        The split it was chosen by.
+    why : str
+        In words: score, runner-up, and whether the two can be told apart.
+    runner_up : tuple of str, optional
+        Model and set of the second; None where there was one candidate.
+    difference : Difference, optional
+        Runner-up minus winner.
+    """
+
+    model: str
+    predictors: str
+    split: str
+    why: str
+    runner_up: tuple[str, str] | None = None
+    difference: Difference | None = None
+
+
+def paired_difference(
+    comparison: Comparison, split: str, first: tuple[str, str], second: tuple[str, str]
+) -> Difference:
+    """Compare two candidates on the same held-out plots, with a grouped bootstrap interval.
+
+    Sites (blocks for `spatial_blocks`) are drawn with replacement, and both candidates are scored
+    on the same draw; the interval holds the middle 95 % of the differences. It tells how much the
+    difference depends on which sites were measured, not on which ones the models were trained on.
+    Scores pool all repeats, so the point values may differ slightly from `Comparison.scores`.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        As `compare` returns it.
+    split : str
+        The split.
+    first, second : (model, predictors)
+        The candidates.
+
+    References
+    ----------
+    Davison & Hinkley 1997, Bootstrap Methods and their Application, section 3.8 (from memory).
+    """
+    a, b = (_by_unit(comparison, split, candidate) for candidate in (first, second))
+    rng = stream(comparison.random_state, "paired", split, *first, *second)
+    n_units = len(a)
+    draws = rng.multinomial(n_units, np.full(n_units, 1 / n_units), size=RESAMPLES)
+    rmse_a, r2_a = _pooled(np.vstack([np.ones((1, n_units)), draws]) @ a)
+    rmse_b, r2_b = _pooled(np.vstack([np.ones((1, n_units)), draws]) @ b)
+    rmse, r2 = rmse_a - rmse_b, r2_a - r2_b
+    return Difference(*_with_interval(rmse), *_with_interval(r2), n_units=n_units)
+
+
+def _with_interval(values: NDArray[np.float64]) -> tuple[float, float, float]:
+    """Return the point value (the first) and the interval of the resampled ones."""
+    finite = values[1:][np.isfinite(values[1:])]
+    if not len(finite):
+        return float(values[0]), float("nan"), float("nan")
+    low, high = np.quantile(finite, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return float(values[0]), float(low), float(high)
+
+
+def _by_unit(comparison: Comparison, split: str, candidate: tuple[str, str]) -> NDArray[np.float64]:
+    """Sum, per site or block: n, squared error, observed, squared observed (centred)."""
+    table = comparison.predictions
+    part = table[
+        (table["split"] == split)
+        & (table["model"] == candidate[0])
+        & (table["predictors"] == candidate[1])
+    ]
+    if part.empty:
+        raise InputError(f"no predictions of {' on '.join(candidate)} for {split}")
+    units = comparison.units[comparison.units["split"] == split].set_index("plot_id")["unit"]
+    observed = part["observed"].to_numpy() - part["observed"].mean()
+    error = (part["predicted"] - part["observed"]).to_numpy()
+    sums = pd.DataFrame(
+        {"n": 1.0, "error": error**2, "observed": observed, "square": observed**2}
+    ).groupby(units.loc[part["plot_id"]].to_numpy())
+    return sums.sum().to_numpy()
+
+
+def _pooled(sums: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    n, error, observed, square = sums.T
+    spread = square - observed**2 / n
+    r2 = np.full(len(n), np.nan)
+    usable = spread > 1e-12 * np.maximum(square, 1e-300)
+    r2[usable] = 1 - error[usable] / spread[usable]
+    return np.sqrt(error / n), r2
+
+
+def choose(comparison: Comparison, by: str) -> Choice:
+    """Choose the model and predictor set with the lowest RMSE on a split.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        As `compare` returns it.
+    by : str
+        The split that decides.
+
+    Raises
+    ------
+    InputError
+        If the split was not run.
+    """
+    rows = comparison.scores[comparison.scores["split"] == by].sort_values("rmse", kind="stable")
+    if rows.empty:
+        known = ", ".join(dict.fromkeys(comparison.scores["split"]))
+        raise InputError(f"no scores for split {by!r}", remedy=f"choose by one of {known}")
+    best = rows.iloc[0]
+    winner = (str(best["model"]), str(best["predictors"]))
+    score = (
+        f"{winner[0]} on {winner[1]}: RMSE {best['rmse']:.3g} Mg/ha, R² {best['r2']:.2f} on {by}"
+    )
+    if len(rows) == 1:
+        return Choice(*winner, by, f"{score}; the only candidate")
+    second = (str(rows.iloc[1]["model"]), str(rows.iloc[1]["predictors"]))
+    gap = paired_difference(comparison, by, second, winner)
+    verdict = (
+        "the two differ beyond chance"
+        if gap.distinguishable
+        else "the two cannot be told apart on these plots"
+    )
+    why = (
+        f"{score}, the lowest RMSE of {len(rows)} candidates; runner-up {second[0]} on {second[1]},"
+        f" RMSE {gap.rmse:+.3g} Mg/ha (95 % interval {gap.rmse_low:+.3g} to {gap.rmse_high:+.3g},"
+        f" paired, {gap.n_units} {_unit_name(by)} resampled): {verdict}"
+    )
+    return Choice(*winner, by, why, second, gap)
+
+
+def _unit_name(split: str) -> str:
+    return "blocks" if split == "spatial_blocks" else "sites"
+
+
+def sensor_comparison(
+    comparison: Comparison, *, combined: str = "both", singles: Sequence[str] = ("optical", "sar")
+) -> pd.DataFrame:
+    """Compare the combined predictors with the better single sensor, for each model and split.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        As `compare` returns it.
+    combined : str
+        Name of the combined set.
+    singles : sequence of str
+        Names of the single-sensor sets; the one with the lower RMSE is the rival.
+
+    Returns
+    -------
+    DataFrame
+        Columns model, split, best_single, r2_both, r2_single, rmse_both, rmse_single,
+        rmse_difference (both minus single, Mg/ha), rmse_low, rmse_high, r2_difference, r2_low,
+        r2_high (95 % paired intervals, see `paired_difference`), n_units, verdict
+        (both_better, no_difference or single_better). No rows where a set is missing.
+    """
+    rows = []
+    for (model, split), part in comparison.scores.groupby(["model", "split"], sort=False):
+        by_set = part.set_index("predictors")
+        present = [name for name in singles if name in by_set.index]
+        if combined not in by_set.index or not present:
+            continue
+        single = str(by_set.loc[present, "rmse"].idxmin())
+        rows.append(
+            {
+                "model": model,
+                "split": split,
+                "best_single": single,
+                "r2_both": by_set.loc[combined, "r2"],
+                "r2_single": by_set.loc[single, "r2"],
+                "rmse_both": by_set.loc[combined, "rmse"],
+                "rmse_single": by_set.loc[single, "rmse"],
+                **_gap(comparison, str(split), (str(model), combined), (str(model), single)),
+            }
+        )
+    return pd.DataFrame(rows, columns=list(SENSOR_COLUMNS))
+
+
+SENSOR_COLUMNS = (
+    "model",
+    "split",
+    "best_single",
+    "r2_both",
+    "r2_single",
+    "rmse_both",
+    "rmse_single",
+    "rmse_difference",
+    "rmse_low",
+    "rmse_high",
+    "r2_difference",
+    "r2_low",
+    "r2_high",
+    "n_units",
+    "verdict",
+)
+"""Columns of the table of `sensor_comparison`."""
+
+
+def _gap(
+    comparison: Comparison, split: str, both: tuple[str, str], single: tuple[str, str]
+) -> dict[str, object]:
+    gap = paired_difference(comparison, split, both, single)
+    verdict = "no_difference"
+    if gap.distinguishable:
+        verdict = "both_better" if gap.rmse < 0 else "single_better"
+    return {
+        "rmse_difference": gap.rmse,
+        "rmse_low": gap.rmse_low,
+        "rmse_high": gap.rmse_high,
+        "r2_difference": gap.r2,
+        "r2_low": gap.r2_low,
+        "r2_high": gap.r2_high,
+        "n_units": gap.n_units,
+        "verdict": verdict,
+    }

@@ -1,0 +1,274 @@
+"""Models and predictor sets, judged on the same folds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from phytomass.draws import seed_of
+from phytomass.errors import InputError, Problem
+from phytomass.experiments.tasks import Key, Task, run_all
+from phytomass.features.samples import Samples
+from phytomass.models import ModelSettings, grid_of, minimum_plots
+from phytomass.progress import Progress, silent
+from phytomass.validation import Folds, ValidationSettings, inner_folds, make_folds, scores
+
+PREDICTION_COLUMNS = (
+    "plot_id",
+    "model",
+    "predictors",
+    "split",
+    "repeat",
+    "fold",
+    "observed",
+    "predicted",
+)
+"""Columns of `predictions.csv`."""
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """How all models did with all predictor sets on all splits.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        One row per model, predictor set and split, with the columns of `model_comparison.csv`.
+        Scores pool all held-out predictions of a repeat, then average over repeats; `n_train` is
+        the mean size of a training part, `n_test` the number of predictions in a repeat;
+        `fold_sd_rmse` is the SD of the RMSE over folds (NaN for a single hold-out).
+    predictions : DataFrame
+        One row per held-out prediction, with the columns of `predictions.csv`, Mg/ha.
+    units : DataFrame
+        Columns split, plot_id, unit: what each split never divides (site or block). Intervals
+        resample these.
+    notes : mapping of str to str
+        Each split in words.
+    random_state : int
+        Seed.
+    """
+
+    scores: pd.DataFrame
+    predictions: pd.DataFrame
+    units: pd.DataFrame
+    notes: Mapping[str, str]
+    random_state: int
+
+
+def compare(
+    samples: Samples,
+    sets: Mapping[str, Sequence[str]],
+    models: Sequence[ModelSettings],
+    validation: ValidationSettings,
+    *,
+    index_names: Sequence[str] = (),
+    random_state: int = 0,
+    jobs: int = 1,
+    progress: Progress = silent,
+) -> Comparison:
+    """Judge every model with every predictor set on the same folds.
+
+    Each model is tuned by a grid search on inner folds of the training part alone, and so is the
+    predictor of `simple_linear` chosen. The result is the same for any number of jobs.
+
+    Parameters
+    ----------
+    samples : Samples
+        Plots with predictors and biomass (Mg/ha).
+    sets : mapping of str to sequence of str
+        Predictor names by set name, e.g. ``{"optical": [...], "sar": [...], "both": [...]}``.
+    models : sequence of ModelSettings
+        Models; each name once.
+    validation : ValidationSettings
+        Splits, folds, repeats.
+    index_names : sequence of str
+        Vegetation indices: what `simple_linear` chooses from in sets that hold one; in other
+        sets it chooses from all predictors.
+    random_state : int
+        Seed.
+    jobs : int
+        Processes.
+    progress : Progress
+        Called as fits finish.
+
+    Raises
+    ------
+    InputError
+        If a model or split needs more plots, sites or blocks than there are (says how many), a
+        set is empty or names an unknown predictor, or a model is listed twice.
+    """
+    _check_request(samples, sets, models)
+    coordinates = np.column_stack([samples.easting, samples.northing])
+    splits = [
+        make_folds(split, coordinates, samples.y, samples.group, validation, random_state)
+        for split in validation.splits
+    ]
+    _check_sizes(splits, sets, models)
+    inner = {
+        (s, f): _inner(split, f, validation.inner_splits, random_state)
+        for s, split in enumerate(splits)
+        for f in range(len(split.folds))
+        if any(grid_of(model) for model in models)
+    }
+    tasks = [
+        Task(
+            key=(p, m, s, f),
+            model=model,
+            X=samples.with_predictors(list(names)).X.to_numpy(np.float64),
+            y=samples.y,
+            fold=fold,
+            inner=inner[s, f] if grid_of(model) else [],
+            candidates=candidate_columns(names, index_names),
+            seed=seed_of(random_state, model.name, name, split.split, fold.repeat, fold.fold),
+        )
+        for p, (name, names) in enumerate(sets.items())
+        for m, model in enumerate(models)
+        for s, split in enumerate(splits)
+        for f, fold in enumerate(split.folds)
+    ]
+    predicted = run_all(tasks, jobs, progress)
+    table = _predictions(samples, list(sets), models, splits, predicted)
+    return Comparison(
+        scores=_scores(table, splits),
+        predictions=table,
+        units=_units(samples, splits),
+        notes={split.split: split.note for split in splits},
+        random_state=random_state,
+    )
+
+
+def candidate_columns(names: Sequence[str], index_names: Sequence[str]) -> tuple[int, ...] | None:
+    """Return the columns of a set that are vegetation indices; None where there are none.
+
+    Examples
+    --------
+    >>> candidate_columns(["B4", "NDVI"], ["NDVI", "SAVI"]), candidate_columns(["VV"], ["NDVI"])
+    ((1,), None)
+    """
+    return tuple(i for i, name in enumerate(names) if name in index_names) or None
+
+
+def _check_request(
+    samples: Samples, sets: Mapping[str, Sequence[str]], models: Sequence[ModelSettings]
+) -> None:
+    problems = [
+        Problem(f"predictors.sets.{name}", f"no predictor named {absent}")
+        for name, names in sets.items()
+        for absent in names
+        if absent not in samples.X.columns
+    ]
+    problems += [Problem(f"predictors.sets.{name}", "is empty") for name in sets if not sets[name]]
+    listed = [model.name for model in models]
+    problems += [
+        Problem("models", f"{name} is listed {listed.count(name)} times", "list it once")
+        for name in dict.fromkeys(listed)
+        if listed.count(name) > 1
+    ]
+    if np.ptp(samples.y) == 0:
+        problems.append(Problem("plots, column agb_mg_ha", "all plots have the same biomass"))
+    if not sets or not models:
+        problems.append(Problem("models, predictors", "nothing to compare"))
+    if problems:
+        raise InputError.of(problems)
+
+
+def _check_sizes(
+    splits: list[Folds], sets: Mapping[str, Sequence[str]], models: Sequence[ModelSettings]
+) -> None:
+    problems = []
+    for split in splits:
+        smallest = min(len(fold.train) for fold in split.folds)
+        for name, names in sets.items():
+            for model in models:
+                needed = minimum_plots(model.name, len(names))
+                if smallest < needed:
+                    problems.append(
+                        Problem(
+                            f"models.{model.name}",
+                            f"needs {needed} or more plots to train on with the {len(names)}"
+                            f" predictors of set {name}; {split.split} leaves {smallest}",
+                            "add plots, use fewer predictors, or leave the model out",
+                        )
+                    )
+        if min(len(fold.test) for fold in split.folds) < 2 and len(split.folds) == 1:
+            problems.append(
+                Problem("validation", f"{split.split} keeps fewer than 2 plots to test")
+            )
+    if problems:
+        raise InputError.of(problems)
+
+
+def _inner(
+    split: Folds, position: int, n_splits: int, random_state: int
+) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    fold = split.folds[position]
+    seed = seed_of(random_state, "inner", split.split, fold.repeat, fold.fold)
+    return inner_folds(split.units[fold.train], n_splits, seed)
+
+
+def _predictions(
+    samples: Samples,
+    set_names: list[str],
+    models: Sequence[ModelSettings],
+    splits: list[Folds],
+    predicted: Mapping[Key, NDArray[np.float64]],
+) -> pd.DataFrame:
+    parts = []
+    for p, m, s, f in sorted(predicted):
+        split, fold = splits[s], splits[s].folds[f]
+        parts.append(
+            pd.DataFrame(
+                {
+                    "plot_id": samples.plot_id[fold.test],
+                    "model": models[m].name,
+                    "predictors": set_names[p],
+                    "split": split.split,
+                    "repeat": fold.repeat,
+                    "fold": fold.fold,
+                    "observed": samples.y[fold.test],
+                    "predicted": predicted[p, m, s, f],
+                }
+            )
+        )
+    return pd.concat(parts, ignore_index=True)[list(PREDICTION_COLUMNS)]
+
+
+def _scores(table: pd.DataFrame, splits: list[Folds]) -> pd.DataFrame:
+    folds = {str(split.split): split.folds for split in splits}
+    rows = []
+    for (model, predictors, split), part in table.groupby(
+        ["model", "predictors", "split"], sort=False
+    ):
+        repeats = pd.DataFrame(
+            [scores(one["observed"], one["predicted"]) for _, one in part.groupby("repeat")]
+        )
+        by_fold = [
+            scores(one["observed"], one["predicted"])["rmse"]
+            for _, one in part.groupby(["repeat", "fold"])
+        ]
+        rows.append(
+            {
+                "model": model,
+                "predictors": predictors,
+                "split": split,
+                "n_train": round(float(np.mean([len(fold.train) for fold in folds[str(split)]]))),
+                "n_test": len(part) // len(repeats),
+                **repeats.mean(skipna=False).to_dict(),
+                "fold_sd_rmse": np.std(by_fold, ddof=1) if len(by_fold) > 1 else np.nan,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _units(samples: Samples, splits: list[Folds]) -> pd.DataFrame:
+    return pd.concat(
+        [
+            pd.DataFrame({"split": split.split, "plot_id": samples.plot_id, "unit": split.units})
+            for split in splits
+        ],
+        ignore_index=True,
+    )

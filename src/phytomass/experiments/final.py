@@ -1,0 +1,160 @@
+"""The model for the map, fitted to all plots; and how each predictor goes with biomass."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.stats import pearsonr
+
+from phytomass.draws import seed_of
+from phytomass.errors import InputError
+from phytomass.experiments.compare import candidate_columns
+from phytomass.experiments.tasks import fit
+from phytomass.features.samples import Samples
+from phytomass.models import ModelSettings, chosen_parameters, grid_of, minimum_plots
+from phytomass.models.records import Scalar
+from phytomass.validation import ValidationSettings, inner_folds, make_folds
+
+
+@dataclass(frozen=True, eq=False)
+class FittedModel:
+    """A model ready to predict.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Fitted pipeline; ``estimator.predict(X)`` takes an array of shape (n, p) with the columns
+        of `predictors` in that order and returns Mg/ha, shape (n,).
+    model : str
+        Its name.
+    predictors_set : str
+        Name of the predictor set.
+    predictors : tuple of str
+        Names of the columns, in order.
+    parameters : mapping
+        Default, fixed and tuned parameters.
+    n_train : int
+        Plots it was trained on.
+    y_min, y_max : float
+        Range of the biomass of those plots, Mg/ha.
+    """
+
+    estimator: Any
+    model: str
+    predictors_set: str
+    predictors: tuple[str, ...]
+    parameters: Mapping[str, Scalar]
+    n_train: int
+    y_min: float
+    y_max: float
+
+
+def fit_final(
+    samples: Samples,
+    set_name: str,
+    names: Sequence[str],
+    model: ModelSettings,
+    validation: ValidationSettings,
+    *,
+    index_names: Sequence[str] = (),
+    random_state: int = 0,
+) -> FittedModel:
+    """Tune a model by inner folds of the split that chose it, and fit it to all plots.
+
+    Parameters
+    ----------
+    samples : Samples
+        Plots.
+    set_name : str
+        Name of the predictor set.
+    names : sequence of str
+        Its predictors, in the order of the columns.
+    model : ModelSettings
+        What to fit.
+    validation : ValidationSettings
+        `select_by` says which kind of fold, `inner_splits` how many.
+    index_names : sequence of str
+        What `simple_linear` chooses from (as in `compare`).
+    random_state : int
+        Seed.
+
+    Raises
+    ------
+    InputError
+        If there are fewer plots than the model needs.
+    """
+    needed = minimum_plots(model.name, len(names))
+    if len(samples) < needed:
+        raise InputError(
+            f"needs {needed} or more plots with {len(names)} predictors, there are {len(samples)}",
+            where=f"models.{model.name}",
+            remedy="add plots, use fewer predictors, or choose another model",
+        )
+    X = samples.with_predictors(list(names)).X.to_numpy(np.float64)
+    inner = _all_plots_inner(samples, validation, random_state) if grid_of(model) else []
+    seed = seed_of(random_state, "final", model.name, set_name)
+    fitted = fit(model, X, samples.y, inner, candidate_columns(names, index_names), seed)
+    return FittedModel(
+        estimator=getattr(fitted, "best_estimator_", fitted),
+        model=model.name,
+        predictors_set=set_name,
+        predictors=tuple(names),
+        parameters=chosen_parameters(model, fitted),
+        n_train=len(samples),
+        y_min=float(samples.y.min()),
+        y_max=float(samples.y.max()),
+    )
+
+
+def _all_plots_inner(samples: Samples, validation: ValidationSettings, random_state: int) -> Any:
+    coordinates = np.column_stack([samples.easting, samples.northing])
+    folds = make_folds(
+        validation.select_by, coordinates, samples.y, samples.group, validation, random_state
+    )
+    seed = seed_of(random_state, "inner", validation.select_by, "final")
+    return inner_folds(folds.units, validation.inner_splits, seed)
+
+
+def correlations(samples: Samples) -> pd.DataFrame:
+    """Return Pearson's r of each predictor with biomass.
+
+    Returns
+    -------
+    DataFrame
+        Columns predictor, r, n, p (two-sided, for independent plots: too small where plots of a
+        site resemble each other); r and p are NaN where a predictor is constant.
+
+    Raises
+    ------
+    InputError
+        If there are fewer than three plots.
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd
+    >>> ids = np.array(["a", "b", "c", "d"])
+    >>> zero = np.zeros(4)
+    >>> X = pd.DataFrame({"NDVI": [0.1, 0.2, 0.3, 0.4]})
+    >>> samples = Samples(X, np.array([1.0, 2.0, 3.0, 4.0]), ids, ids, zero, zero)
+    >>> correlations(samples).round(6).to_dict("records")
+    [{'predictor': 'NDVI', 'r': 1.0, 'n': 4, 'p': 0.0}]
+    """
+    if len(samples) < 3:
+        raise InputError(f"a correlation needs 3 or more plots, there are {len(samples)}")
+    rows = [
+        {"predictor": str(name), "r": r, "n": len(samples), "p": p}
+        for name in samples.X.columns
+        for r, p in [_pearson(samples.X[name].to_numpy(np.float64), samples)]
+    ]
+    return pd.DataFrame(rows, columns=["predictor", "r", "n", "p"])
+
+
+def _pearson(column: Any, samples: Samples) -> tuple[float, float]:
+    if np.ptp(column) == 0 or np.ptp(samples.y) == 0:
+        return float("nan"), float("nan")
+    result = pearsonr(column, samples.y)
+    return float(result.statistic), float(result.pvalue)

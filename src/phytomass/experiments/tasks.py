@@ -1,0 +1,119 @@
+"""One fit of one model on one fold: the unit of work that is spread over the cores."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+
+import joblib
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from phytomass.errors import InputError
+from phytomass.models import ModelSettings, build_model, tuned
+from phytomass.progress import Progress
+from phytomass.validation import Fold
+from phytomass.validation.splits import Indices
+
+Key = tuple[int, int, int, int]
+"""Where a fit belongs in a comparison: positions of predictor set, model, split and fold."""
+
+Result = tuple[Key, NDArray[np.float64]]
+"""A key and the predictions of the test part, Mg/ha."""
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """What one fit needs, and where its result belongs.
+
+    Parameters
+    ----------
+    key : Key
+        Where the result belongs.
+    model : ModelSettings
+        What to fit.
+    X : array, shape (n, p)
+        Predictors of all plots.
+    y : array, shape (n,)
+        Observed biomass of all plots, Mg/ha.
+    fold : Fold
+        Training and test positions.
+    inner : list of (train, test)
+        Inner folds, as positions within the training part; empty where nothing is tuned.
+    candidates : tuple of int or None
+        Columns that `simple_linear` may choose from.
+    seed : int
+        Seed of the model.
+    """
+
+    key: Key
+    model: ModelSettings
+    X: NDArray[np.float64]
+    y: NDArray[np.float64]
+    fold: Fold
+    inner: list[tuple[Indices, Indices]]
+    candidates: tuple[int, ...] | None
+    seed: int
+
+
+def fit(
+    model: ModelSettings,
+    X: NDArray[np.float64],
+    y: NDArray[np.float64],
+    inner: list[tuple[Indices, Indices]],
+    candidates: tuple[int, ...] | None,
+    seed: int,
+) -> Any:
+    """Tune and fit a model on one thread.
+
+    Raises
+    ------
+    InputError
+        If the library refuses the parameters; says which model.
+    """
+    estimator = tuned(model, build_model(model, candidates=candidates, random_state=seed), inner)
+    try:
+        with threadpool_limits(limits=1):
+            return estimator.fit(X, y)
+    except (ValueError, TypeError) as error:
+        raise InputError(
+            f"{model.name} cannot be fitted with parameters {model.parameters or 'as default'}"
+            f" and grid {'as default' if model.grid is None else model.grid}: {error}",
+            where=f"models.{model.name}",
+            remedy="correct the parameters of the model",
+        ) from error
+
+
+def run_task(task: Task) -> Result:
+    """Fit on the training part and predict the test part."""
+    train, test = task.fold.train, task.fold.test
+    fitted = fit(task.model, task.X[train], task.y[train], task.inner, task.candidates, task.seed)
+    with threadpool_limits(limits=1):
+        return task.key, np.ravel(fitted.predict(task.X[test])).astype(np.float64)
+
+
+def run_all(tasks: list[Task], jobs: int, progress: Progress) -> dict[Key, NDArray[np.float64]]:
+    """Run tasks on `jobs` processes; the result does not depend on their number or order.
+
+    Closing the generator, which also Ctrl-C does, stops the workers at once.
+    """
+    done: dict[Key, NDArray[np.float64]] = {}
+    progress("compare", 0, len(tasks))
+    with closing(_results(tasks, min(jobs, len(tasks)))) as results:
+        for key, predicted in results:
+            done[key] = predicted
+            progress("compare", len(done), len(tasks))
+    return done
+
+
+def _results(tasks: list[Task], jobs: int) -> Generator[Result, None, None]:
+    if jobs == 1:
+        return (run_task(task) for task in tasks)
+    workers = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", pre_dispatch="3*n_jobs")
+    results: Generator[Result, None, None] = workers(
+        joblib.delayed(run_task)(task) for task in tasks
+    )
+    return results

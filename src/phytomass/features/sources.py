@@ -1,0 +1,218 @@
+"""The sources of a stack, opened together: how its layers are computed, and what they must hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from odc.geo.geobox import GeoBox
+
+from phytomass.errors import InputError
+from phytomass.features.layers import Layer, layers_of
+from phytomass.grid import BLOCK, Block, blocks_of, cells_at
+from phytomass.imagery import (
+    PredictorSettings,
+    RasterSource,
+    SourceReader,
+    aspect_components,
+    evaluate,
+    extended,
+    find_index,
+    gradient,
+    open_source,
+    slope_deg,
+)
+
+Array = NDArray[np.float64]
+_DEM = "elevation"
+
+
+@dataclass
+class StackSources:
+    """The open sources of a stack and how its layers are computed from them."""
+
+    settings: PredictorSettings
+    readers: list[SourceReader]
+    dem: SourceReader | None
+    grid: GeoBox
+
+    def block(self, block: Block) -> dict[str, Array]:
+        """Compute every layer of one block: name → array (rows, cols), NaN where no data."""
+        values: dict[str, Array] = {}
+        for reader in self.readers:
+            values |= reader.read(block)
+        if self.dem is not None:
+            values |= self._terrain(self.dem, block)
+        for wanted in self.settings.indices:
+            index = find_index(wanted)
+            values[index.id] = evaluate(index.formula, values)
+        return values
+
+    def _terrain(self, dem: SourceReader, block: Block) -> dict[str, Array]:
+        top, left = min(block.row, 1), min(block.col, 1)
+        bottom = min(self.grid.shape[0] - block.row - block.rows, 1)
+        right = min(self.grid.shape[1] - block.col - block.cols, 1)
+        around = Block(
+            block.row - top, block.col - left, block.rows + top + bottom, block.cols + left + right
+        )
+        z = dem.read(around)[_DEM]
+        z = extended(z)[top : top + block.rows + 2, left : left + block.cols + 2]
+        east, north = gradient(z, (abs(self.grid.transform.a), abs(self.grid.transform.e)))
+        sine, cosine = aspect_components(east, north)
+        derived = {
+            "elevation": z[1:-1, 1:-1],
+            "slope": slope_deg(east, north),
+            "aspect_sin": sine,
+            "aspect_cos": cosine,
+        }
+        assert self.settings.terrain is not None  # noqa: S101  # the DEM came from it
+        return {name: derived[name] for name in self.settings.terrain.derive}
+
+
+@contextmanager
+def open_sources(settings: PredictorSettings, root: Path, grid: GeoBox) -> Iterator[StackSources]:
+    """Open all sources of a stack on the grid."""
+    with ExitStack() as stack:
+        readers = [
+            stack.enter_context(open_source(key, source, root, grid))
+            for key, source in settings.rasters.items()
+        ]
+        dem = None
+        if settings.terrain is not None:
+            source = RasterSource(
+                files=settings.terrain.dem, bands={_DEM: 1}, resample=settings.terrain.resample
+            )
+            dem = stack.enter_context(open_source("terrain", source, root, grid))
+        yield StackSources(settings, readers, dem, grid)
+
+
+def check_stack(settings: PredictorSettings, root: Path, grid: GeoBox) -> list[Layer]:
+    """Open every source without reading pixels; return the layers the stack will have.
+
+    Raises
+    ------
+    InputError
+        For missing files or bands, other grids, names that collide, or an index without its bands.
+    """
+    with open_sources(settings, root, grid) as sources:
+        bands = {reader.key: reader.names for reader in sources.readers}
+    return layers_of(settings, bands)
+
+
+def check_contents(
+    settings: PredictorSettings, root: Path, grid: GeoBox, plots: pd.DataFrame
+) -> None:
+    """Read only as much as shows whether every layer has data, and has it at the plots.
+
+    Parameters
+    ----------
+    settings, root, grid
+        As in `build_stack`.
+    plots : DataFrame
+        plot_id, easting, northing in the CRS of the grid, all inside it.
+
+    Raises
+    ------
+    InputError
+        As `build_stack` and `extract_samples`, before anything is computed.
+    """
+    layers = check_stack(settings, root, grid)
+    waiting = {layer.name for layer in layers}
+    with open_sources(settings, root, grid) as sources:
+        for block in blocks_of(grid.shape):
+            values = sources.block(block)
+            refuse_unscaled(settings, values)
+            waiting -= {name for name in waiting if np.isfinite(values[name]).any()}
+            if not waiting:
+                break
+        refuse_empty([layer for layer in layers if layer.name in waiting])
+        if settings.missing_at_plots == "error":
+            at_plots = _at_plots(sources, grid, plots, [layer.name for layer in layers])
+            refuse_missing(at_plots, plots)
+
+
+def _at_plots(
+    sources: StackSources, grid: GeoBox, plots: pd.DataFrame, names: list[str]
+) -> pd.DataFrame:
+    """Compute the layers in the smallest windows that hold the plots of each block."""
+    rows, cols, _ = cells_at(
+        grid, plots["easting"].to_numpy(dtype=float), plots["northing"].to_numpy(dtype=float)
+    )
+    values = np.full((len(plots), len(names)), np.nan)
+    for block in blocks_of(grid.shape):
+        here = np.flatnonzero(
+            (rows // BLOCK == block.row // BLOCK) & (cols // BLOCK == block.col // BLOCK)
+        )
+        if not here.size:
+            continue
+        r, c = rows[here], cols[here]
+        window = Block(r.min(), c.min(), r.max() - r.min() + 1, c.max() - c.min() + 1)
+        seen = sources.block(window)
+        for band, name in enumerate(names):
+            values[here, band] = seen[name][r - window.row, c - window.col]
+    return pd.DataFrame(values, columns=names)
+
+
+def refuse_unscaled(settings: PredictorSettings, values: dict[str, Array]) -> None:
+    """Raise when an index needs reflectance and its bands are not between 0 and 1."""
+    for index in map(find_index, settings.indices):
+        if not index.needs_reflectance:
+            continue
+        for band in sorted(index.bands):
+            seen = values[band][np.isfinite(values[band])]
+            if seen.size and float(np.median(seen)) > 2:
+                raise InputError(
+                    f"{index.id} needs reflectance between 0 and 1, the median here is "
+                    f"{np.median(seen):.0f}",
+                    where=f"band {band}",
+                    remedy="set `scale` of its raster, e.g. 0.0001 for reflectance × 10 000",
+                )
+
+
+def refuse_empty(empty: list[Layer]) -> None:
+    """Raise when there are layers without any data; name them and their files."""
+    if empty:
+        raise InputError(
+            "no valid pixel on the whole grid",
+            where=", ".join(f"{layer.name} ({layer.source})" for layer in empty),
+            remedy="check nodata, keep_where, and that the raster covers the study area",
+        )
+
+
+def refuse_missing(values: pd.DataFrame, plots: pd.DataFrame) -> None:
+    """Raise when a predictor has no data at a plot; name predictors and plots.
+
+    Parameters
+    ----------
+    values : DataFrame, shape (n, predictors)
+        Predictors at the plots.
+    plots : DataFrame, shape (n, ...)
+        With plot_id, in the same order.
+    """
+    absent = values.isna().to_numpy()
+    bad = absent.any(axis=1)
+    if bad.any():
+        ids = [str(i) for i in plots["plot_id"].to_numpy()[bad]]
+        bands = [str(c) for c in values.columns[np.flatnonzero(absent.any(axis=0))]]
+        raise InputError(
+            f"no data in {', '.join(bands)} at {len(ids)} plots: {listed(ids)}",
+            where="predictors at plots",
+            remedy="fill the rasters, leave the bands out, or set missing_at_plots: drop",
+        )
+
+
+def listed(ids: list[str], most: int = 8) -> str:
+    """Return ids as text, the first few by name.
+
+    Examples
+    --------
+    >>> listed(["a", "b", "c"], most=2)
+    'a, b and 1 more'
+    """
+    text = ", ".join(ids[:most])
+    return f"{text} and {len(ids) - most} more" if len(ids) > most else text

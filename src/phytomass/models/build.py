@@ -1,0 +1,117 @@
+"""From a model's settings to an estimator, ready to fit or to tune."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from phytomass.models.factories import FACTORIES, prefix_of
+from phytomass.models.records import Scalar, record_of
+from phytomass.models.search import GridSearch
+from phytomass.models.settings import ModelSettings
+
+
+def build_model(
+    settings: ModelSettings,
+    *,
+    candidates: Sequence[str | int] | None = None,
+    random_state: int = 0,
+) -> Any:
+    """Return an untrained estimator: a scikit-learn Pipeline whose last step is called ``model``.
+
+    Parameters
+    ----------
+    settings : ModelSettings
+        Name and fixed parameters; other parameters have the defaults of the room's tables.
+    candidates : sequence of str or int, optional
+        What `simple_linear` may choose from; other models ignore it.
+    random_state : int
+        Seed of the random models; the others ignore it.
+
+    Examples
+    --------
+    >>> forest = build_model(ModelSettings(name="random_forest", parameters={"n_estimators": 20}))
+    >>> forest["model"].n_estimators, round(forest["model"].max_features, 3)
+    (20, 0.333)
+    """
+    estimator = FACTORIES[settings.name](candidates, random_state)
+    values = {**record_of(settings.name).defaults, **settings.parameters}
+    prefix = prefix_of(settings.name)
+    estimator.set_params(**{prefix + key: value for key, value in values.items()})
+    return estimator
+
+
+def grid_of(settings: ModelSettings) -> dict[str, list[Scalar]]:
+    """Return what is tuned, by parameter name; empty where nothing is.
+
+    A parameter that the settings fix is not tuned. A grid in the settings replaces the whole
+    default grid; an empty one switches tuning off.
+
+    Examples
+    --------
+    >>> grid_of(ModelSettings(name="random_forest"))
+    {'min_samples_leaf': [1, 2, 5]}
+    >>> grid_of(ModelSettings(name="random_forest", parameters={"min_samples_leaf": 3}))
+    {}
+    """
+    grid: Mapping[str, Sequence[Scalar]]
+    grid = record_of(settings.name).grid if settings.grid is None else settings.grid
+    return {key: list(values) for key, values in grid.items() if key not in settings.parameters}
+
+
+def tuned(settings: ModelSettings, estimator: Any, inner_cv: Any) -> Any:
+    """Wrap an estimator in a grid search over the model's grid, or return it where there is none.
+
+    Parameters
+    ----------
+    settings : ModelSettings
+        Says what is tuned.
+    estimator : estimator
+        As `build_model` returns it.
+    inner_cv : splitter or list of (train, test)
+        Inner folds of the training part.
+
+    Returns
+    -------
+    estimator
+        A `GridSearch`, or the estimator itself.
+    """
+    grid = grid_of(settings)
+    if not grid:
+        return estimator
+    prefix, record = prefix_of(settings.name), record_of(settings.name)
+    values = {**record.defaults, **settings.parameters}
+    lighter = {
+        prefix + key: most
+        for key, most in record.search.items()
+        if key not in grid and _exceeds(values[key], most)
+    }
+    return GridSearch(
+        estimator, {prefix + key: tried for key, tried in grid.items()}, inner_cv, lighter
+    )
+
+
+def _exceeds(value: Scalar, most: float) -> bool:
+    return isinstance(value, int | float) and value > most
+
+
+def chosen_parameters(settings: ModelSettings, fitted: Any) -> dict[str, Scalar]:
+    """Return the parameters a fitted model has: defaults, fixed ones, and tuned ones.
+
+    Parameters
+    ----------
+    settings : ModelSettings
+        As given to `build_model`.
+    fitted : estimator
+        The fitted result of `tuned`.
+
+    Examples
+    --------
+    >>> settings = ModelSettings(name="random_forest", grid={})
+    >>> chosen_parameters(settings, build_model(settings))["n_estimators"]
+    500
+    """
+    values: dict[str, Scalar] = {**record_of(settings.name).defaults, **settings.parameters}
+    prefix = prefix_of(settings.name)
+    best = getattr(fitted, "best_params_", {})
+    return values | {str(key).removeprefix(prefix): value for key, value in best.items()}

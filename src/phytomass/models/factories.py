@@ -1,0 +1,69 @@
+"""How each model is assembled: an untrained pipeline whose last step is called ``model``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from types import MappingProxyType
+from typing import Any
+
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.ensemble import RandomForestRegressor
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVR
+from xgboost import XGBRegressor
+
+from phytomass.models.estimators import (
+    BestPredictorRegression,
+    BoundedPLSRegression,
+    MinimumNormRegression,
+)
+
+Factory = Callable[[Sequence[str | int] | None, int], Any]
+"""Makes an untrained estimator from the candidates and the seed."""
+
+# Every estimator runs on one thread: folds are what is spread over the cores.
+FACTORIES: Mapping[str, Factory] = MappingProxyType(
+    {
+        "simple_linear": lambda candidates, _: Pipeline(
+            [("model", BestPredictorRegression(candidates))]
+        ),
+        "mlr": lambda *_: Pipeline([("model", MinimumNormRegression())]),
+        "plsr": lambda *_: Pipeline([("model", BoundedPLSRegression())]),
+        "svr": lambda *_: Pipeline(
+            [
+                ("scale", StandardScaler()),
+                ("model", TransformedTargetRegressor(SVR(), transformer=StandardScaler())),
+            ]
+        ),
+        "random_forest": lambda _, seed: Pipeline(
+            [("model", RandomForestRegressor(random_state=seed, n_jobs=1))]
+        ),
+        "xgboost": lambda _, seed: Pipeline(
+            [("model", XGBRegressor(random_state=seed, n_jobs=1, tree_method="hist", verbosity=0))]
+        ),
+    }
+)
+
+
+def prefix_of(name: str) -> str:
+    """Return where the parameters of a model sit inside its pipeline."""
+    return "model__regressor__" if name == "svr" else "model__"
+
+
+_OURS = ("random_state", "n_jobs", "nthread", "verbose", "verbosity", "candidates", "callbacks")
+
+
+@cache
+def parameter_names(name: str) -> tuple[str, ...]:
+    """Return the parameters of a model that a project file may set.
+
+    Examples
+    --------
+    >>> parameter_names("plsr")
+    ('n_components',)
+    """
+    inner = FACTORIES[name](None, 0)["model"]
+    inner = getattr(inner, "regressor", inner)
+    return tuple(key for key in inner.get_params() if key not in _OURS)

@@ -1,0 +1,25 @@
+"""The report: tables, figures and words made from a results folder, as one HTML page.
+
+`write_report` reads the files that `phytomass run` writes and makes a page that needs no network,
+no fonts and no scripts; `map_figure` writes its map as a picture. Nothing is computed here that a
+result file does not already hold, except what it takes to draw and to judge.
+"""
+
+from phytomass.report.facts import Facts, facts_of
+from phytomass.report.html import map_figure, render, write_report
+from phytomass.report.results import Results, read_results
+from phytomass.report.words import RULES, Limits, Rule, limits_of
+
+__all__ = [
+    "RULES",
+    "Facts",
+    "Limits",
+    "Results",
+    "Rule",
+    "facts_of",
+    "limits_of",
+    "map_figure",
+    "read_results",
+    "render",
+    "write_report",
+]

@@ -1,0 +1,34 @@
+"""Metrics, and splits of the plots that respect sites and space.
+
+A line of code belongs here if it says how good predictions are or which plots are kept aside,
+on arrays, with no files, no maps and no models.
+"""
+
+from phytomass.validation.blocks import block_labels, choose_block_size, variogram_range
+from phytomass.validation.folds import Fold, Folds, inner_folds, make_folds
+from phytomass.validation.metrics import bias, mae, r2, r2_literal_p2, rmse, rrmse_percent, scores
+from phytomass.validation.settings import SPLIT_NAMES, SplitName, ValidationSettings
+from phytomass.validation.splits import GroupHoldout, RepeatedGroupKFold, SpatialBlockKFold
+
+__all__ = [
+    "SPLIT_NAMES",
+    "Fold",
+    "Folds",
+    "GroupHoldout",
+    "RepeatedGroupKFold",
+    "SpatialBlockKFold",
+    "SplitName",
+    "ValidationSettings",
+    "bias",
+    "block_labels",
+    "choose_block_size",
+    "inner_folds",
+    "mae",
+    "make_folds",
+    "r2",
+    "r2_literal_p2",
+    "rmse",
+    "rrmse_percent",
+    "scores",
+    "variogram_range",
+]

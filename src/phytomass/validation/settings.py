@@ -1,0 +1,58 @@
+"""How models are judged, in the project file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from phytomass.settings import Settings
+
+SplitName = Literal["holdout_by_site", "repeated_kfold", "spatial_blocks"]
+"""A way of keeping plots aside: see `phytomass.validation.make_folds`."""
+
+SPLIT_NAMES: tuple[SplitName, ...] = ("holdout_by_site", "repeated_kfold", "spatial_blocks")
+
+
+class ValidationSettings(Settings):
+    """The section `validation` of the project file.
+
+    Examples
+    --------
+    >>> ValidationSettings(splits=["repeated_kfold"]).select_by
+    'repeated_kfold'
+    """
+
+    splits: list[SplitName] = Field(default=list(SPLIT_NAMES), min_length=1)
+    """Splits to report side by side."""
+    n_splits: int = Field(default=5, ge=2)
+    """Folds of repeated_kfold and spatial_blocks."""
+    n_repeats: int = Field(default=2, ge=1)
+    """Repeats of repeated_kfold, each with its own random folds."""
+    test_share: float = Field(default=0.3, gt=0, lt=1)
+    """Share of the plots that holdout_by_site keeps for the test."""
+    block_size_m: float | None = Field(default=None, gt=0)
+    """Side of the squares of spatial_blocks, in metres; chosen from the plots when left out."""
+    inner_splits: int = Field(default=3, ge=2)
+    """Folds inside each training part, for tuning."""
+    select_by: SplitName = "spatial_blocks"
+    """The split by which the model for the map is chosen; one of `splits`."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _select_by_a_listed_split(cls, value: object) -> object:
+        if not isinstance(value, Mapping) or "select_by" in value:
+            return value
+        splits = value.get("splits") or list(SPLIT_NAMES)
+        if not isinstance(splits, list | tuple) or "spatial_blocks" in splits:
+            return value
+        return {**value, "select_by": splits[0]}
+
+    @model_validator(mode="after")
+    def _consistent(self) -> ValidationSettings:
+        if len(set(self.splits)) < len(self.splits):
+            raise ValueError("a split is listed twice in splits")
+        if self.select_by not in self.splits:
+            raise ValueError(f"select_by is {self.select_by}, which is not among splits")
+        return self

@@ -1,0 +1,25 @@
+"""Workflow: the project file, the steps of a run, what is skipped and why, and provenance."""
+
+from phytomass.workflow.check import Findings, check_project
+from phytomass.workflow.engine import Context, Outcome, Step, default_workers, run_steps
+from phytomass.workflow.load import OpenProject, load_project
+from phytomass.workflow.project import Project
+from phytomass.workflow.start import make_demo, new_project, project_schema
+from phytomass.workflow.steps import STEPS
+
+__all__ = [
+    "STEPS",
+    "Context",
+    "Findings",
+    "OpenProject",
+    "Outcome",
+    "Project",
+    "Step",
+    "check_project",
+    "default_workers",
+    "load_project",
+    "make_demo",
+    "new_project",
+    "project_schema",
+    "run_steps",
+]

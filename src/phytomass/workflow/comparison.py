@@ -1,0 +1,74 @@
+"""The step `compare`: every model on every predictor set, on the same folds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from phytomass.experiments import choose, compare, correlations, sensor_comparison
+from phytomass.files import write_csv, write_json
+from phytomass.workflow.engine import Context, Step
+from phytomass.workflow.inputs import index_names, layers_in, samples_of, sets_of
+from phytomass.workflow.load import OpenProject
+
+
+def _settings(opened: OpenProject) -> dict[str, Any]:
+    project = opened.project
+    return {
+        "models": [model.model_dump(mode="json") for model in project.models],
+        "validation": project.validation.model_dump(mode="json"),
+        "predictors": project.predictors.model_dump(
+            mode="json", include={"sets", "missing_at_plots", "leave_out"}
+        ),
+        "outliers": project.inventory.outliers,
+        "random_state": project.random_state,
+    }
+
+
+def _inputs(opened: OpenProject) -> dict[str, list[Path]]:
+    return {}
+
+
+def _work(context: Context) -> None:
+    opened, done, folder = context.opened, context.done, context.folder
+    extraction = samples_of(opened, done)
+    samples = extraction.samples
+    related = correlations(samples)
+    sensors = {layer.name: layer.sensor for layer in layers_in(done)}
+    related.insert(1, "sensor", related["predictor"].map(sensors))
+    write_csv(folder / "correlations.csv", related)
+    comparison = compare(
+        samples,
+        sets_of(opened, done),
+        opened.project.models,
+        opened.project.validation,
+        index_names=index_names(done),
+        random_state=opened.project.random_state,
+        jobs=context.workers,
+        progress=context.progress,
+    )
+    write_csv(folder / "model_comparison.csv", comparison.scores)
+    write_csv(folder / "predictions.csv", comparison.predictions)
+    write_csv(folder / "sensor_comparison.csv", sensor_comparison(comparison))
+    write_csv(folder / "plots_left_out.csv", extraction.left_out)
+    choice = choose(comparison, opened.project.validation.select_by)
+    write_json(
+        folder / "model_choice.json",
+        {
+            "model": choice.model,
+            "predictors": choice.predictors,
+            "split": choice.split,
+            "why": choice.why,
+            "splits": dict(comparison.notes),
+        },
+    )
+
+
+STEP = Step(
+    name="compare",
+    title="models and predictor sets judged on the same folds",
+    needs=("plots", "stack"),
+    settings=_settings,
+    inputs=_inputs,
+    work=_work,
+)

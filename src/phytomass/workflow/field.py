@@ -1,0 +1,130 @@
+"""The step `plots`: from field sheets to biomass and carbon of plots."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import geopandas
+import numpy as np
+import pandas as pd
+
+from phytomass.allometry import tree_biomass
+from phytomass.carbon import POOLS
+from phytomass.files import write_csv, write_geopackage
+from phytomass.inventory import plot_statistics, plots_with_biomass, read_inventory
+from phytomass.inventory.field_error import ErrorModel, PlotDraws, plot_draws, variance_shares
+from phytomass.workflow.engine import Context, Step
+from phytomass.workflow.inputs import existing, grid_of
+from phytomass.workflow.load import OpenProject
+
+SHARE_DRAWS = 1000
+"""Draws behind each source's share of the variance: enough for a table in whole percent."""
+
+
+def _settings(opened: OpenProject) -> dict[str, Any]:
+    project = opened.project
+    return {
+        "inventory": project.inventory.model_dump(mode="json"),
+        "allometry": project.allometry.model_dump(mode="json"),
+        "carbon": project.carbon.model_dump(mode="json"),
+        "errors": project.errors.model_dump(mode="json"),
+        "random_state": project.random_state,
+        "crs": str(grid_of(opened).crs),
+    }
+
+
+def _inputs(opened: OpenProject) -> dict[str, list[Path]]:
+    inventory = opened.project.inventory
+    return existing(
+        opened.root,
+        plots=inventory.plots.path,
+        trees=inventory.trees.path if inventory.trees else None,
+        equations=opened.project.allometry.equations,
+    )
+
+
+def _work(context: Context) -> None:
+    opened, project, folder = context.opened, context.opened.project, context.folder
+    crs = str(grid_of(opened).crs)
+    inventory = read_inventory(project.inventory, opened.root, crs)
+    trees = None
+    if inventory.trees is not None:
+        trees = tree_biomass(inventory.trees, project.allometry, opened.root)
+        write_csv(folder / "trees.csv", trees)
+    plots = plots_with_biomass(inventory, trees, project.carbon, project.inventory)
+    write_csv(folder / "rejected_rows.csv", inventory.rejected)
+    write_csv(folder / "plot_statistics.csv", plot_statistics(plots))
+    if trees is not None:
+        plots = _with_errors(context, trees, plots)
+    write_csv(folder / "plots.csv", plots)
+    points = geopandas.points_from_xy(plots["easting"], plots["northing"])
+    table = geopandas.GeoDataFrame(plots, geometry=points, crs=crs)
+    write_geopackage(folder / "plots.gpkg", table, "plots")
+
+
+def _with_errors(context: Context, trees: pd.DataFrame, plots: pd.DataFrame) -> pd.DataFrame:
+    """Draw the whole error of the plots; write the draws, their mean and each source's share."""
+    project, folder = context.opened.project, context.folder
+    model = ErrorModel(
+        project.allometry, carbon=project.carbon, errors=project.errors, root=context.opened.root
+    )
+    seed = project.random_state
+    draws = plot_draws(
+        trees,
+        plots,
+        model,
+        random_state=seed,
+        store=folder / "plot_draws.zarr",
+        workers=context.workers,
+        progress=context.progress,
+    )
+    write_csv(folder / "field_error.csv", mean_error(draws))
+    fewer = project.errors.model_copy(update={"draws": min(project.errors.draws, SHARE_DRAWS)})
+    shares = variance_shares(
+        trees, plots, replace(model, errors=fewer), random_state=seed, progress=context.progress
+    )
+    write_csv(folder / "error_shares.csv", shares)
+    bounds = draws.table().drop(columns=["agb_mg_ha"])
+    return plots.merge(bounds, on="plot_id", how="left", validate="one_to_one")
+
+
+def mean_error(draws: PlotDraws) -> pd.DataFrame:
+    """Return the error of the mean of all plots that comes from the field: more plots do not cure it.
+
+    Returns
+    -------
+    DataFrame
+        pool (column of `phytomass.carbon.POOLS`), unit, n, mean (of the plots, without errors),
+        se, low90, high90, low95, high95 (of the draws of the mean).
+    """
+    rows = []
+    point = draws.point()
+    for column, meaning in POOLS.items():
+        drawn = draws.mean(column)
+        low90, high90, low95, high95 = np.percentile(drawn, [5, 95, 2.5, 97.5])
+        rows.append(
+            {
+                "pool": meaning.name,
+                "unit": meaning.unit,
+                "n": len(draws.plot_id),
+                "mean": point[column].mean(),
+                "se": drawn.std(ddof=1),
+                "low90": low90,
+                "high90": high90,
+                "low95": low95,
+                "high95": high95,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+STEP = Step(
+    name="plots",
+    title="trees and plots to biomass and carbon per hectare",
+    needs=(),
+    settings=_settings,
+    inputs=_inputs,
+    work=_work,
+)

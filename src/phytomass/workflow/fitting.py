@@ -1,0 +1,76 @@
+"""Fitting a candidate on all plots, and writing its map."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from phytomass.errors import InputError, nearest
+from phytomass.experiments import FittedModel, fit_final
+from phytomass.features import PredictorStack
+from phytomass.imagery import MaskSettings, open_mask
+from phytomass.mapping import MapCounts, MapRules, predict_map
+from phytomass.workflow.engine import Context
+from phytomass.workflow.inputs import index_names, samples_of, sets_of
+
+
+def fit_for(context: Context, model: str, set_name: str) -> FittedModel:
+    """Fit a model of the project on all plots, by its name and the name of its predictor set.
+
+    Raises
+    ------
+    InputError
+        For an unknown predictor set.
+    """
+    opened, done = context.opened, context.done
+    sets = sets_of(opened, done)
+    if set_name not in sets:
+        raise InputError(
+            f"no predictor set {set_name!r}",
+            where="map.predictors",
+            remedy=nearest(set_name, list(sets)) or f"known are {', '.join(sets)}",
+        )
+    return fit_final(
+        samples_of(opened, done).samples,
+        set_name,
+        sets[set_name],
+        next(m for m in opened.project.models if m.name == model),
+        opened.project.validation,
+        index_names=index_names(done),
+        random_state=opened.project.random_state,
+    )
+
+
+def write_map(
+    context: Context,
+    fitted: FittedModel,
+    target: Path,
+    *,
+    stack: str = "predictors.tif",
+    mask: MaskSettings | None = None,
+    period: str = "",
+    label: str = "map",
+) -> MapCounts:
+    """Write the map of a fitted model over one of the project's stacks."""
+    opened = context.opened
+    predictors = PredictorStack.open(context.done / stack)
+    tags = {
+        "title": opened.project.name,
+        "quantity": "aboveground biomass, dry mass",
+        "units": "Mg/ha",
+        "period": period,
+        "model": fitted.model,
+        "predictors": ", ".join(fitted.predictors),
+    }
+    rules = MapRules(opened.project.map.minimum, (fitted.y_min, fitted.y_max))
+    with open_mask(mask, opened.root, predictors.grid, opened.project.study_area) as inside:
+        return predict_map(
+            fitted.estimator,
+            predictors,
+            fitted.predictors,
+            inside,
+            target,
+            rules=rules,
+            tags=tags,
+            workers=context.workers,
+            progress=lambda _, done, total: context.progress(label, done, total),
+        )

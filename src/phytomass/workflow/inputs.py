@@ -1,0 +1,120 @@
+"""What the steps read: the grid, the files, and the results of earlier steps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import geopandas
+import pandas as pd
+from odc.geo.geobox import GeoBox
+from pyogrio.errors import DataLayerError, DataSourceError
+
+from phytomass.errors import InputError
+from phytomass.features import (
+    Extraction,
+    PredictorStack,
+    extract_samples,
+    predictor_sets,
+)
+from phytomass.features.layers import Layer
+from phytomass.grid import grid_from_bounds, grid_of_raster, pixel_area_ha
+from phytomass.imagery import PredictorSettings, files_of
+from phytomass.inventory import plots_in_use
+from phytomass.workflow.load import OpenProject
+
+
+def grid_of(opened: OpenProject) -> GeoBox:
+    """Return the project's grid.
+
+    Raises
+    ------
+    InputError
+        If it cannot be made: no bounds, unknown CRS, or a CRS without metres.
+    """
+    settings = opened.project.grid
+    if settings.like is not None:
+        grid = grid_of_raster(opened.root / settings.like)
+    else:
+        assert settings.crs is not None and settings.resolution is not None  # noqa: S101  # checked
+        bounds = settings.bounds or _area_bounds(opened, settings.crs)
+        grid = grid_from_bounds(settings.crs, settings.resolution, bounds)
+    pixel_area_ha(grid)
+    return grid
+
+
+def _area_bounds(opened: OpenProject, crs: str) -> tuple[float, float, float, float]:
+    area = opened.project.study_area
+    if area is None:
+        raise InputError(
+            "neither bounds nor a study area",
+            where="grid",
+            remedy="give grid.bounds, grid.like, or study_area",
+        )
+    existing(opened.root, study_area=area)
+    try:
+        polygons = geopandas.read_file(opened.root / area)
+    except (DataSourceError, DataLayerError) as error:
+        raise InputError(f"cannot be read as polygons ({error})", where=str(area)) from error
+    west, south, east, north = polygons.to_crs(crs).total_bounds
+    return float(west), float(south), float(east), float(north)
+
+
+def raster_files(opened: OpenProject, settings: PredictorSettings) -> dict[str, list[Path]]:
+    """Return the files of every predictor source, by role."""
+    files = {
+        f"predictor {key}": files_of(source.files, opened.root, f"predictors.rasters.{key}")
+        for key, source in settings.rasters.items()
+    }
+    if settings.terrain is not None:
+        files["elevation"] = files_of(settings.terrain.dem, opened.root, "predictors.terrain")
+    return files
+
+
+def existing(root: Path, **paths: Path | None) -> dict[str, list[Path]]:
+    """Return the given files by role; None is left out.
+
+    Raises
+    ------
+    InputError
+        If one does not exist.
+    """
+    found = {}
+    for role, path in paths.items():
+        if path is None:
+            continue
+        if not (root / path).is_file():
+            raise InputError("no such file", where=f"{path} ({role})", remedy="check the path")
+        found[role] = [root / path]
+    return found
+
+
+TEXT_COLUMNS = {"plot_id": str, "site": str, "tree_id": str}
+
+
+def read_plots(results: Path) -> pd.DataFrame:
+    """Read the plots of a results folder; ids stay text."""
+    return pd.read_csv(results / "plots.csv", dtype=TEXT_COLUMNS)
+
+
+def layers_in(results: Path) -> list[Layer]:
+    """Return the layers of the stack of a results folder."""
+    table = pd.read_csv(results / "predictors.csv", keep_default_na=False)
+    keys = ("name", "sensor", "kind", "formula", "source", "unit")
+    return [Layer(*(str(row[k]) for k in keys)) for row in table.to_dict("records")]
+
+
+def samples_of(opened: OpenProject, results: Path) -> Extraction:
+    """Join plots and stack of a results folder; outliers are left out only when asked for."""
+    plots = plots_in_use(read_plots(results), opened.project.inventory)
+    stack = PredictorStack.open(results / "predictors.tif")
+    return extract_samples(stack, plots, missing=opened.project.predictors.missing_at_plots)
+
+
+def sets_of(opened: OpenProject, results: Path) -> dict[str, list[str]]:
+    """Return the predictor sets to compare."""
+    return predictor_sets(opened.project.predictors, layers_in(results))
+
+
+def index_names(results: Path) -> list[str]:
+    """Return the predictors that are indices: candidates of the simple linear regression."""
+    return [layer.name for layer in layers_in(results) if layer.kind in ("index", "ratio")]

@@ -1,0 +1,54 @@
+"""The step `stack`: rasters, composites, indices and terrain to one stack on one grid."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from phytomass.features import build_stack
+from phytomass.workflow.engine import Context, Step
+from phytomass.workflow.inputs import existing, grid_of, raster_files
+from phytomass.workflow.load import OpenProject
+
+
+def _settings(opened: OpenProject) -> dict[str, Any]:
+    predictors = opened.project.predictors
+    earlier = opened.project.earlier_predictors()
+    ours = {"sets", "missing_at_plots", "leave_out"}
+    return {
+        "predictors": predictors.model_dump(mode="json", exclude=ours),
+        "earlier": earlier.model_dump(mode="json", exclude=ours) if earlier else None,
+        "grid": opened.project.grid.model_dump(mode="json"),
+    }
+
+
+def _inputs(opened: OpenProject) -> dict[str, list[Path]]:
+    project = opened.project
+    files = raster_files(opened, project.predictors)
+    earlier = project.earlier_predictors()
+    if earlier is not None:
+        files |= {f"{k}, earlier": v for k, v in raster_files(opened, earlier).items()}
+    area = project.study_area if project.grid.bounds is None and not project.grid.like else None
+    return files | existing(opened.root, study_area=area, grid=project.grid.like)
+
+
+def _work(context: Context) -> None:
+    opened = context.opened
+    grid, progress = grid_of(opened), context.progress
+    settings = opened.project.predictors
+    target = context.folder / "predictors.tif"
+    build_stack(settings, grid, opened.root, target, progress=progress)
+    earlier = opened.project.earlier_predictors()
+    if earlier is not None:
+        target = context.folder / "predictors_before.tif"
+        build_stack(earlier, grid, opened.root, target, progress=progress)
+
+
+STEP = Step(
+    name="stack",
+    title="rasters, indices and terrain to one predictor stack",
+    needs=(),
+    settings=_settings,
+    inputs=_inputs,
+    work=_work,
+)

@@ -1,0 +1,104 @@
+"""Comparing maps with a wall-to-wall reference that was never used for training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import rasterio
+from numpy.typing import NDArray
+
+from phytomass.accounting import truth_scores
+from phytomass.errors import InputError
+from phytomass.experiments import FittedModel
+from phytomass.grid import cells_at, grid_of_raster, same_grid
+from phytomass.workflow.engine import Context
+from phytomass.workflow.fitting import fit_for, write_map
+from phytomass.workflow.inputs import grid_of, samples_of, sets_of
+from phytomass.workflow.project import TruthSettings
+
+LARGEST = 4_000_000
+"""Grids with more pixels are compared for the map's own model only."""
+
+
+def compare_with_truth(
+    context: Context, fitted: FittedModel, settings: TruthSettings
+) -> pd.DataFrame:
+    """Compare the map, and the map every other candidate would make, with the reference.
+
+    Pixels that held a training plot are left out.
+
+    Raises
+    ------
+    InputError
+        If the reference is on another grid.
+    """
+    project, grid = context.opened.project, grid_of(context.opened)
+    samples = samples_of(context.opened, context.done).samples
+    rows, cols, _ = cells_at(grid, samples.easting, samples.northing)
+    trained = np.zeros(grid.shape, dtype=bool)
+    trained[rows, cols] = True
+    own = (fitted.model, fitted.predictors_set)
+    side = abs(float(grid.transform.a))
+    block_m = settings.block_m or [side, 2 * side, 4 * side]
+    parts = []
+    reference = _reference(context, settings.path)
+    for model, predictors, predicted in _maps(context, fitted, settings):
+        table = truth_scores(predicted, reference, trained, block_m, side)
+        parts.append(_labelled(table, project.period, model, predictors, own))
+    if settings.earlier is not None and project.earlier is not None and project.earlier.files:
+        before = _band(context.folder / "agb_before.tif")
+        nowhere = np.zeros_like(trained)  # the plots were measured at the other date
+        table = truth_scores(before, _reference(context, settings.earlier), nowhere, block_m, side)
+        parts.append(_labelled(table, project.earlier.period, *own, own))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _labelled(
+    table: pd.DataFrame, period: str, model: str, predictors: str, own: tuple[str, str]
+) -> pd.DataFrame:
+    labels = pd.DataFrame({"period": period, "model": model, "predictors": predictors}, table.index)
+    used = pd.Series((model, predictors) == own, table.index, name="used_for_map")
+    return pd.concat([labels, table, used], axis=1)
+
+
+def _reference(context: Context, path: Path) -> NDArray[np.float32]:
+    full = context.opened.root / path
+    if not same_grid(grid_of_raster(full), grid_of(context.opened)):
+        raise InputError(
+            "is on another grid than the project",
+            where=f"{path} (truth)",
+            remedy="resample the reference to the project's grid",
+        )
+    return _band(full)
+
+
+def _band(path: Path) -> NDArray[np.float32]:
+    with rasterio.open(path) as source:
+        values: NDArray[np.float32] = source.read(1, masked=True).astype(np.float32).filled(np.nan)
+    return values
+
+
+def _maps(
+    context: Context, fitted: FittedModel, settings: TruthSettings
+) -> Iterator[tuple[str, str, NDArray[np.float32]]]:
+    """Give the map's own model first, then the maps of the other candidates."""
+    yield fitted.model, fitted.predictors_set, _band(context.folder / "agb.tif")
+    grid = grid_of(context.opened)
+    if settings.models == "map" or grid.shape[0] * grid.shape[1] > LARGEST:
+        return
+    others = [
+        (model.name, set_name)
+        for set_name in sets_of(context.opened, context.done)
+        for model in context.opened.project.models
+        if (model.name, set_name) != (fitted.model, fitted.predictors_set)
+    ]
+    scratch = context.folder / "candidate.tif"
+    for done, (model_name, set_name) in enumerate(others, 1):
+        candidate = fit_for(context, model_name, set_name)
+        write_map(context, candidate, scratch, mask=context.opened.project.mask, label="candidate")
+        yield model_name, set_name, _band(scratch)
+        scratch.unlink()
+        context.progress("candidates against the truth", done, len(others))

@@ -1,0 +1,175 @@
+"""The whole chain on a small landscape with known truth."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import geopandas
+import numpy as np
+import pandas as pd
+import pytest
+import rasterio
+import zarr
+
+from phytomass.files import sha256_of
+from phytomass.workflow import STEPS, load_project, run_steps
+from tests.workflow.conftest import small_settings, write_project
+
+ALL = [step.name for step in STEPS]
+COLUMNS = {
+    "trees": "tree_id plot_id species dbh_cm height_m equation_id choice reason doubtful "
+    "extrapolated agb_kg",
+    "rejected_rows": "file row column value reason",
+    "plots": "plot_id easting northing n_trees agb_mg_ha bgb_mg_ha total_mg_ha agc_mg_ha "
+    "bgc_mg_ha carbon_mg_ha co2e_mg_ha outlier agb_mean_mg_ha agb_se_mg_ha agb_low95_mg_ha "
+    "agb_high95_mg_ha co2e_se_mg_ha co2e_low90_mg_ha co2e_high90_mg_ha",
+    "field_error": "pool unit n mean se low90 high90 low95 high95",
+    "error_shares": "source alone_plot alone_mean lost_plot lost_mean",
+    "plot_statistics": "pool unit n sum mean sd min max range skewness",
+    "predictors": "name sensor kind formula source unit mean sd min max valid_share",
+    "correlations": "predictor r n p",
+    "model_comparison": "model predictors split n_train n_test r2 rmse rrmse_percent bias mae",
+    "predictions": "plot_id model split fold observed predicted",
+    "class_shares": "low_mg_ha high_mg_ha area_ha area_share agb_mg agb_share",
+    "elevation_profile": "low_m high_m area_ha mean_mg_ha sd_mg_ha stock_mg change_mg_ha change_mg",
+    "estimates": "quantity zone pool kind value unit area_ha statistic n period method",
+    "truth_comparison": "period model predictors block_m n r2 rmse bias map_mean truth_mean",
+}
+
+
+@pytest.fixture
+def results(finished: Path) -> Path:
+    return finished / "results"
+
+
+@pytest.mark.parametrize("name", list(COLUMNS))
+def test_result_tables_keep_their_contract(results: Path, name: str) -> None:
+    table = pd.read_csv(results / f"{name}.csv")
+    assert set(COLUMNS[name].split()) <= set(table.columns)
+    assert len(table) > 0
+
+
+def test_other_results(results: Path) -> None:
+    names = {path.name for path in results.iterdir()}
+    assert {"plots.gpkg", "predictors.tif", "agb.tif", "report.html", "provenance.json"} <= names
+    assert {"stac_item.json", "agb_before.tif", "agb_change.tif", "map_model.json"} <= names
+    assert not [name for name in names if name.startswith(".")]
+    points = geopandas.read_file(results / "plots.gpkg")
+    assert points.crs == "EPSG:32646"
+    plots = pd.read_csv(results / "plots.csv")
+    assert np.allclose(points.geometry.x, plots["easting"])
+
+
+def test_plots_carry_the_truth_of_the_landscape(finished: Path, results: Path) -> None:
+    """Trees → kg → Mg/ha by the chain equals the landscape's truth under the plots' circles."""
+    plots = pd.read_csv(results / "plots.csv")
+    with rasterio.open(finished / "data/truth/agb_2020.tif") as source:
+        truth, affine = source.read(1), source.transform
+    rows, cols = np.indices(truth.shape)
+    east, north = affine.c + 10 * (cols + 0.5), affine.f - 10 * (rows + 0.5)
+    near = [
+        truth[np.hypot(east - p.easting, north - p.northing) <= 17.84].mean()
+        for p in plots.itertuples()
+    ]
+    assert np.corrcoef(near, plots["agb_mg_ha"])[0, 1] > 0.97
+    assert plots["agb_mg_ha"].mean() / np.mean(near) == pytest.approx(1, abs=0.05)
+
+
+def test_the_draws_give_the_bounds_of_the_plots(results: Path) -> None:
+    plots = pd.read_csv(results / "plots.csv", dtype={"plot_id": str})
+    store = zarr.open_group(str(results / "plot_draws.zarr"), mode="r")
+    draws = np.asarray(store["agb_mg_ha"])
+    assert draws.shape == (len(plots), 10_000)
+    assert np.allclose(draws.std(axis=1, ddof=1), plots["agb_se_mg_ha"], rtol=1e-3)
+    assert np.allclose(np.percentile(draws, 97.5, axis=1), plots["agb_high95_mg_ha"], rtol=1e-3)
+    mean = pd.read_csv(results / "field_error.csv").set_index("pool")
+    assert draws.mean(axis=0).std(ddof=1) == pytest.approx(mean.loc["agb", "se"], rel=1e-3)
+    # shared errors: the mean of all plots is far less certain than independent plots would be
+    independent = np.sqrt((plots["agb_se_mg_ha"] ** 2).sum()) / len(plots)
+    assert mean.loc["agb", "se"] > 2 * independent
+
+
+def test_pools_of_the_plots(results: Path) -> None:
+    plots = pd.read_csv(results / "plots.csv")
+    assert np.allclose(plots["bgb_mg_ha"], 0.26 * plots["agb_mg_ha"])
+    assert np.allclose(plots["carbon_mg_ha"], 0.47 * plots["total_mg_ha"])
+    assert np.allclose(plots["co2e_mg_ha"], plots["carbon_mg_ha"] * 44 / 12)
+
+
+def test_totals_come_from_one_mask(finished: Path, results: Path) -> None:
+    estimates = pd.read_csv(results / "estimates.csv")
+    agb = estimates[(estimates["pool"] == "AGB") & (estimates["kind"] == "dry_mass")]
+
+    def value(quantity: str, statistic: str, zone: str = "all") -> float:
+        row = agb[
+            (agb["quantity"] == quantity) & (agb["statistic"] == statistic) & (agb["zone"] == zone)
+        ]
+        return float(row["value"].iloc[0])
+
+    with rasterio.open(results / "agb.tif") as source:
+        mapped = source.read(1)
+    with rasterio.open(finished / "data/forest_mask_2020.tif") as source:
+        forest = source.read(1) == 1
+    assert not np.isfinite(mapped[~forest]).any()
+    area = np.isfinite(mapped).sum() * 0.01
+    assert value("map_mean", "mean") == pytest.approx(np.nanmean(mapped), rel=1e-6)
+    assert value("stock", "total") == pytest.approx(np.nanmean(mapped) * area, rel=1e-6)
+    zones = [z for z in agb["zone"].dropna().unique() if z != "all"]
+    assert len(zones) >= 3
+    total = sum(value("stock", "total", zone) for zone in zones)
+    assert total == pytest.approx(value("stock", "total"), rel=1e-9)
+
+
+def test_change_is_density_term_plus_area_term(results: Path) -> None:
+    estimates = pd.read_csv(results / "estimates.csv")
+    agb = estimates[
+        (estimates["pool"] == "AGB")
+        & (estimates["kind"] == "dry_mass")
+        & (estimates["zone"] == "all")
+    ]
+    value = {(r.quantity, r.statistic): r.value for r in agb.itertuples()}
+    with (
+        rasterio.open(results / "agb.tif") as now,
+        rasterio.open(results / "agb_before.tif") as then,
+    ):
+        after, before = now.read(1).astype(float), then.read(1).astype(float)
+    expected = (np.nansum(after) - np.nansum(before)) * 0.01
+    terms = value["change_density_term", "total"] + value["change_area_term", "total"]
+    assert terms == pytest.approx(expected, rel=1e-6)
+
+
+def test_provenance_leads_from_the_report_to_the_files(finished: Path, results: Path) -> None:
+    record = json.loads((results / "provenance.json").read_text())
+    assert [step["name"] for step in record["steps"]] == ALL
+    hashes = {entry["path"]: entry["sha256"] for entry in record["inputs"]}
+    assert hashes["data/trees.csv"] == sha256_of(finished / "data/trees.csv")
+    for step in record["steps"]:
+        for output in step["outputs"]:
+            assert sha256_of(results / output["path"]) == output["sha256"]
+
+
+def test_a_second_run_does_nothing(project: Path) -> None:
+    outcomes = list(run_steps(load_project(project), STEPS, ALL))
+    assert {outcome.status for outcome in outcomes} == {"skipped"}
+
+
+def test_a_changed_class_limit_only_counts_again(project: Path) -> None:
+    content = small_settings()
+    content["map"]["classes"] = [0, 100, 400]
+    write_project(project, content)
+    outcomes = {o.name: o.why for o in run_steps(load_project(project), STEPS, ALL)}
+    assert outcomes["map"] == "nothing it depends on has changed"
+    assert outcomes["account"] == "settings changed: map.classes"
+    assert len(pd.read_csv(project / "results/class_shares.csv")) == 2
+
+
+def test_the_same_bytes_with_two_workers(project: Path) -> None:
+    before = {p.name: sha256_of(p) for p in (project / "results").iterdir()}
+    shutil.rmtree(project / "results")
+    for _ in run_steps(load_project(project), STEPS, ALL, workers=2):
+        pass
+    after = {p.name: sha256_of(p) for p in (project / "results").iterdir()}
+    differ = {name for name in before if before[name] != after.get(name)}
+    assert differ <= {"provenance.json"}  # which holds the times of the run

@@ -1,0 +1,117 @@
+"""The project file: every mistake on a line of its own, with the nearest valid name."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from phytomass.errors import InputError, ProjectFileError
+from phytomass.workflow import load_project, new_project, project_schema
+from phytomass.workflow.load import check_settings
+
+
+def minimal() -> dict[str, Any]:
+    return {
+        "name": "A",
+        "period": "2020",
+        "grid": {"like": "a.tif"},
+        "inventory": {"plots": {"path": "plots.csv"}},
+        "predictors": {"rasters": {"s2": {"files": "a.tif"}}},
+    }
+
+
+def problems_of(content: dict[str, Any]) -> dict[str, str]:
+    with pytest.raises(ProjectFileError) as caught:
+        check_settings(content, "project.yaml")
+    return {
+        p.where.removeprefix("project.yaml: "): f"{p.what} → {p.remedy}"
+        for p in caught.value.problems
+    }
+
+
+def test_a_minimal_project_is_valid() -> None:
+    project = check_settings(minimal(), "project.yaml")
+    assert len(project.models) == 6
+    assert project.carbon.root_shoot.value == 0.26
+
+
+def test_every_mistake_has_its_own_line() -> None:
+    content = minimal()
+    content["outptu"] = "x"
+    content["predictors"]["rasters"]["s2"]["sensor"] = "optica"
+    content["predictors"]["rasters"]["s2"]["compsite"] = "median"
+    content["models"] = ["randon_forest"]
+    del content["grid"]
+    found = problems_of(content)
+    assert set(found) == {
+        "outptu",
+        "predictors.rasters.s2.sensor",
+        "predictors.rasters.s2.compsite",
+        "models.0.name",
+        "grid",
+    }
+    assert "did you mean 'output'?" in found["outptu"]
+    assert "did you mean 'optical'?" in found["predictors.rasters.s2.sensor"]
+    assert "did you mean 'composite'?" in found["predictors.rasters.s2.compsite"]
+    assert "did you mean 'random_forest'?" in found["models.0.name"]
+    assert found["grid"].startswith("missing")
+
+
+@pytest.mark.parametrize(
+    ("change", "where", "what"),
+    [
+        ({"period": "summer"}, "period", "found 'summer'"),
+        ({"random_state": "x"}, "random_state", "found 'x'"),
+        ({"mask": {"path": "m.tif"}}, "mask", "give either `values` or `at_least`"),
+        ({"grid": {"crs": "EPSG:32643"}}, "grid", "give either `like`, or `crs` and `resolution`"),
+        ({"map": {"model": "svm"}}, "project.yaml", "map.model 'svm' is not among"),
+        ({"earlier": {"period": "2015", "files": {"s1": "b"}}}, "project.yaml", "s2"),
+        ({"predictors": {}}, "predictors", "at least one source"),
+        ({"carbon": {"carbon_fraction": 47}}, "carbon.carbon_fraction", "47"),
+    ],
+)
+def test_one_mistake(change: dict[str, Any], where: str, what: str) -> None:
+    found = problems_of(minimal() | change)
+    assert list(found) == [where]
+    assert what in found[where]
+
+
+def test_a_file_that_is_no_yaml_names_the_line(tmp_path: Path) -> None:
+    (tmp_path / "project.yaml").write_text("name: a\nperiod: [2020\n")
+    with pytest.raises(ProjectFileError, match=r"project\.yaml, line 3: is not YAML"):
+        load_project(tmp_path)
+
+
+def test_a_file_in_latin_1_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "project.yaml").write_bytes("name: Forêt\n".encode("latin-1"))
+    with pytest.raises(ProjectFileError, match="UTF-8"):
+        load_project(tmp_path)
+
+
+def test_a_missing_file_says_how_to_make_one(tmp_path: Path) -> None:
+    with pytest.raises(ProjectFileError, match="phytomass new"):
+        load_project(tmp_path)
+
+
+def test_a_new_project_file_is_valid_and_never_overwrites(tmp_path: Path) -> None:
+    path = new_project(tmp_path / "study")
+    assert load_project(path).project.name == "MY STUDY"
+    with pytest.raises(InputError, match="there is a project already"):
+        new_project(tmp_path / "study")
+
+
+def test_every_key_of_the_schema_is_explained() -> None:
+    schema = json.loads(project_schema())
+    for name, section in {"Project": schema, **schema["$defs"]}.items():
+        for key, field in section.get("properties", {}).items():
+            assert field.get("description"), f"{name}.{key} has no description"
+
+
+def test_the_templates_list_no_unknown_key() -> None:
+    folder = Path(__file__).parents[2] / "src/phytomass/workflow/templates"
+    for template in folder.glob("*.yaml"):
+        check_settings(yaml.safe_load(template.read_text(encoding="utf-8")), template.name)
