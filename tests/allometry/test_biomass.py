@@ -225,3 +225,11 @@ def test_a_row_depends_on_its_own_tree_only(rows: list, data: st.DataObject) -> 
     one = data.draw(st.integers(0, len(rows) - 1))
     alone = tree_biomass(trees.iloc[[one]], settings)
     pd.testing.assert_frame_equal(together.iloc[[one]], alone, check_exact=True)
+
+
+def test_a_given_mass_is_not_overwritten() -> None:
+    trees = pd.DataFrame(
+        {"tree_id": ["1"], "plot_id": ["A"], "species": ["Chir"], "dbh_cm": [30.0], "agb_kg": [5.0]}
+    )
+    with pytest.raises(InputError, match="have a mass already"):
+        tree_biomass(trees, AllometrySettings())

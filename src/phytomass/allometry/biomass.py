@@ -51,7 +51,8 @@ def tree_biomass(
     ------
     InputError
         Listing every species without an equation or wood density, and equations that need a
-        height or an environmental stress that is not there, or that give a negative mass.
+        height or an environmental stress that is not there, or that give a negative mass; for
+        trees that have a mass already, which would be lost.
 
     Examples
     --------
@@ -61,6 +62,12 @@ def tree_biomass(
                     equation_id   choice  agb_kg
     0  pinus_roxburghii_ali2020  species   320.9
     """
+    if "agb_kg" in trees:
+        raise InputError(
+            "the trees have a mass already",
+            where="trees",
+            remedy="use it as it is, or leave inventory.trees.columns.agb_kg out",
+        )
     trees = _with_heights(trees, settings)
     chosen = _chosen(trees, settings, root)
     equations = {e.id: e for e in map(_equation, chosen.values())}

@@ -174,9 +174,7 @@ def merged_stems(trees: pd.DataFrame, reading: Reading, findings: Findings) -> p
     return out.reset_index()[trees.columns]
 
 
-def centres_of_corners(
-    plots: pd.DataFrame, reading: Reading, findings: Findings
-) -> pd.DataFrame:
+def centres_of_corners(plots: pd.DataFrame, reading: Reading, findings: Findings) -> pd.DataFrame:
     """Return one row per plot of a table with one row per corner: the mean of its corners.
 
     The index stays that of the plot's first row. A plot with a corner that has no position is
