@@ -173,3 +173,39 @@ def test_the_same_bytes_with_two_workers(project: Path) -> None:
     after = {p.name: sha256_of(p) for p in (project / "results").iterdir()}
     differ = {name for name in before if before[name] != after.get(name)}
     assert differ <= {"provenance.json"}  # which holds the times of the run
+
+
+def test_a_field_sheet_that_brings_the_mass_needs_no_equation(project: Path) -> None:
+    known = pd.read_csv(project / "results/trees.csv", dtype={"plot_id": str, "tree_id": str})
+    known.drop(columns=["equation_id", "choice", "reason"]).to_csv(
+        project / "data/trees.csv", index=False
+    )
+    content = small_settings()
+    content["inventory"]["trees"]["columns"] = {"agb_kg": "agb_kg"}
+    content["carbon"]["dead_wood"] = 0.1
+    content["allometry"] = {}
+    write_project(project, content)
+    before = pd.read_csv(project / "results/plots.csv")
+    for _ in run_steps(load_project(project), STEPS, ALL):
+        pass
+    plots = pd.read_csv(project / "results/plots.csv")
+    assert np.allclose(plots["agb_mg_ha"], before["agb_mg_ha"])
+    assert np.allclose(plots["dead_wood_mg_ha"], 0.1 * plots["agb_mg_ha"])
+    assert "agb_se_mg_ha" not in plots  # no equation, so none of its errors
+    assert not (project / "results/plot_draws.zarr").exists()
+    assert "no equation was used" in (project / "results/report.html").read_text(encoding="utf-8")
+
+
+def test_a_height_in_feet_is_reported_and_not_repaired(project: Path) -> None:
+    trees = pd.read_csv(project / "data/trees.csv", dtype={"plot_id": str, "tree_id": str})
+    row = trees["height_m"].gt(15).idxmax()
+    trees.loc[row, "height_m"] = round(trees.loc[row, "height_m"] / 0.3048, 1)
+    trees.to_csv(project / "data/trees.csv", index=False)
+    for _ in run_steps(load_project(project), STEPS, ["plots"]):
+        pass
+    found = pd.read_csv(project / "results/suspicious_rows.csv", dtype=str)
+    mine = found[(found["tree_id"] == trees["tree_id"][row]) & (found["column"] == "height_m")]
+    assert "feet" in mine["suggestion"].iloc[0]
+    used = pd.read_csv(project / "results/trees.csv", dtype={"tree_id": str, "plot_id": str})
+    same = (used["tree_id"] == trees["tree_id"][row]) & (used["plot_id"] == trees["plot_id"][row])
+    assert used.loc[same, "height_m"].iloc[0] == trees.loc[row, "height_m"]

@@ -13,7 +13,8 @@ from pandas.api.types import is_numeric_dtype
 from phytomass.errors import InputError, Problem
 
 REQUIRED: dict[str, tuple[str, ...]] = {
-    "trees": ("tree_id", "plot_id", "species", "equation_id", "choice", "agb_kg"),
+    "trees": ("tree_id", "plot_id", "agb_kg"),
+    "suspicious_rows": ("plot_id", "tree_id", "column", "value", "reason", "suggestion"),
     "rejected_rows": ("file", "row", "column", "value", "reason"),
     "plots": ("plot_id", "easting", "northing", "agb_mg_ha"),
     "plot_statistics": ("pool", "unit", "n", "mean", "sd"),
@@ -41,6 +42,7 @@ TEXT_COLUMNS = frozenset(
         "equation_id",
         "choice",
         "reason",
+        "suggestion",
         "file",
         "column",
         "value_text",
@@ -66,7 +68,10 @@ TEXT_COLUMNS = frozenset(
 )
 """Columns that are text even where every entry looks like a number or says `NA`."""
 
-TEXT_IN: dict[str, frozenset[str]] = {"rejected_rows": frozenset({"value", "row"})}
+TEXT_IN: dict[str, frozenset[str]] = {
+    "rejected_rows": frozenset({"value", "row"}),
+    "suspicious_rows": frozenset({"value"}),
+}
 """Columns that are text in one table and numbers in others."""
 
 RASTERS = ("agb", "agb_before", "agb_change", "predictors")
@@ -92,6 +97,7 @@ class Results:
     folder: Path
     trees: pd.DataFrame | None = None
     rejected_rows: pd.DataFrame | None = None
+    suspicious_rows: pd.DataFrame | None = None
     plots: pd.DataFrame | None = None
     plot_statistics: pd.DataFrame | None = None
     field_error: pd.DataFrame | None = None

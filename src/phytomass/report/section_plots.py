@@ -32,6 +32,7 @@ def plots_section(results: Results) -> Section:
         _statistics(results.plot_statistics),
         _outliers(results),
         _rejected(results.rejected_rows),
+        _suspicious(results.suspicious_rows),
         _left_out(results.plots_left_out),
         _equations(results.trees),
         _species(results.trees),
@@ -42,6 +43,7 @@ def plots_section(results: Results) -> Section:
         "plot_statistics.csv",
         "trees.csv",
         "rejected_rows.csv",
+        "suspicious_rows.csv",
         "plots_left_out.csv",
     )
     if all(t is None for t in (results.plots, results.plot_statistics, results.trees)):
@@ -134,6 +136,29 @@ def _rejected(table: pd.DataFrame | None) -> list[Block]:
     return [head, summary, listing]
 
 
+def _suspicious(table: pd.DataFrame | None) -> list[Block]:
+    """Show trees that look wrong; they were used as they are."""
+    if table is None:
+        return []
+    head = Heading("Suspicious rows")
+    if table.empty:
+        return [head, Words("No tree looks wrong beside the others.")]
+    first = table.head(FIRST_ROWS)
+    shown = Table.of(
+        f"Trees that look wrong, n = {count(len(table))}; used as they are. "
+        "All of them are in suspicious_rows.csv.",
+        [
+            ("Plot", "text", text_of(first, "plot_id")),
+            ("Tree", "text", text_of(first, "tree_id")),
+            ("Column", "text", text_of(first, "column")),
+            ("Value", "text", text_of(first, "value")),
+            ("Reason", "text", text_of(first, "reason")),
+            ("To consider", "text", text_of(first, "suggestion")),
+        ],
+    )
+    return [head, shown]
+
+
 def _left_out(table: pd.DataFrame | None) -> list[Block]:
     """List the plots no model saw, because a predictor has no value there."""
     if table is None or table.empty:
@@ -158,6 +183,8 @@ def _equations(trees: pd.DataFrame | None) -> list[Block]:
     if trees is None or trees.empty:
         text = "Equations and species are left out: no trees.csv (plots were given as biomass)."
         return [Words(text, "missing")]
+    if "equation_id" not in trees:
+        return [Words("The mass of each tree came with the field sheet: no equation was used.")]
     work = _tree_masses(trees)
     grouped = work.groupby("equation_id", sort=False)
     table = grouped.agg(
@@ -209,7 +236,7 @@ def _shares(part: pd.Series[float], whole: pd.Series[float]) -> list[str]:
 
 
 def _species(trees: pd.DataFrame | None) -> list[Block]:
-    if trees is None or trees.empty:
+    if trees is None or trees.empty or "species" not in trees:
         return []
     work = _tree_masses(trees)
     table = work.groupby("species", sort=False).agg(

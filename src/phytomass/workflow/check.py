@@ -84,13 +84,16 @@ def check_project(opened: OpenProject, steps: Collection[str] = ()) -> Findings:
 def _check_field(findings: Findings, opened: OpenProject, crs: str) -> pd.DataFrame | None:
     """Check field sheets and equations; return the plots if they can be used."""
     project, root = opened.project, opened.root
-    known = findings.attempt(lambda: existing(root, equations=project.allometry.equations))
+    tables = project.allometry
+    known = findings.attempt(
+        lambda: existing(root, equations=tables.equations, wood_density=tables.wood_density_table)
+    )
     problems = check_inventory(project.inventory, root, crs)
     findings.problems += problems
     if problems or known is None:
         return None
     inventory = read_inventory(project.inventory, root, crs)
-    if inventory.trees is not None:
+    if inventory.trees is not None and "agb_kg" not in inventory.trees:
         findings.problems += check_species(inventory.trees, project.allometry, root)
     return inventory.plots
 

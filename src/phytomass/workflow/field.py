@@ -11,9 +11,14 @@ import numpy as np
 import pandas as pd
 
 from phytomass.allometry import tree_biomass
-from phytomass.carbon import POOLS
+from phytomass.carbon import POOLS, dead_pools
 from phytomass.files import write_csv, write_geopackage
-from phytomass.inventory import plot_statistics, plots_with_biomass, read_inventory
+from phytomass.inventory import (
+    plot_statistics,
+    plots_with_biomass,
+    read_inventory,
+    suspicious_trees,
+)
 from phytomass.inventory.field_error import ErrorModel, PlotDraws, plot_draws, variance_shares
 from phytomass.workflow.engine import Context, Step
 from phytomass.workflow.inputs import existing, grid_of
@@ -42,6 +47,7 @@ def _inputs(opened: OpenProject) -> dict[str, list[Path]]:
         plots=inventory.plots.path,
         trees=inventory.trees.path if inventory.trees else None,
         equations=opened.project.allometry.equations,
+        wood_density=opened.project.allometry.wood_density_table,
     )
 
 
@@ -49,14 +55,20 @@ def _work(context: Context) -> None:
     opened, project, folder = context.opened, context.opened.project, context.folder
     crs = str(grid_of(opened).crs)
     inventory = read_inventory(project.inventory, opened.root, crs)
-    trees = None
-    if inventory.trees is not None:
-        trees = tree_biomass(inventory.trees, project.allometry, opened.root)
+    trees, weighed = inventory.trees, False
+    if trees is not None:
+        write_csv(folder / "suspicious_rows.csv", suspicious_trees(trees))
+        weighed = (
+            "agb_kg" in trees
+        )  # the sheet brings the mass: no equation, and none of its errors
+        if not weighed:
+            trees = tree_biomass(trees, project.allometry, opened.root)
         write_csv(folder / "trees.csv", trees)
     plots = plots_with_biomass(inventory, trees, project.carbon, project.inventory)
+    plots = plots.join(dead_pools(plots, project.carbon))
     write_csv(folder / "rejected_rows.csv", inventory.rejected)
     write_csv(folder / "plot_statistics.csv", plot_statistics(plots))
-    if trees is not None:
+    if trees is not None and not weighed:
         plots = _with_errors(context, trees, plots)
     write_csv(folder / "plots.csv", plots)
     points = geopandas.points_from_xy(plots["easting"], plots["northing"])
