@@ -22,6 +22,7 @@ from phytomass.imagery.composite import composite
 from phytomass.imagery.settings import RasterSource
 
 Array = NDArray[np.float64]
+RASTERS = {".tif", ".tiff", ".jp2", ".nc", ".vrt", ".img"}
 
 
 def files_of(pattern: str | list[str], root: Path, where: str) -> list[Path]:
@@ -46,14 +47,24 @@ def files_of(pattern: str | list[str], root: Path, where: str) -> list[Path]:
             found += matches
         else:
             path = root / one
-            if not path.is_file():
+            if not path.exists():
                 siblings = [p.name for p in path.parent.glob("*")] if path.parent.is_dir() else []
                 hint = nearest(path.name, siblings)
                 raise InputError(
                     f"no such file: {one}", where=where, remedy=hint or "check the path"
                 )
             found.append(path)
-    return found
+    return [file for path in found for file in _rasters_in(path, where)]
+
+
+def _rasters_in(path: Path, where: str) -> list[Path]:
+    """Return a file itself, or the rasters in a folder and below (`.SAFE`, one folder per scene)."""
+    if not path.is_dir():
+        return [path]
+    inside = sorted(file for file in path.rglob("*") if file.suffix.lower() in RASTERS)
+    if not inside:
+        raise InputError(f"no raster in the folder {path.name}", where=where)
+    return inside
 
 
 @dataclass(frozen=True)
