@@ -16,20 +16,18 @@ from phytomass.errors import InputError
 from phytomass.features.layers import Layer, layers_of
 from phytomass.grid import BLOCK, Block, blocks_of, cells_at
 from phytomass.imagery import (
+    BlockReader,
+    Elevation,
     PredictorSettings,
-    RasterSource,
-    SourceReader,
     aspect_components,
     evaluate,
-    extended,
     find_index,
-    gradient,
+    open_elevation,
     open_source,
     slope_deg,
 )
 
 Array = NDArray[np.float64]
-_DEM = "elevation"
 
 
 @dataclass
@@ -37,8 +35,8 @@ class StackSources:
     """The open sources of a stack and how its layers are computed from them."""
 
     settings: PredictorSettings
-    readers: list[SourceReader]
-    dem: SourceReader | None
+    readers: list[BlockReader]
+    dem: Elevation | None
     grid: GeoBox
 
     def block(self, block: Block) -> dict[str, Array]:
@@ -53,19 +51,11 @@ class StackSources:
             values[index.id] = evaluate(index.formula, values)
         return values
 
-    def _terrain(self, dem: SourceReader, block: Block) -> dict[str, Array]:
-        top, left = min(block.row, 1), min(block.col, 1)
-        bottom = min(self.grid.shape[0] - block.row - block.rows, 1)
-        right = min(self.grid.shape[1] - block.col - block.cols, 1)
-        around = Block(
-            block.row - top, block.col - left, block.rows + top + bottom, block.cols + left + right
-        )
-        z = dem.read(around)[_DEM]
-        z = extended(z)[top : top + block.rows + 2, left : left + block.cols + 2]
-        east, north = gradient(z, (abs(self.grid.transform.a), abs(self.grid.transform.e)))
+    def _terrain(self, dem: Elevation, block: Block) -> dict[str, Array]:
+        elevation, east, north = dem.block(block)
         sine, cosine = aspect_components(east, north)
         derived = {
-            "elevation": z[1:-1, 1:-1],
+            "elevation": elevation,
             "slope": slope_deg(east, north),
             "aspect_sin": sine,
             "aspect_cos": cosine,
@@ -84,10 +74,9 @@ def open_sources(settings: PredictorSettings, root: Path, grid: GeoBox) -> Itera
         ]
         dem = None
         if settings.terrain is not None:
-            source = RasterSource(
-                files=settings.terrain.dem, bands={_DEM: 1}, resample=settings.terrain.resample
+            dem = stack.enter_context(
+                open_elevation(settings.terrain.dem, settings.terrain.resample, root, grid)
             )
-            dem = stack.enter_context(open_source("terrain", source, root, grid))
         yield StackSources(settings, readers, dem, grid)
 
 

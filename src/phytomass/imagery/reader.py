@@ -165,10 +165,10 @@ class SourceReader:
 
 
 @contextmanager
-def open_source(
+def open_rasters(
     key: str, settings: RasterSource, root: Path, grid: GeoBox
 ) -> Iterator[SourceReader]:
-    """Open a raster source on a grid.
+    """Open a plain raster source on a grid.
 
     Parameters
     ----------
@@ -198,13 +198,35 @@ def open_source(
     maps = tuple(band_map(path, settings, key) for path in paths)
     with ExitStack() as stack:
         datasets = tuple(
-            stack.enter_context(_on_grid(path, grid, settings.resample, where)) for path in paths
+            stack.enter_context(on_grid(path, grid, settings.resample, where)) for path in paths
         )
         yield SourceReader(key, settings, datasets, maps)
 
 
 @contextmanager
-def _on_grid(path: Path, grid: GeoBox, resample: str | None, where: str) -> Iterator[Any]:
+def on_grid(
+    path: Path, grid: GeoBox, resample: str | None, where: str, nodata: float | None = None
+) -> Iterator[Any]:
+    """Open a raster on the project's grid: itself, or warped where a kernel is named.
+
+    Parameters
+    ----------
+    path : Path
+        The raster.
+    grid : GeoBox
+        The project's grid.
+    resample : str, optional
+        Kernel for another grid.
+    where : str
+        For messages.
+    nodata : float, optional
+        Value without data, where the file does not declare one: it must not enter a kernel.
+
+    Raises
+    ------
+    InputError
+        If the file is on another grid and no kernel is named.
+    """
     own = grid_of_raster(path)
     with rasterio.open(path) as dataset:
         if same_grid(own, grid):
@@ -217,8 +239,11 @@ def _on_grid(path: Path, grid: GeoBox, resample: str | None, where: str) -> Iter
                 remedy="name a kernel, e.g. resample: bilinear, or prepare the file on the grid",
             )
         rows, cols = grid.shape
+        empty = dataset.nodata if dataset.nodata is not None else nodata
         with WarpedVRT(
             dataset,
+            src_nodata=empty,
+            nodata=empty,
             crs=str(grid.crs),
             transform=grid.transform,
             width=cols,

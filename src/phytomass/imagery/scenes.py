@@ -5,8 +5,9 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Literal
 
 import rasterio
 
@@ -14,8 +15,12 @@ from phytomass.errors import InputError, nearest
 from phytomass.imagery.sensors import SensorRecord
 
 _DAY = re.compile(r"(?<!\d)((?:19|20)\d\d)[-_]?(0[1-9]|1[0-2])[-_]?([0-2]\d|3[01])(?!\d)")
-_ORBIT = {"asc": "ascending", "ascending": "ascending", "desc": "descending"} | {
-    "descending": "descending"
+Orbit = Literal["ascending", "descending"]
+_ORBIT: dict[str, Orbit] = {
+    "asc": "ascending",
+    "ascending": "ascending",
+    "desc": "descending",
+    "descending": "descending",
 }
 
 
@@ -49,7 +54,7 @@ class Scene:
     tags: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def orbit(self) -> str | None:
+    def orbit(self) -> Orbit | None:
         """Whether the satellite flew north (ascending) or south (descending), where known."""
         said = self.tags.get("sat:orbit_state") or self.tags.get("orbit")
         if said:
@@ -118,6 +123,13 @@ def local_scenes(
         assets = {band: asset for band, (_, asset) in held.items()}
         tags = _tags(next(iter(assets.values())).path)
         scenes.append(Scene(name, day_in(name) or day_in(tags.get("datetime", "")), assets, tags))
+    names = [scene.name for scene in scenes]
+    scenes = [
+        replace(scene, name=f"{next(iter(scene.assets.values())).path.parent.name}/{scene.name}")
+        if names.count(scene.name) > 1
+        else scene
+        for scene in scenes
+    ]
     return sorted(scenes, key=lambda scene: (scene.date or dt.date.min, scene.name))
 
 

@@ -14,6 +14,7 @@ from phytomass.imagery.product_settings import (
     SpeckleSettings,
     TopographySettings,
 )
+from phytomass.imagery.sensors import SensorRecord, find_sensor
 from phytomass.settings import Settings
 
 CHOOSING = ("medoid", "best")
@@ -25,7 +26,7 @@ _PRODUCT_ONLY = (
     "dates",
     "months",
     "boa_offset",
-    "strict_mask",
+    "mask",
     "dilate_m",
     "border_m",
     "orbits",
@@ -51,8 +52,9 @@ class RasterSource(Settings):
     """Only scenes of these months."""
     boa_offset: Literal["auto", "applied", "pending"] = "auto"
     """Sentinel-2: whether −1000 is still to be added; `auto` reads it from the metadata."""
-    strict_mask: bool = False
-    """Reject doubtful classes too: dark areas, water, unclassified."""
+    mask: Literal["usual", "strict", "none"] = "usual"
+    """Rejected classes or bits of the product; `strict` rejects dark areas, water and unclassified
+    too; `none` where the files hold no mask."""
     dilate_m: float | None = Field(default=None, ge=0)
     """Distance from clouds and shadows to leave out, in metres; the product's if absent."""
     border_m: float | None = Field(default=None, ge=0)
@@ -92,6 +94,37 @@ class RasterSource(Settings):
     """Kernel for a raster on another grid; without it another grid is an error."""
     unit: str = ""
     """Unit of the predictors, for tables."""
+
+    @property
+    def record(self) -> SensorRecord | None:
+        """The product's record; None for a plain raster."""
+        return find_sensor(self.product) if self.product is not None else None
+
+    @property
+    def group(self) -> Sensor:
+        """Sensor group of the predictors: the product's, or as given."""
+        return self.record.sensor if self.record is not None else self.sensor
+
+    @property
+    def layer_unit(self) -> str:
+        """Unit of the predictors: as given, or the product's."""
+        return self.unit or (self.record.unit if self.record is not None else "")
+
+    @property
+    def place(self) -> str:
+        """Where the images come from, for tables."""
+        if self.catalog is not None:
+            return (
+                f"{self.catalog.url} {self.catalog.collection or self.product} {self.dates or ''}"
+            )
+        return self.files if isinstance(self.files, str) else ", ".join(self.files)
+
+    @field_validator("product")
+    @classmethod
+    def _known_product(cls, value: str | None) -> str | None:
+        if value is not None:
+            find_sensor(value)
+        return value
 
     @field_validator("bands")
     @classmethod

@@ -139,7 +139,9 @@ class IlluminationFit:
     cos_zenith: float
     sums: Array = field(default_factory=lambda: np.zeros(6))
 
-    def add(self, reflectance: Array, cos_incidence: Array, cos_slope: Array, use: Array) -> None:
+    def add(
+        self, reflectance: Array, cos_incidence: Array, cos_slope: Array, use: NDArray[np.bool_]
+    ) -> None:
         """Add the pixels of a block.
 
         Parameters
@@ -150,7 +152,7 @@ class IlluminationFit:
             Forest pixels.
         """
         steep = cos_slope < 1 / np.sqrt(1 + STEEP**2)
-        good = (use > 0) & steep & (cos_incidence > SHADED) & (reflectance > 0)
+        good = use & steep & (cos_incidence > SHADED) & (reflectance > 0)
         x, y = cos_incidence[good], reflectance[good]
         if self.method == "minnaert":
             x, y = np.log(x / self.cos_zenith), np.log(y)
