@@ -86,7 +86,7 @@ def test_the_correlation_with_illumination_falls_on_a_dome(method: str, left: fl
     seen = 0.08 + 0.25 * cos_i + noise  # direct light, and light from the sky
     fit = IlluminationFit(method, float(np.cos(np.radians(ZENITH))))  # type: ignore[arg-type]
     for half in (np.s_[:90], np.s_[90:]):
-        fit.add(seen[half], cos_i[half], cos_s[half], np.ones_like(cos_i[half]))
+        fit.add(seen[half], cos_i[half], cos_s[half], np.ones(cos_i[half].shape, bool))
     out = flattened_reflectance(seen, cos_i, cos_s, fit)
     lit = ~out.invalid
     before = np.corrcoef(seen[lit], cos_i[lit])[0, 1]
@@ -101,6 +101,6 @@ def test_nothing_to_fit_leaves_reflectance_alone() -> None:
     flat = np.zeros((4, 4))
     cos_i, cos_s = sun_incidence(flat, flat, ZENITH, AZIMUTH)
     fit = IlluminationFit("scs_c", float(np.cos(np.radians(ZENITH))))
-    fit.add(np.full((4, 4), 0.2), cos_i, cos_s, np.ones((4, 4)))
+    fit.add(np.full((4, 4), 0.2), cos_i, cos_s, np.ones((4, 4), bool))
     out = flattened_reflectance(np.full((4, 4), 0.2), cos_i, cos_s, fit)
     assert np.array_equal(out.values, np.full((4, 4), 0.2))

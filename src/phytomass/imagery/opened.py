@@ -61,9 +61,9 @@ class OpenScene:
         layers, empty = [], np.zeros((block.rows, block.cols), dtype=bool)
         for band in bands:
             raw, invalid = self._raw(band, block)
-            empty |= invalid
             values = self._physical(band, raw)
             values[invalid | ~np.isfinite(values)] = np.nan
+            empty |= np.isnan(values)
             layers.append(values)
         stacked = np.stack(layers)
         if self.border_m:
