@@ -159,7 +159,8 @@ def _day_number(scene: Scene) -> float:
 def extra_layers(key: str, settings: RasterSource) -> set[str]:
     """Return the layers of a source that describe its images and must not be predictors."""
     suffixes = ["", "_ascending", "_descending"]
-    return {f"{key}_{extra}{suffix}" for extra in settings.extras for suffix in suffixes}
+    cell = {f"{key}_cell"} if settings.record is not None and settings.record.grid_crs else set()
+    return cell | {f"{key}_{extra}{suffix}" for extra in settings.extras for suffix in suffixes}
 
 
 def scenes_of(key: str, settings: RasterSource, root: Path) -> list[Scene]:

@@ -15,6 +15,7 @@ from phytomass.grid import Block
 from phytomass.imagery.product import open_product
 from phytomass.imagery.reader import open_rasters
 from phytomass.imagery.settings import RasterSource
+from phytomass.imagery.vod import open_vod
 
 
 class BlockReader(Protocol):
@@ -55,6 +56,13 @@ def open_source(
     InputError
         For missing files or bands, several files without `composite`, or another grid.
     """
-    opener = open_rasters if settings.product is None else open_product
-    with opener(key, settings, root, grid) as reader:
-        yield reader
+    record = settings.record
+    if record is None:
+        with open_rasters(key, settings, root, grid) as plain:
+            yield plain
+    elif record.grid_crs:
+        with open_vod(key, settings, root, grid) as vod:
+            yield vod
+    else:
+        with open_product(key, settings, root, grid) as product:
+            yield product
