@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from phytomass.errors import InputError, nearest
 from phytomass.imagery import PredictorSettings, extra_layers, find_index
 
+HARALICK = "grey-level co-occurrence, Haralick et al. 1973, doi:10.1109/TSMC.1973.4309314"
 HELPER = "helper"
 """Kind of layers that describe the images (counts, dates, cells): never a predictor by itself."""
 TERRAIN = {
@@ -72,6 +73,18 @@ def layers_of(settings: PredictorSettings, bands: Mapping[str, Sequence[str]]) -
             )
         kind = "ratio" if index.sensor == "sar" else "index"
         layers.append(Layer(index.id, index.sensor, kind, index.formula, index.source, index.unit))
+    by_name = {layer.name: layer for layer in layers}
+    for texture in settings.textures:
+        if texture.of not in by_name:
+            raise InputError(
+                f"no predictor {texture.of!r}",
+                where="predictors.textures",
+                remedy=nearest(texture.of, list(by_name)),
+            )
+        side = f"{texture.window} × {texture.window} pixels, {texture.levels} grey levels"
+        for measure in texture.measures:
+            name, sensor = f"{texture.of}_{measure}", by_name[texture.of].sensor
+            layers.append(Layer(name, sensor, "texture", f"{measure}, {side}", HARALICK, ""))
     names = [layer.name for layer in layers]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -14,17 +14,21 @@ from odc.geo.geobox import GeoBox
 
 from phytomass.errors import InputError
 from phytomass.features.layers import Layer, layers_of
+from phytomass.features.limits import study_limits
 from phytomass.grid import BLOCK, Block, blocks_of, cells_at
 from phytomass.imagery import (
+    MEASURES,
     BlockReader,
     Elevation,
     PredictorSettings,
     aspect_components,
     evaluate,
     find_index,
+    glcm,
     open_elevation,
     open_source,
     slope_deg,
+    with_halo,
 )
 
 Array = NDArray[np.float64]
@@ -38,9 +42,29 @@ class StackSources:
     readers: list[BlockReader]
     dem: Elevation | None
     grid: GeoBox
+    limits: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     def block(self, block: Block) -> dict[str, Array]:
         """Compute every layer of one block: name → array (rows, cols), NaN where no data."""
+        halo = max((texture.window // 2 for texture in self.settings.textures), default=0)
+        around, inner = with_halo(block, halo, self.grid)
+        wide = self._without_textures(around)
+        values = {name: layer[inner] for name, layer in wide.items()}
+        for texture in self.settings.textures:
+            limits = texture.limits or self._limits(texture.of)
+            layers = glcm(wide[texture.of], limits, texture.levels, texture.window)
+            for measure in texture.measures:
+                values[f"{texture.of}_{measure}"] = layers[MEASURES.index(measure)][inner]
+        return values
+
+    def _limits(self, name: str) -> tuple[float, float]:
+        """Return 2 % and 98 % of a layer over the whole grid, found once."""
+        if not self.limits:
+            wanted = {t.of for t in self.settings.textures if t.limits is None}
+            self.limits.update(study_limits(self._without_textures, sorted(wanted), self.grid))
+        return self.limits[name]
+
+    def _without_textures(self, block: Block) -> dict[str, Array]:
         values: dict[str, Array] = {}
         for reader in self.readers:
             values |= reader.read(block)

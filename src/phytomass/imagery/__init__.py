@@ -1,13 +1,14 @@
 """Imagery: raster sources, composites, indices, terrain and masks on the project's grid."""
 
 from phytomass.imagery.composite import composite
-from phytomass.imagery.elevation import Elevation, open_elevation
+from phytomass.imagery.elevation import Elevation, open_elevation, with_halo
 from phytomass.imagery.formula import evaluate, names_in
 from phytomass.imagery.indices import Index, find_index, load_indices
 from phytomass.imagery.mask import Mask, check_mask, open_mask
 from phytomass.imagery.product import extra_layers
 from phytomass.imagery.reader import SourceReader, files_of
 from phytomass.imagery.settings import (
+    CatalogueIndex,
     MaskSettings,
     OwnIndex,
     PredictorSettings,
@@ -15,10 +16,14 @@ from phytomass.imagery.settings import (
     TerrainSettings,
 )
 from phytomass.imagery.sources import BlockReader, open_source
+from phytomass.imagery.speckle import bright_level
 from phytomass.imagery.terrain import aspect_components, aspect_deg, extended, gradient, slope_deg
+from phytomass.imagery.texture import MEASURES, glcm
 
 __all__ = [
+    "MEASURES",
     "BlockReader",
+    "CatalogueIndex",
     "Elevation",
     "Index",
     "Mask",
@@ -30,6 +35,7 @@ __all__ = [
     "TerrainSettings",
     "aspect_components",
     "aspect_deg",
+    "bright_level",
     "check_mask",
     "composite",
     "evaluate",
@@ -37,6 +43,7 @@ __all__ = [
     "extra_layers",
     "files_of",
     "find_index",
+    "glcm",
     "gradient",
     "load_indices",
     "names_in",
@@ -44,4 +51,5 @@ __all__ = [
     "open_mask",
     "open_source",
     "slope_deg",
+    "with_halo",
 ]

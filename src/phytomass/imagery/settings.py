@@ -18,6 +18,16 @@ from phytomass.imagery.sensors import SensorRecord, find_sensor
 from phytomass.settings import Settings
 
 CHOOSING = ("medoid", "best")
+Measure = Literal[
+    "mean",
+    "variance",
+    "contrast",
+    "dissimilarity",
+    "homogeneity",
+    "asm",
+    "entropy",
+    "correlation",
+]
 Sensor = Literal["optical", "sar", "terrain", "other"]
 
 
@@ -179,6 +189,38 @@ class OwnIndex(Settings):
     """Where the formula comes from."""
 
 
+class CatalogueIndex(Settings):
+    """An index of the public catalogue (Awesome Spectral Indices) on the bands of a product."""
+
+    index: str
+    """Its id in the catalogue."""
+    product: str = "sentinel-2-l2a"
+    """Sensor record whose bands are meant."""
+    name: str | None = None
+    """Name of the predictor, e.g. `NDVI_L8` beside a Sentinel-2 NDVI; the id if absent."""
+
+
+class TextureSettings(Settings):
+    """Grey-level co-occurrence measures of a predictor."""
+
+    of: str
+    """The predictor."""
+    measures: list[Measure] = ["mean", "variance", "contrast", "homogeneity", "entropy"]
+    """Which; `<predictor>_<measure>` is their name."""
+    window: Annotated[int, Field(ge=3, le=25)] = 7
+    """Odd side of the window in pixels."""
+    levels: Annotated[int, Field(ge=2, le=256)] = 32
+    """Grey levels."""
+    limits: tuple[float, float] | None = None
+    """Values of the lowest and highest grey level; if absent 2 % and 98 % of the whole study."""
+
+    @model_validator(mode="after")
+    def _odd(self) -> TextureSettings:
+        if self.window % 2 == 0:
+            raise ValueError("the window must be odd")
+        return self
+
+
 class TerrainSettings(Settings):
     """Predictors from a digital elevation model on the project's grid."""
 
@@ -200,8 +242,10 @@ class PredictorSettings(Settings):
 
     rasters: dict[str, RasterSource] = {}
     """Named sources."""
-    indices: list[str | OwnIndex] = []
+    indices: list[str | OwnIndex | CatalogueIndex] = []
     """Names from the index table (`phytomass.imagery.load_indices`), or own formulas."""
+    textures: list[TextureSettings] = []
+    """Textures of predictors."""
     terrain: TerrainSettings | None = None
     """Elevation model and what to derive from it."""
     leave_out: list[str] = []
