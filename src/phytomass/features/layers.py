@@ -6,8 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from phytomass.errors import InputError, nearest
-from phytomass.imagery import PredictorSettings, find_index
+from phytomass.imagery import PredictorSettings, extra_layers, find_index
 
+HARALICK = "grey-level co-occurrence, Haralick et al. 1973, doi:10.1109/TSMC.1973.4309314"
+HELPER = "helper"
+"""Kind of layers that describe the images (counts, dates, cells): never a predictor by itself."""
 TERRAIN = {
     "elevation": ("elevation", "m"),
     "slope": ("slope by Horn's method", "degrees"),
@@ -50,9 +53,11 @@ def layers_of(settings: PredictorSettings, bands: Mapping[str, Sequence[str]]) -
     layers: list[Layer] = []
     for key, names in bands.items():
         source = settings.rasters[key]
-        files = source.files if isinstance(source.files, str) else ", ".join(source.files)
+        helpers = extra_layers(key, source)
         how = f"{source.composite} of valid dates" if source.composite else ""
-        layers += [Layer(n, source.sensor, "band", how, files, source.unit) for n in names]
+        for n in names:
+            kind, unit = (HELPER, "") if n in helpers else ("band", source.layer_unit)
+            layers.append(Layer(n, source.group, kind, how, source.place, unit))
     if settings.terrain is not None:
         for name in settings.terrain.derive:
             how, unit = TERRAIN[name]
@@ -68,6 +73,18 @@ def layers_of(settings: PredictorSettings, bands: Mapping[str, Sequence[str]]) -
             )
         kind = "ratio" if index.sensor == "sar" else "index"
         layers.append(Layer(index.id, index.sensor, kind, index.formula, index.source, index.unit))
+    by_name = {layer.name: layer for layer in layers}
+    for texture in settings.textures:
+        if texture.of not in by_name:
+            raise InputError(
+                f"no predictor {texture.of!r}",
+                where="predictors.textures",
+                remedy=nearest(texture.of, list(by_name)),
+            )
+        side = f"{texture.window} × {texture.window} pixels, {texture.levels} grey levels"
+        for measure in texture.measures:
+            name, sensor = f"{texture.of}_{measure}", by_name[texture.of].sensor
+            layers.append(Layer(name, sensor, "texture", f"{measure}, {side}", HARALICK, ""))
     names = [layer.name for layer in layers]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -90,7 +107,9 @@ def predictor_sets(settings: PredictorSettings, layers: Sequence[Layer]) -> dict
     InputError
         If a set of the project file names an unknown predictor.
     """
-    used = [layer for layer in layers if layer.name not in settings.leave_out]
+    used = [
+        layer for layer in layers if layer.name not in settings.leave_out and layer.kind != HELPER
+    ]
     names = [layer.name for layer in used]
     unknown = [name for name in settings.leave_out if name not in {la.name for la in layers}]
     for key, wanted in {**(settings.sets or {}), "leave_out": unknown}.items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -14,22 +14,24 @@ from odc.geo.geobox import GeoBox
 
 from phytomass.errors import InputError
 from phytomass.features.layers import Layer, layers_of
+from phytomass.features.limits import study_limits
 from phytomass.grid import BLOCK, Block, blocks_of, cells_at
 from phytomass.imagery import (
+    MEASURES,
+    BlockReader,
+    Elevation,
     PredictorSettings,
-    RasterSource,
-    SourceReader,
     aspect_components,
     evaluate,
-    extended,
     find_index,
-    gradient,
+    glcm,
+    open_elevation,
     open_source,
     slope_deg,
+    with_halo,
 )
 
 Array = NDArray[np.float64]
-_DEM = "elevation"
 
 
 @dataclass
@@ -37,12 +39,32 @@ class StackSources:
     """The open sources of a stack and how its layers are computed from them."""
 
     settings: PredictorSettings
-    readers: list[SourceReader]
-    dem: SourceReader | None
+    readers: list[BlockReader]
+    dem: Elevation | None
     grid: GeoBox
+    limits: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     def block(self, block: Block) -> dict[str, Array]:
         """Compute every layer of one block: name → array (rows, cols), NaN where no data."""
+        halo = max((texture.window // 2 for texture in self.settings.textures), default=0)
+        around, inner = with_halo(block, halo, self.grid)
+        wide = self._without_textures(around)
+        values = {name: layer[inner] for name, layer in wide.items()}
+        for texture in self.settings.textures:
+            limits = texture.limits or self._limits(texture.of)
+            layers = glcm(wide[texture.of], limits, texture.levels, texture.window)
+            for measure in texture.measures:
+                values[f"{texture.of}_{measure}"] = layers[MEASURES.index(measure)][inner]
+        return values
+
+    def _limits(self, name: str) -> tuple[float, float]:
+        """Return 2 % and 98 % of a layer over the whole grid, found once."""
+        if not self.limits:
+            wanted = {t.of for t in self.settings.textures if t.limits is None}
+            self.limits.update(study_limits(self._without_textures, sorted(wanted), self.grid))
+        return self.limits[name]
+
+    def _without_textures(self, block: Block) -> dict[str, Array]:
         values: dict[str, Array] = {}
         for reader in self.readers:
             values |= reader.read(block)
@@ -53,19 +75,11 @@ class StackSources:
             values[index.id] = evaluate(index.formula, values)
         return values
 
-    def _terrain(self, dem: SourceReader, block: Block) -> dict[str, Array]:
-        top, left = min(block.row, 1), min(block.col, 1)
-        bottom = min(self.grid.shape[0] - block.row - block.rows, 1)
-        right = min(self.grid.shape[1] - block.col - block.cols, 1)
-        around = Block(
-            block.row - top, block.col - left, block.rows + top + bottom, block.cols + left + right
-        )
-        z = dem.read(around)[_DEM]
-        z = extended(z)[top : top + block.rows + 2, left : left + block.cols + 2]
-        east, north = gradient(z, (abs(self.grid.transform.a), abs(self.grid.transform.e)))
+    def _terrain(self, dem: Elevation, block: Block) -> dict[str, Array]:
+        elevation, east, north = dem.block(block)
         sine, cosine = aspect_components(east, north)
         derived = {
-            "elevation": z[1:-1, 1:-1],
+            "elevation": elevation,
             "slope": slope_deg(east, north),
             "aspect_sin": sine,
             "aspect_cos": cosine,
@@ -84,10 +98,9 @@ def open_sources(settings: PredictorSettings, root: Path, grid: GeoBox) -> Itera
         ]
         dem = None
         if settings.terrain is not None:
-            source = RasterSource(
-                files=settings.terrain.dem, bands={_DEM: 1}, resample=settings.terrain.resample
+            dem = stack.enter_context(
+                open_elevation(settings.terrain.dem, settings.terrain.resample, root, grid)
             )
-            dem = stack.enter_context(open_source("terrain", source, root, grid))
         yield StackSources(settings, readers, dem, grid)
 
 

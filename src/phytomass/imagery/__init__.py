@@ -1,20 +1,30 @@
 """Imagery: raster sources, composites, indices, terrain and masks on the project's grid."""
 
 from phytomass.imagery.composite import composite
+from phytomass.imagery.elevation import Elevation, open_elevation, with_halo
 from phytomass.imagery.formula import evaluate, names_in
 from phytomass.imagery.indices import Index, find_index, load_indices
 from phytomass.imagery.mask import Mask, check_mask, open_mask
-from phytomass.imagery.reader import SourceReader, files_of, open_source
+from phytomass.imagery.product import extra_layers
+from phytomass.imagery.reader import SourceReader, files_of
 from phytomass.imagery.settings import (
+    CatalogueIndex,
     MaskSettings,
     OwnIndex,
     PredictorSettings,
     RasterSource,
     TerrainSettings,
 )
+from phytomass.imagery.sources import BlockReader, open_source
+from phytomass.imagery.speckle import bright_level
 from phytomass.imagery.terrain import aspect_components, aspect_deg, extended, gradient, slope_deg
+from phytomass.imagery.texture import MEASURES, glcm
 
 __all__ = [
+    "MEASURES",
+    "BlockReader",
+    "CatalogueIndex",
+    "Elevation",
     "Index",
     "Mask",
     "MaskSettings",
@@ -25,16 +35,21 @@ __all__ = [
     "TerrainSettings",
     "aspect_components",
     "aspect_deg",
+    "bright_level",
     "check_mask",
     "composite",
     "evaluate",
     "extended",
+    "extra_layers",
     "files_of",
     "find_index",
+    "glcm",
     "gradient",
     "load_indices",
     "names_in",
+    "open_elevation",
     "open_mask",
     "open_source",
     "slope_deg",
+    "with_halo",
 ]

@@ -8,8 +8,18 @@ from functools import cache
 from importlib.resources import files
 
 from phytomass.errors import InputError, nearest
+from phytomass.imagery.catalogue import (
+    AMBIGUOUS,
+    RADAR,
+    entries,
+    formula_on_bands,
+    needs_reflectance,
+)
 from phytomass.imagery.formula import names_in
-from phytomass.imagery.settings import OwnIndex
+from phytomass.imagery.sensors import find_sensor
+from phytomass.imagery.settings import CatalogueIndex, OwnIndex
+
+SENTINEL2 = "sentinel-2-l2a"
 
 
 @dataclass(frozen=True)
@@ -64,8 +74,11 @@ def load_indices() -> dict[str, Index]:
     return indices
 
 
-def find_index(wanted: str | OwnIndex) -> Index:
-    """Return a table index by name, or make one of the user's own formula.
+def find_index(wanted: str | OwnIndex | CatalogueIndex) -> Index:
+    """Return an index by name, or make one of the user's own formula.
+
+    The house's table goes first, then the public catalogue on Sentinel-2 and radar bands; for
+    other products a `CatalogueIndex` names the product.
 
     Raises
     ------
@@ -77,10 +90,28 @@ def find_index(wanted: str | OwnIndex) -> Index:
             wanted.name, wanted.name, wanted.formula, wanted.sensor, False, "", wanted.source
         )
     table = load_indices()
+    if isinstance(wanted, CatalogueIndex):
+        return _of_catalogue(wanted.index, wanted.product, wanted.name or wanted.index)
     if wanted in table:
         return table[wanted]
-    if wanted == "RENDVI":
-        remedy = "two indices carry this name: write RENDVI_B8B6 (afforestation paper) or RENDVI_B6B5 (catalogue)"
-    else:
-        remedy = nearest(wanted, list(table)) or f"known are {', '.join(table)}"
-    raise InputError(f"no index named {wanted!r}", where="predictors.indices", remedy=remedy)
+    if wanted not in AMBIGUOUS and wanted not in entries():
+        remedy = nearest(wanted, [*table, *entries()]) or f"known are {', '.join(table)}"
+        raise InputError(f"no index named {wanted!r}", where="predictors.indices", remedy=remedy)
+    return _of_catalogue(wanted, SENTINEL2, wanted)
+
+
+def _of_catalogue(index: str, product: str, name: str) -> Index:
+    letters = find_sensor(product).letters
+    radar = {letter: letter for letter in RADAR}
+    formula = formula_on_bands(index, {**letters, **radar})
+    if name in {*letters.values(), *radar}:
+        raise InputError(
+            f"{name!r} is the name of a band",
+            where="predictors.indices",
+            remedy="give the index another `name`",
+        )
+    entry = entries()[index]
+    group = "sar" if entry.application_domain == "radar" else "optical"
+    source = f"{entry.reference}; Awesome Spectral Indices id {index}"
+    scaled = group == "optical" and needs_reflectance(formula)
+    return Index(name, str(entry.long_name), formula, group, scaled, "", source)

@@ -22,6 +22,7 @@ from phytomass.imagery.composite import composite
 from phytomass.imagery.settings import RasterSource
 
 Array = NDArray[np.float64]
+RASTERS = {".tif", ".tiff", ".jp2", ".nc", ".vrt", ".img"}
 
 
 def files_of(pattern: str | list[str], root: Path, where: str) -> list[Path]:
@@ -46,14 +47,24 @@ def files_of(pattern: str | list[str], root: Path, where: str) -> list[Path]:
             found += matches
         else:
             path = root / one
-            if not path.is_file():
+            if not path.exists():
                 siblings = [p.name for p in path.parent.glob("*")] if path.parent.is_dir() else []
                 hint = nearest(path.name, siblings)
                 raise InputError(
                     f"no such file: {one}", where=where, remedy=hint or "check the path"
                 )
             found.append(path)
-    return found
+    return [file for path in found for file in _rasters_in(path, where)]
+
+
+def _rasters_in(path: Path, where: str) -> list[Path]:
+    """Return a file itself, or the rasters in a folder and below (`.SAFE`, one folder per scene)."""
+    if not path.is_dir():
+        return [path]
+    inside = sorted(file for file in path.rglob("*") if file.suffix.lower() in RASTERS)
+    if not inside:
+        raise InputError(f"no raster in the folder {path.name}", where=where)
+    return inside
 
 
 @dataclass(frozen=True)
@@ -154,10 +165,10 @@ class SourceReader:
 
 
 @contextmanager
-def open_source(
+def open_rasters(
     key: str, settings: RasterSource, root: Path, grid: GeoBox
 ) -> Iterator[SourceReader]:
-    """Open a raster source on a grid.
+    """Open a plain raster source on a grid.
 
     Parameters
     ----------
@@ -187,13 +198,35 @@ def open_source(
     maps = tuple(band_map(path, settings, key) for path in paths)
     with ExitStack() as stack:
         datasets = tuple(
-            stack.enter_context(_on_grid(path, grid, settings.resample, where)) for path in paths
+            stack.enter_context(on_grid(path, grid, settings.resample, where)) for path in paths
         )
         yield SourceReader(key, settings, datasets, maps)
 
 
 @contextmanager
-def _on_grid(path: Path, grid: GeoBox, resample: str | None, where: str) -> Iterator[Any]:
+def on_grid(
+    path: Path, grid: GeoBox, resample: str | None, where: str, nodata: float | None = None
+) -> Iterator[Any]:
+    """Open a raster on the project's grid: itself, or warped where a kernel is named.
+
+    Parameters
+    ----------
+    path : Path
+        The raster.
+    grid : GeoBox
+        The project's grid.
+    resample : str, optional
+        Kernel for another grid.
+    where : str
+        For messages.
+    nodata : float, optional
+        Value without data, where the file does not declare one: it must not enter a kernel.
+
+    Raises
+    ------
+    InputError
+        If the file is on another grid and no kernel is named.
+    """
     own = grid_of_raster(path)
     with rasterio.open(path) as dataset:
         if same_grid(own, grid):
@@ -206,8 +239,11 @@ def _on_grid(path: Path, grid: GeoBox, resample: str | None, where: str) -> Iter
                 remedy="name a kernel, e.g. resample: bilinear, or prepare the file on the grid",
             )
         rows, cols = grid.shape
+        empty = dataset.nodata if dataset.nodata is not None else nodata
         with WarpedVRT(
             dataset,
+            src_nodata=empty,
+            nodata=empty,
             crs=str(grid.crs),
             transform=grid.transform,
             width=cols,

@@ -7,16 +7,78 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from phytomass.imagery.composite import quantile_of
+from phytomass.imagery.product_settings import (
+    CatalogSettings,
+    SlopeSettings,
+    SpeckleSettings,
+    TopographySettings,
+)
+from phytomass.imagery.sensors import SensorRecord, find_sensor
 from phytomass.settings import Settings
 
+CHOOSING = ("medoid", "best")
+Measure = Literal[
+    "mean",
+    "variance",
+    "contrast",
+    "dissimilarity",
+    "homogeneity",
+    "asm",
+    "entropy",
+    "correlation",
+]
 Sensor = Literal["optical", "sar", "terrain", "other"]
+
+
+_PRODUCT_ONLY = (
+    "catalog",
+    "dates",
+    "months",
+    "boa_offset",
+    "mask",
+    "dilate_m",
+    "border_m",
+    "orbits",
+    "speckle",
+    "slope",
+    "topography",
+    "extras",
+)
 
 
 class RasterSource(Settings):
     """One named source of predictors: a raster, or several dates of one that are composited."""
 
-    files: str | list[str]
-    """Path, pattern (`data/s2_2020*.tif`) or list of them, relative to the project file."""
+    files: str | list[str] = []
+    """Path, pattern (`data/s2_2020*.tif`), folder or list of them, relative to the project file."""
+    product: str | None = None
+    """A sensor record, e.g. `sentinel-2-l2a`: bands, scaling, nodata and masks are then known."""
+    catalog: CatalogSettings | None = None
+    """Instead of files: scenes of a STAC catalogue."""
+    dates: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}/\d{4}-\d{2}-\d{2}$")] | None = None
+    """Only scenes of these days, the first and the last included: `2020-06-01/2020-09-30`."""
+    months: list[Annotated[int, Field(ge=1, le=12)]] | None = None
+    """Only scenes of these months."""
+    boa_offset: Literal["auto", "applied", "pending"] = "auto"
+    """Sentinel-2: whether −1000 is still to be added; `auto` reads it from the metadata."""
+    mask: Literal["usual", "strict", "none"] = "usual"
+    """Rejected classes or bits of the product; `strict` rejects dark areas, water and unclassified
+    too; `none` where the files hold no mask."""
+    dilate_m: float | None = Field(default=None, ge=0)
+    """Distance from clouds and shadows to leave out, in metres; the product's if absent."""
+    border_m: float | None = Field(default=None, ge=0)
+    """Margin along a radar scene's borders to cut off, in metres; the product's if absent."""
+    orbits: Literal["joined", "apart"] = "joined"
+    """Radar: one composite, or one of ascending and one of descending orbits."""
+    speckle: SpeckleSettings | None = None
+    """Radar: speckle filter."""
+    slope: SlopeSettings | None = None
+    """Radar: angular slope correction."""
+    topography: TopographySettings | None = None
+    """Optical: topographic correction."""
+    extras: list[Literal["count", "date"]] = []
+    """Also give the number of valid dates, and the day of the year that was chosen."""
     sensor: Sensor = "other"
     """What saw it; `optical` and `sar` make the predictor sets that are compared."""
     bands: dict[str, str | int] | list[str | int] | None = None
@@ -29,8 +91,11 @@ class RasterSource(Settings):
     """A value that means 'no data', besides the one the file declares."""
     keep_where: dict[str, tuple[float, float]] = {}
     """Band → (low, high): a pixel of a date counts only where that band lies in this range."""
-    composite: Literal["median", "mean"] | None = None
-    """How several files become one image, pixel by pixel over the valid dates."""
+    composite: str | None = None
+    """How several dates become one image, pixel by pixel over the valid ones: `median`, `mean`, a
+    percentile (`p25`), and for products also `medoid` and `best`."""
+    best_by: str = "(B8 - B4) / (B8 + B4)"
+    """For `best`: formula on bands; the date where it is highest is taken."""
     min_observations: Annotated[int, Field(ge=1)] = 1
     """Pixels with fewer valid dates have no data."""
     decibel: bool = False
@@ -40,12 +105,66 @@ class RasterSource(Settings):
     unit: str = ""
     """Unit of the predictors, for tables."""
 
+    @property
+    def record(self) -> SensorRecord | None:
+        """The product's record; None for a plain raster."""
+        return find_sensor(self.product) if self.product is not None else None
+
+    @property
+    def group(self) -> Sensor:
+        """Sensor group of the predictors: the product's, or as given."""
+        return self.record.sensor if self.record is not None else self.sensor
+
+    @property
+    def layer_unit(self) -> str:
+        """Unit of the predictors: as given, or the product's."""
+        return self.unit or (self.record.unit if self.record is not None else "")
+
+    @property
+    def place(self) -> str:
+        """Where the images come from, for tables."""
+        if self.catalog is not None:
+            return (
+                f"{self.catalog.url} {self.catalog.collection or self.product} {self.dates or ''}"
+            )
+        return self.files if isinstance(self.files, str) else ", ".join(self.files)
+
+    @field_validator("product")
+    @classmethod
+    def _known_product(cls, value: str | None) -> str | None:
+        if value is not None:
+            find_sensor(value)
+        return value
+
     @field_validator("bands")
     @classmethod
     def _some_bands(cls, value: object) -> object:
         if value is not None and not value:
             raise ValueError("name at least one band, or leave the key out to take all bands")
         return value
+
+    @field_validator("composite")
+    @classmethod
+    def _known_rule(cls, value: str | None) -> str | None:
+        if value in (None, "mean", *CHOOSING) or quantile_of(str(value)) is not None:
+            return value
+        raise ValueError("composite is median, mean, a percentile like p25, medoid or best")
+
+    @model_validator(mode="after")
+    def _one_place(self) -> RasterSource:
+        if bool(self.files) == (self.catalog is not None):
+            raise ValueError("give either `files` or `catalog`")
+        if self.product is not None:
+            return self
+        changed = [
+            name
+            for name in _PRODUCT_ONLY
+            if getattr(self, name) != type(self).model_fields[name].get_default()
+        ]
+        if changed or self.composite in CHOOSING:
+            what = ", ".join(changed) or f"composite: {self.composite}"
+            raise ValueError(f"{what} needs `product`, e.g. product: sentinel-2-l2a")
+        return self
 
     @model_validator(mode="after")
     def _linear_resampling(self) -> RasterSource:
@@ -70,6 +189,38 @@ class OwnIndex(Settings):
     """Where the formula comes from."""
 
 
+class CatalogueIndex(Settings):
+    """An index of the public catalogue (Awesome Spectral Indices) on the bands of a product."""
+
+    index: str
+    """Its id in the catalogue."""
+    product: str = "sentinel-2-l2a"
+    """Sensor record whose bands are meant."""
+    name: str | None = None
+    """Name of the predictor, e.g. `NDVI_L8` beside a Sentinel-2 NDVI; the id if absent."""
+
+
+class TextureSettings(Settings):
+    """Grey-level co-occurrence measures of a predictor."""
+
+    of: str
+    """The predictor."""
+    measures: list[Measure] = ["mean", "variance", "contrast", "homogeneity", "entropy"]
+    """Which; `<predictor>_<measure>` is their name."""
+    window: Annotated[int, Field(ge=3, le=25)] = 7
+    """Odd side of the window in pixels."""
+    levels: Annotated[int, Field(ge=2, le=256)] = 32
+    """Grey levels."""
+    limits: tuple[float, float] | None = None
+    """Values of the lowest and highest grey level; if absent 2 % and 98 % of the whole study."""
+
+    @model_validator(mode="after")
+    def _odd(self) -> TextureSettings:
+        if self.window % 2 == 0:
+            raise ValueError("the window must be odd")
+        return self
+
+
 class TerrainSettings(Settings):
     """Predictors from a digital elevation model on the project's grid."""
 
@@ -91,8 +242,10 @@ class PredictorSettings(Settings):
 
     rasters: dict[str, RasterSource] = {}
     """Named sources."""
-    indices: list[str | OwnIndex] = []
+    indices: list[str | OwnIndex | CatalogueIndex] = []
     """Names from the index table (`phytomass.imagery.load_indices`), or own formulas."""
+    textures: list[TextureSettings] = []
+    """Textures of predictors."""
     terrain: TerrainSettings | None = None
     """Elevation model and what to derive from it."""
     leave_out: list[str] = []

@@ -1,0 +1,248 @@
+"""A source that is a known product: scenes, corrections, filters and one composite of a season."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from math import ceil
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from odc.geo.geobox import GeoBox
+
+from phytomass.errors import InputError, nearest
+from phytomass.grid import Block
+from phytomass.imagery.composite import chosen_date, composite, take_date
+from phytomass.imagery.corrections import Filter, Flattening, open_corrections
+from phytomass.imagery.elevation import with_halo
+from phytomass.imagery.formula import evaluate, names_in
+from phytomass.imagery.network import quantile_rows
+from phytomass.imagery.opened import OpenScene, open_scene
+from phytomass.imagery.reader import files_of
+from phytomass.imagery.scenes import Scene, in_season, local_scenes
+from phytomass.imagery.sensors import SensorRecord
+from phytomass.imagery.settings import CHOOSING, RasterSource
+
+Array = NDArray[np.float64]
+
+
+def bands_of(settings: RasterSource, record: SensorRecord, has: set[str]) -> dict[str, str]:
+    """Return predictor name → our band, as the source asks for.
+
+    Parameters
+    ----------
+    settings : RasterSource
+        The source; `bands` may list our names, or rename them (`{blue: B2}`), or say which
+        number of a file is which band (`{B2: 1}`).
+    record : SensorRecord
+        The product.
+    has : set of str
+        Bands that every scene has.
+
+    Raises
+    ------
+    InputError
+        For a band that the product or the scenes do not have.
+    """
+    if settings.bands is None:
+        return {band: band for band in record.predictors if band in has}
+    wanted: dict[str, str] = {}
+    items = settings.bands.items() if isinstance(settings.bands, dict) else None
+    pairs = items if items is not None else [(str(band), band) for band in settings.bands]
+    for name, place in pairs:
+        band = record.band_called(name if isinstance(place, int) else str(place))
+        band = band or record.band_called(name)
+        if band is None or (has and band not in has):
+            raise InputError(
+                f"no band {place!r}",
+                where=f"{record.id} bands",
+                remedy=nearest(str(place), list(record.bands))
+                or f"there are {', '.join(sorted(has) or record.bands)}",
+            )
+        wanted[name] = band
+    return wanted
+
+
+@dataclass(frozen=True)
+class ProductReader:
+    """An open product: gives blocks of its predictors on the project's grid."""
+
+    key: str
+    settings: RasterSource
+    record: SensorRecord
+    bands: Mapping[str, str]
+    groups: Mapping[str, Sequence[OpenScene]]
+    grid: GeoBox
+    corrections: Flattening
+    filter: Filter
+    left_out: Sequence[str] = field(default=())
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the predictors, in order; those of an orbit end in its name."""
+        return [
+            name + suffix
+            for suffix in self.groups
+            for name in [*self.bands, *(f"{self.key}_{extra}" for extra in self.settings.extras)]
+        ]
+
+    @property
+    def scenes(self) -> list[Scene]:
+        """The scenes that are used."""
+        return [opened.scene for group in self.groups.values() for opened in group]
+
+    @property
+    def halo(self) -> int:
+        """Pixels around a block that its values depend on."""
+        rule, own = self.record.classes, self.settings.dilate_m
+        dilate = own if own is not None else rule.dilate_m if rule else 0.0
+        border = max(scene.border_m for group in self.groups.values() for scene in group)
+        return ceil(max(dilate, border) / abs(self.grid.transform.a)) + self.filter.halo
+
+    def read(self, block: Block) -> dict[str, Array]:
+        """Read one block: predictor name → array (rows, cols), NaN where there are no data."""
+        around, inner = with_halo(block, self.halo, self.grid)
+        layers: dict[str, Array] = {}
+        for suffix, scenes in self.groups.items():
+            dates = np.stack([self._scene(scene, around) for scene in scenes])
+            if self.filter.together:
+                dates = self.filter.series(dates)
+            layers |= self._combined(suffix, scenes, dates[:, :, *inner])
+        return layers
+
+    def _read_bands(self) -> list[str]:
+        """Bands to read: those of the predictors, then those only the best date is chosen by."""
+        chosen_by = names_in(self.settings.best_by) if self.settings.composite == "best" else set()
+        return list(dict.fromkeys([*self.bands.values(), *sorted(chosen_by)]))
+
+    def _scene(self, scene: OpenScene, block: Block) -> Array:
+        bands = self._read_bands()
+        values = scene.read(bands, block)
+        values = self.corrections.apply(scene, bands, values, block)
+        if not self.filter.together:
+            values = self.filter.scene(scene, bands, values)
+        return values
+
+    def _combined(self, suffix: str, scenes: Sequence[OpenScene], dates: Array) -> dict[str, Array]:
+        how, least = self.settings.composite or "median", self.settings.min_observations
+        bands, n = self._read_bands(), len(self.bands)
+        count = np.isfinite(dates[:, :n]).all(axis=1).sum(axis=0)
+        days = np.array([_day_number(scene.scene) for scene in scenes])
+        if how in CHOOSING:
+            score = None
+            if how == "best":
+                by_name = {band: dates[:, i] for i, band in enumerate(bands)}
+                score = evaluate(self.settings.best_by, by_name)
+            position = chosen_date(dates[:, :n], "best" if how == "best" else "medoid", score)
+            position = np.where(count >= least, position, -1)
+            merged = take_date(dates[:, :n], position)
+            day = np.where(position >= 0, days[position], np.nan)
+        else:
+            merged = composite(dates[:, :n], how, min_observations=least)
+            seen = np.isfinite(dates[:, :n]).all(axis=1)
+            day = quantile_rows(np.where(seen, days[:, None, None], np.nan), 0.5)
+        if self.record.power:
+            with np.errstate(divide="ignore", invalid="ignore"):
+                merged = 10 * np.log10(merged)
+        layers = {name + suffix: merged[i] for i, name in enumerate(self.bands)}
+        extras = {"count": count.astype(np.float64), "date": day}
+        return layers | {f"{self.key}_{e}{suffix}": extras[e] for e in self.settings.extras}
+
+
+def _day_number(scene: Scene) -> float:
+    return float((scene.date - dt.date(1970, 1, 1)).days) if scene.date else np.nan
+
+
+def extra_layers(key: str, settings: RasterSource) -> set[str]:
+    """Return the layers of a source that describe its images and must not be predictors."""
+    suffixes = ["", "_ascending", "_descending"]
+    cell = {f"{key}_cell"} if settings.record is not None and settings.record.grid_crs else set()
+    return cell | {f"{key}_{extra}{suffix}" for extra in settings.extras for suffix in suffixes}
+
+
+def scenes_of(key: str, settings: RasterSource, root: Path) -> list[Scene]:
+    """Return the scenes of a product source, in order of their days.
+
+    Raises
+    ------
+    InputError
+        For missing files, unnamed bands, or none in the season; the nearest days are named.
+    """
+    where, record = f"predictors.rasters.{key}", settings.record
+    assert record is not None  # noqa: S101  # only products have scenes
+    named = settings.bands if isinstance(settings.bands, dict) else None
+    places = {record.band_called(name) or name: place for name, place in (named or {}).items()}
+    places = {name: place for name, place in places.items() if name in record.bands}
+    places |= {band: band for band in settings.keep_where}
+    scenes = local_scenes(files_of(settings.files, root, where), record, places, where)
+    scenes = in_season(scenes, settings.dates, settings.months, where)
+    if len(scenes) > 1 and settings.composite is None:
+        raise InputError(
+            f"{len(scenes)} scenes and no rule to make one image of them",
+            where=where,
+            remedy="add composite: median (or mean, p25, medoid, best)",
+        )
+    return scenes
+
+
+def _grouped(scenes: Sequence[Scene], apart: bool, where: str) -> dict[str, list[Scene]]:
+    if not apart:
+        return {"": list(scenes)}
+    groups: dict[str, list[Scene]] = {}
+    for scene in scenes:
+        if scene.orbit is None:
+            raise InputError(
+                "does not say whether its orbit is ascending or descending",
+                where=f"{scene.name} ({where})",
+                remedy="put asc or desc into the file's name, or set orbits: joined",
+            )
+        groups.setdefault(f"_{scene.orbit}", []).append(scene)
+    return dict(sorted(groups.items()))
+
+
+@contextmanager
+def open_product(
+    key: str, settings: RasterSource, root: Path, grid: GeoBox
+) -> Iterator[ProductReader]:
+    """Open a product source on a grid.
+
+    Parameters
+    ----------
+    key : str
+        Its name in the project file, for messages.
+    settings : RasterSource
+        Files, product, season, corrections, filters and composite.
+    root : Path
+        Folder that relative paths start from.
+    grid : GeoBox
+        The project's grid.
+
+    Raises
+    ------
+    InputError
+        For anything that is missing, with what to do about it.
+    """
+    where, record = f"predictors.rasters.{key}", settings.record
+    assert record is not None  # noqa: S101  # only products have scenes
+    scenes = scenes_of(key, settings, root)
+    has = set.intersection(*(set(scene.assets) for scene in scenes))
+    bands = bands_of(settings, record, has)
+    needed = set(bands.values())
+    if settings.composite == "best":
+        needed |= names_in(settings.best_by)
+    if settings.topography is not None:
+        needed |= names_in(settings.topography.fit_where)
+    if settings.slope is not None and settings.slope.incidence_deg is None:
+        needed.add("angle")
+    with ExitStack() as held:
+        groups = {
+            suffix: [
+                open_scene(scene, settings, sorted(needed), grid, held, where) for scene in group
+            ]
+            for suffix, group in _grouped(scenes, settings.orbits == "apart", where).items()
+        }
+        flattening, speckle = open_corrections(settings, record, groups, root, grid, held)
+        yield ProductReader(key, settings, record, bands, groups, grid, flattening, speckle)
