@@ -14,7 +14,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from phytomass.errors import InputError
 from phytomass.models.patch_cnn import VGG, AlexNet, PixelNet, ResNet, weights_from_se
 from phytomass.models.patch_cnn.targets import Scaling, Target
-from tests.models.patch_cnn.conftest import SMALL, patches
+from tests.models.patch_cnn.small import SMALL, patches
 
 QUICK = {"filters": 8, "n_members": 1, "epochs": 25, "dropout": 0.0, "precision": "fp64"}
 EXPECTED = {
@@ -168,7 +168,7 @@ def test_predictions_are_not_negative_unless_the_plots_are():
 
 
 def test_early_stopping_keeps_whole_groups_aside():
-    from phytomass.models.patch_cnn.fitting import inner_parts
+    from phytomass.models.groups import inner_parts
 
     groups = np.repeat(np.arange(7), 5)
     parts = inner_parts(groups, 5, seed=1)

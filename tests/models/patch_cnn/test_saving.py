@@ -9,7 +9,7 @@ import pytest
 
 from phytomass.errors import InputError
 from phytomass.models.patch_cnn import AlexNet, ResNet, load_network, save_network
-from tests.models.patch_cnn.conftest import SMALL, patches
+from tests.models.patch_cnn.small import SMALL, patches
 
 BANDS = ["B4", "VV", "NDVI"]
 

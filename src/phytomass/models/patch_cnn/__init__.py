@@ -6,6 +6,7 @@ network; walking over a grid with one lives in `mapping`.
 """
 
 from phytomass.models.patch_cnn.architecture import Architecture
+from phytomass.models.patch_cnn.door import require_torch
 from phytomass.models.patch_cnn.estimators import (
     VGG,
     AlexNet,
@@ -25,6 +26,7 @@ __all__ = [
     "PixelNet",
     "ResNet",
     "load_network",
+    "require_torch",
     "save_network",
     "weights_from_se",
 ]

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from phytomass.draws import seed_of, stream
+from phytomass.draws import seed_of
 from phytomass.errors import InputError, Problem
+from phytomass.models.groups import inner_parts
 from phytomass.models.patch_cnn.door import device_of, torch_threads
 from phytomass.models.patch_cnn.inference import PRECISIONS, Ensemble
 from phytomass.models.patch_cnn.targets import Target
@@ -56,23 +57,6 @@ def check_parameters(model: Any) -> None:
     ]
     if problems:
         raise InputError.of(problems)
-
-
-def inner_parts(groups: NDArray[Any], folds: int, seed: int) -> list[NDArray[np.bool_]]:
-    """Return the held-out part of each inner fold; groups stay whole.
-
-    Raises
-    ------
-    InputError
-        If there are fewer than two groups.
-    """
-    names, member = np.unique(groups.astype(str), return_inverse=True)
-    if len(names) < 2:
-        raise InputError("inner folds need 2 or more sites or blocks", where="groups")
-    place = np.empty(len(names), dtype=np.int64)
-    place[stream(seed, "inner").permutation(len(names))] = np.arange(len(names))
-    folds = min(folds, len(names))
-    return [place[member] % folds == fold for fold in range(folds)]
 
 
 @dataclass(frozen=True, eq=False)
