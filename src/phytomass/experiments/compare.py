@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from phytomass.draws import seed_of
 from phytomass.errors import InputError, Problem
-from phytomass.experiments.tasks import Key, Task, run_all
+from phytomass.experiments.patches import apart
+from phytomass.experiments.tasks import Key, Task, inputs_for, run_all
 from phytomass.features.samples import Samples
-from phytomass.models import ModelSettings, grid_of, minimum_plots
+from phytomass.models import ModelSettings, grid_of, minimum_plots, patch_of
 from phytomass.progress import Progress, silent
 from phytomass.validation import Folds, ValidationSettings, inner_folds, make_folds, scores
 
@@ -73,7 +74,9 @@ def compare(
     """Judge every model with every predictor set on the same folds.
 
     Each model is tuned by a grid search on inner folds of the training part alone, and so is the
-    predictor of `simple_linear` chosen. The result is the same for any number of jobs.
+    predictor of `simple_linear` chosen. The result is the same for any number of jobs. Where a
+    model sees patches, training plots of `spatial_blocks` whose patch overlaps one of a test plot
+    are left out, for every model alike (see `apart`).
 
     Parameters
     ----------
@@ -103,8 +106,13 @@ def compare(
     """
     _check_request(samples, sets, models)
     coordinates = np.column_stack([samples.easting, samples.northing])
+    side = max(patch_of(model) for model in models)
     splits = [
-        make_folds(split, coordinates, samples.y, samples.group, validation, random_state)
+        apart(
+            make_folds(split, coordinates, samples.y, samples.group, validation, random_state),
+            samples,
+            side,
+        )
         for split in validation.splits
     ]
     _check_sizes(splits, sets, models)
@@ -114,16 +122,22 @@ def compare(
         for f in range(len(split.folds))
         if any(grid_of(model) for model in models)
     }
+    inputs = {
+        (p, m): inputs_for(samples, names, model)
+        for p, names in enumerate(sets.values())
+        for m, model in enumerate(models)
+    }
     tasks = [
         Task(
             key=(p, m, s, f),
             model=model,
-            X=samples.with_predictors(list(names)).X.to_numpy(np.float64),
+            X=inputs[p, m],
             y=samples.y,
             fold=fold,
             inner=inner[s, f] if grid_of(model) else [],
             candidates=candidate_columns(names, index_names),
             seed=seed_of(random_state, model.name, name, split.split, fold.repeat, fold.fold),
+            units=split.units,
         )
         for p, (name, names) in enumerate(sets.items())
         for m, model in enumerate(models)

@@ -13,11 +13,11 @@ from scipy.stats import pearsonr
 from phytomass.draws import seed_of
 from phytomass.errors import InputError
 from phytomass.experiments.compare import candidate_columns
-from phytomass.experiments.tasks import fit
+from phytomass.experiments.tasks import TrainingPart, fit, inputs_for
 from phytomass.features.samples import Samples
 from phytomass.models import ModelSettings, chosen_parameters, grid_of, minimum_plots
 from phytomass.models.records import Scalar
-from phytomass.validation import ValidationSettings, inner_folds, make_folds
+from phytomass.validation import Folds, ValidationSettings, inner_folds, make_folds
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,8 +27,9 @@ class FittedModel:
     Parameters
     ----------
     estimator : estimator
-        Fitted pipeline; ``estimator.predict(X)`` takes an array of shape (n, p) with the columns
-        of `predictors` in that order and returns Mg/ha, shape (n,).
+        Fitted pipeline; ``estimator.predict(X)`` takes an array of shape (n, p), or (n, p, k, k)
+        for a model that sees patches, with the columns of `predictors` in that order and returns
+        Mg/ha, shape (n,).
     model : str
         Its name.
     predictors_set : str
@@ -62,6 +63,7 @@ def fit_final(
     *,
     index_names: Sequence[str] = (),
     random_state: int = 0,
+    jobs: int = 1,
 ) -> FittedModel:
     """Tune a model by inner folds of the split that chose it, and fit it to all plots.
 
@@ -81,11 +83,13 @@ def fit_final(
         What `simple_linear` chooses from (as in `compare`).
     random_state : int
         Seed.
+    jobs : int
+        Threads that train the members of networks; the model does not depend on it.
 
     Raises
     ------
     InputError
-        If there are fewer plots than the model needs.
+        If there are fewer plots than the model needs, or no patches around them.
     """
     needed = minimum_plots(model.name, len(names))
     if len(samples) < needed:
@@ -94,10 +98,12 @@ def fit_final(
             where=f"models.{model.name}",
             remedy="add plots, use fewer predictors, or choose another model",
         )
-    X = samples.with_predictors(list(names)).X.to_numpy(np.float64)
-    inner = _all_plots_inner(samples, validation, random_state) if grid_of(model) else []
+    X = inputs_for(samples, names, model)
+    folds = _all_plots_folds(samples, validation, random_state) if _needs_folds(model) else None
+    inner = _all_plots_inner(folds, validation, random_state) if folds and grid_of(model) else []
+    part = TrainingPart(X, samples.y, folds.units if folds else samples.group)
     seed = seed_of(random_state, "final", model.name, set_name)
-    fitted = fit(model, X, samples.y, inner, candidate_columns(names, index_names), seed)
+    fitted = fit(model, part, inner, candidate_columns(names, index_names), seed, jobs)
     return FittedModel(
         estimator=getattr(fitted, "best_estimator_", fitted),
         model=model.name,
@@ -110,11 +116,18 @@ def fit_final(
     )
 
 
-def _all_plots_inner(samples: Samples, validation: ValidationSettings, random_state: int) -> Any:
+def _needs_folds(model: ModelSettings) -> bool:
+    return bool(grid_of(model) or model.needs_torch or model.members)
+
+
+def _all_plots_folds(samples: Samples, validation: ValidationSettings, random_state: int) -> Folds:
     coordinates = np.column_stack([samples.easting, samples.northing])
-    folds = make_folds(
+    return make_folds(
         validation.select_by, coordinates, samples.y, samples.group, validation, random_state
     )
+
+
+def _all_plots_inner(folds: Folds, validation: ValidationSettings, random_state: int) -> Any:
     seed = seed_of(random_state, "inner", validation.select_by, "final")
     return inner_folds(folds.units, validation.inner_splits, seed)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +13,15 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from phytomass.errors import InputError
-from phytomass.models import ModelSettings, build_model, tuned
+from phytomass.features.samples import Samples
+from phytomass.models import (
+    ModelSettings,
+    build_model,
+    fit_grouped,
+    patch_of,
+    tuned,
+    with_threads,
+)
 from phytomass.progress import Progress
 from phytomass.validation import Fold
 from phytomass.validation.splits import Indices
@@ -35,8 +43,8 @@ class Task:
         Where the result belongs.
     model : ModelSettings
         What to fit.
-    X : array, shape (n, p)
-        Predictors of all plots.
+    X : array, shape (n, p) or (n, p, k, k)
+        Predictors of all plots, or patches of them.
     y : array, shape (n,)
         Observed biomass of all plots, Mg/ha.
     fold : Fold
@@ -47,27 +55,62 @@ class Task:
         Columns that `simple_linear` may choose from.
     seed : int
         Seed of the model.
+    units : array of str, shape (n,)
+        What the split never divides, for models with inner folds of their own.
     """
 
     key: Key
     model: ModelSettings
-    X: NDArray[np.float64]
+    X: NDArray[np.floating]
     y: NDArray[np.float64]
     fold: Fold
     inner: list[tuple[Indices, Indices]]
     candidates: tuple[int, ...] | None
     seed: int
+    units: NDArray[np.str_]
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingPart:
+    """Predictors (n, p) or patches (n, p, k, k), biomass (n,) in Mg/ha, and site or block (n,)."""
+
+    X: NDArray[np.floating]
+    y: NDArray[np.float64]
+    units: NDArray[np.str_]
+
+
+def inputs_for(
+    samples: Samples, names: Sequence[str], model: ModelSettings
+) -> NDArray[np.floating]:
+    """Return what a model sees of the plots: predictors (n, p), or patches (n, p, k, k).
+
+    Raises
+    ------
+    InputError
+        If the model needs patches that the samples lack.
+    """
+    chosen, side = samples.with_predictors(list(names)), patch_of(model)
+    if side == 1:
+        return chosen.X.to_numpy(np.float64)
+    if chosen.patches is None or chosen.patches.side < side:
+        found = "none" if chosen.patches is None else f"patches of {chosen.patches.side}"
+        raise InputError(
+            f"needs patches of {side} pixels around the plots, the samples have {found}",
+            where=f"models.{model.name}",
+            remedy="extract_samples(..., patch=...)",
+        )
+    return chosen.patches.crop(side)
 
 
 def fit(
     model: ModelSettings,
-    X: NDArray[np.float64],
-    y: NDArray[np.float64],
+    part: TrainingPart,
     inner: list[tuple[Indices, Indices]],
     candidates: tuple[int, ...] | None,
     seed: int,
+    jobs: int = 1,
 ) -> Any:
-    """Tune and fit a model on one thread.
+    """Tune and fit a model on one thread; the members of a network on `jobs` threads.
 
     Raises
     ------
@@ -75,9 +118,10 @@ def fit(
         If the library refuses the parameters; says which model.
     """
     estimator = tuned(model, build_model(model, candidates=candidates, random_state=seed), inner)
+    with_threads(estimator, jobs)
     try:
         with threadpool_limits(limits=1):
-            return estimator.fit(X, y)
+            return fit_grouped(estimator, part.X, part.y, part.units)
     except (ValueError, TypeError) as error:
         raise InputError(
             f"{model.name} cannot be fitted with parameters {model.parameters or 'as default'}"
@@ -90,7 +134,8 @@ def fit(
 def run_task(task: Task) -> Result:
     """Fit on the training part and predict the test part."""
     train, test = task.fold.train, task.fold.test
-    fitted = fit(task.model, task.X[train], task.y[train], task.inner, task.candidates, task.seed)
+    part = TrainingPart(task.X[train], task.y[train], task.units[train])
+    fitted = fit(task.model, part, task.inner, task.candidates, task.seed)
     with threadpool_limits(limits=1):
         return task.key, np.ravel(fitted.predict(task.X[test])).astype(np.float64)
 

@@ -2,18 +2,20 @@
 
 from phytomass.features.extract import Extraction, extract_samples, plots_outside
 from phytomass.features.layers import Layer, predictor_sets
-from phytomass.features.samples import Samples
+from phytomass.features.samples import Patches, Samples
 from phytomass.features.sources import check_contents, check_stack, listed
-from phytomass.features.stack import PredictorStack, StackReader, build_stack
+from phytomass.features.stack import PredictorStack, StackReader, build_stack, check_patch
 
 __all__ = [
     "Extraction",
     "Layer",
+    "Patches",
     "PredictorStack",
     "Samples",
     "StackReader",
     "build_stack",
     "check_contents",
+    "check_patch",
     "check_stack",
     "extract_samples",
     "listed",

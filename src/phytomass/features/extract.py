@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from phytomass.errors import InputError
-from phytomass.features.samples import Samples
+from phytomass.features.samples import Patches, Samples
 from phytomass.features.sources import listed, refuse_missing
 from phytomass.features.stack import PredictorStack
+from phytomass.grid import cells_at
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,9 +34,9 @@ def plots_outside(
 
 
 def extract_samples(
-    stack: PredictorStack, plots: pd.DataFrame, *, missing: str = "error"
+    stack: PredictorStack, plots: pd.DataFrame, *, missing: str = "error", patch: int = 1
 ) -> Extraction:
-    """Read the predictors of the pixel under each plot's centre.
+    """Read the predictors of the pixel under each plot's centre, and around it.
 
     Parameters
     ----------
@@ -43,12 +46,15 @@ def extract_samples(
         plot_id, easting, northing (CRS of the stack), site, agb_mg_ha.
     missing : {"error", "drop"}
         What to do with plots where a predictor has no data.
+    patch : int
+        Side of the patches to read around the plots, pixels, odd; 1 reads none. Neighbours may
+        lack data (NaN); beyond the raster stands its mirror image.
 
     Raises
     ------
     InputError
         If plots lie outside the stack (all of them are listed), or predictors are missing at
-        plots and `missing` is "error".
+        plots and `missing` is "error", or a patch is larger than the raster.
     """
     easting = plots["easting"].to_numpy(dtype=float)
     northing = plots["northing"].to_numpy(dtype=float)
@@ -72,7 +78,15 @@ def extract_samples(
         group=plots["site"].to_numpy(dtype=str)[keep],
         easting=easting[keep],
         northing=northing[keep],
+        patches=_patches(stack, easting[keep], northing[keep], patch) if patch > 1 else None,
     )
     reasons = [", ".join(absent.columns[row]) for row in absent.to_numpy()[bad]]
     left_out = pd.DataFrame({"plot_id": plots["plot_id"].to_numpy()[bad], "missing": reasons})
     return Extraction(samples, left_out)
+
+
+def _patches(
+    stack: PredictorStack, easting: NDArray[np.float64], northing: NDArray[np.float64], side: int
+) -> Patches:
+    rows, cols, _ = cells_at(stack.grid, easting, northing)
+    return Patches(stack.patches_at(rows, cols, side), rows, cols)

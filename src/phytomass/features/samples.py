@@ -12,6 +12,56 @@ from phytomass.errors import InputError
 
 
 @dataclass(frozen=True, eq=False)
+class Patches:
+    """The surroundings of each plot.
+
+    Parameters
+    ----------
+    values : array, shape (n, p, side, side)
+        Predictors around each plot, float32, NaN where there are no data.
+    rows, cols : array of int, shape (n,)
+        The pixel of each plot on the grid.
+    """
+
+    values: NDArray[np.float32]
+    rows: NDArray[np.int64]
+    cols: NDArray[np.int64]
+
+    @property
+    def side(self) -> int:
+        """Side of the patches, pixels."""
+        return int(self.values.shape[-1])
+
+    def crop(self, side: int) -> NDArray[np.float32]:
+        """Return the centres of the patches: array of shape (n, p, side, side)."""
+        cut = (self.side - side) // 2
+        return self.values[:, :, cut : cut + side, cut : cut + side]
+
+    def overlapping(
+        self, train: NDArray[np.int64], test: NDArray[np.int64], side: int
+    ) -> NDArray[np.bool_]:
+        """Tell which training plots have a patch that shares a pixel with that of a test plot.
+
+        Parameters
+        ----------
+        train, test : array of int
+            Positions of the plots.
+        side : int
+            Side of the patches.
+
+        Returns
+        -------
+        array of bool, shape (len(train),)
+        """
+        row_gap, col_gap = (
+            np.abs(place[train][:, None] - place[test][None]) for place in (self.rows, self.cols)
+        )
+        near = (row_gap < side) & (col_gap < side)
+        found: NDArray[np.bool_] = near.any(axis=1)
+        return found
+
+
+@dataclass(frozen=True, eq=False)
 class Samples:
     """Predictors and biomass at plots; all arrays have one entry per plot, in one order.
 
@@ -28,11 +78,14 @@ class Samples:
         no site is known, the plot's own id.
     easting, northing : array, shape (n,)
         Plot centres in the CRS of the grid, in metres.
+    patches : Patches, optional
+        The surroundings of the plots, for models that see them; the centre of each is its row
+        of X.
 
     Raises
     ------
     InputError
-        If lengths differ, ids repeat, or a value is missing.
+        If lengths differ, ids repeat, a value is missing, or patches belong to other plots.
     """
 
     X: pd.DataFrame
@@ -41,6 +94,7 @@ class Samples:
     group: NDArray[np.str_]
     easting: NDArray[np.float64]
     northing: NDArray[np.float64]
+    patches: Patches | None = None
 
     def __post_init__(self) -> None:
         n = len(self.X)
@@ -52,6 +106,10 @@ class Samples:
         missing = [str(c) for c in self.X.columns if not np.isfinite(self.X[c].to_numpy()).all()]
         if missing or not np.isfinite(self.y).all():
             raise InputError(f"missing values in {', '.join(missing) or 'y'}", where="samples")
+        if self.patches is not None:
+            middle = self.patches.crop(1)[:, :, 0, 0] if self.patches.side % 2 else np.empty(0)
+            if not np.array_equal(middle, self.X.to_numpy(np.float32)):
+                raise InputError("patches are not those of the plots", where="samples")
 
     def __len__(self) -> int:
         return len(self.X)
@@ -61,4 +119,8 @@ class Samples:
         absent = [name for name in names if name not in self.X.columns]
         if absent:
             raise InputError(f"no predictor named {', '.join(absent)}", where="samples")
-        return replace(self, X=self.X[names])
+        patches = self.patches
+        if patches is not None:
+            columns = [list(self.X.columns).index(name) for name in names]
+            patches = replace(patches, values=patches.values[:, columns])
+        return replace(self, X=self.X[names], patches=patches)

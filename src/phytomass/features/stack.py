@@ -20,7 +20,7 @@ from phytomass.errors import InputError, nearest
 from phytomass.features.raster import new_raster
 from phytomass.features.sources import check_stack, open_sources, refuse_empty, refuse_unscaled
 from phytomass.files import whole_file, write_csv
-from phytomass.grid import Block, blocks_of, cells_at, grid_of_raster
+from phytomass.grid import BLOCK, Block, blocks_of, cells_at, grid_of_raster
 from phytomass.imagery import PredictorSettings
 from phytomass.progress import Progress, silent
 
@@ -111,6 +111,45 @@ class PredictorStack:
                     values[here] = data[:, rows[here] - block.row, cols[here] - block.col].T
         return pd.DataFrame(values, columns=list(self.names)), inside
 
+    def patches_at(
+        self, rows: NDArray[np.int64], cols: NDArray[np.int64], side: int
+    ) -> NDArray[np.float32]:
+        """Read the patch around each pixel.
+
+        Parameters
+        ----------
+        rows, cols : array of int, shape (n,)
+            Centres, pixels of the grid.
+        side : int
+            Side of the patches, pixels, odd.
+
+        Returns
+        -------
+        array, shape (n, predictors, side, side)
+            NaN where there are no data; beyond the raster its mirror image (see
+            `StackReader.read_around`).
+
+        Raises
+        ------
+        InputError
+            If the side is even, or longer than a side of the raster.
+        """
+        check_patch(side, self.grid)
+        values = np.empty((len(rows), len(self.names), side, side), dtype=np.float32)
+        with self.reader(self.names) as reader:
+            for block in blocks_of(self.grid.shape):
+                here = np.flatnonzero(
+                    (rows // BLOCK == block.row // BLOCK) & (cols // BLOCK == block.col // BLOCK)
+                )
+                if not here.size:
+                    continue
+                r, c = rows[here], cols[here]
+                window = Block(r.min(), c.min(), r.max() - r.min() + 1, c.max() - c.min() + 1)
+                data = reader.read_around(window, side // 2)
+                for i, row, col in zip(here, r - window.row, c - window.col, strict=True):
+                    values[i] = data[:, row : row + side, col : col + side]
+        return values
+
     def to_xarray(self) -> xr.Dataset:
         """Open the stack as an xarray dataset with one lazily read variable per predictor."""
         array = rioxarray.open_rasterio(self.path, chunks=None, masked=True)
@@ -130,6 +169,63 @@ class StackReader:
         """Read a block: array of shape (predictors, rows, cols), NaN where there are no data."""
         data: NDArray[np.float32] = self.dataset.read(self.indexes, window=block.window)
         return data
+
+    def read_around(self, block: Block, halo: int) -> NDArray[np.float32]:
+        """Read a block and `halo` more pixels on each side.
+
+        Beyond the raster stands its mirror image, the edge pixels repeated: so patches at the
+        edge hold plausible values, and every pixel of the raster has a patch.
+
+        Parameters
+        ----------
+        block : Block
+            A block of the grid.
+        halo : int
+            Pixels; less than a side of the raster.
+
+        Returns
+        -------
+        array, shape (predictors, rows + 2 halo, cols + 2 halo)
+            NaN where there are no data.
+        """
+        rows = mirrored(block.row - halo, block.row + block.rows + halo, self.dataset.height)
+        cols = mirrored(block.col - halo, block.col + block.cols + halo, self.dataset.width)
+        top, left = int(rows.min()), int(cols.min())
+        seen = self.read(Block(top, left, int(rows.max()) - top + 1, int(cols.max()) - left + 1))
+        around: NDArray[np.float32] = seen[:, rows - top][:, :, cols - left]
+        return around
+
+
+def mirrored(start: int, stop: int, size: int) -> NDArray[np.int64]:
+    """Return positions from start to stop, those outside 0 … size - 1 mirrored at the edge.
+
+    Examples
+    --------
+    >>> mirrored(-2, 6, 4).tolist()
+    [1, 0, 0, 1, 2, 3, 3, 2]
+    """
+    places = np.arange(start, stop)
+    places = np.where(places < 0, -1 - places, places)
+    return np.where(places >= size, 2 * size - 1 - places, places)
+
+
+def check_patch(side: int, grid: GeoBox) -> None:
+    """Raise when patches of this side cannot be cut from the grid.
+
+    Raises
+    ------
+    InputError
+        If the side is even, not positive, or longer than a side of the raster.
+    """
+    if side < 1 or side % 2 == 0:
+        raise InputError(f"a patch of {side} pixels", where="patch", remedy="use an odd side")
+    rows, cols = grid.shape
+    if side > min(rows, cols):
+        raise InputError(
+            f"a patch of {side} × {side} pixels is larger than the raster ({rows} × {cols})",
+            where="patch",
+            remedy="use a smaller patch or a larger raster",
+        )
 
 
 @dataclass

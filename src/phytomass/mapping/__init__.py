@@ -2,15 +2,20 @@
 
 from phytomass.mapping.change import change_map
 from phytomass.mapping.cog import cog_writer
+from phytomass.mapping.dense import FieldRegressor, field_regressor, halo_of, predict_array
 from phytomass.mapping.predict import MapCounts, MapRules, Regressor, predict_block, predict_map
 from phytomass.mapping.stac import stac_item
 
 __all__ = [
+    "FieldRegressor",
     "MapCounts",
     "MapRules",
     "Regressor",
     "change_map",
     "cog_writer",
+    "field_regressor",
+    "halo_of",
+    "predict_array",
     "predict_block",
     "predict_map",
     "stac_item",

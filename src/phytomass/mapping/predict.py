@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from phytomass.errors import InputError
-from phytomass.features import PredictorStack
+from phytomass.features import PredictorStack, check_patch
 from phytomass.grid import Block, blocks_of
 from phytomass.imagery import Mask
 from phytomass.mapping.cog import cog_writer
+from phytomass.mapping.dense import field_regressor, halo_of
 from phytomass.progress import Progress, silent
 
 Item = TypeVar("Item")
@@ -110,8 +111,9 @@ def predict_block(
     ----------
     model : Regressor
         Fitted on the columns `names`.
-    values : array, shape (predictors, rows, cols)
-        Predictors, NaN where there are no data.
+    values : array, shape (predictors, rows + 2 halo, cols + 2 halo)
+        Predictors, NaN where there are no data; with the `halo_of` the model, which is 0 for a
+        pixel model.
     names : sequence of str
         Their names, in order.
     inside : array of bool, shape (rows, cols)
@@ -126,12 +128,18 @@ def predict_block(
     counts : MapCounts
         What became of the pixels.
     """
-    complete = np.isfinite(values).all(axis=0)
+    halo = halo_of(model)
+    own = values[:, halo : halo + inside.shape[0], halo : halo + inside.shape[1]]
+    complete = np.isfinite(own).all(axis=0)
     use = complete & inside
     result = np.full(inside.shape, np.nan, dtype=np.float32)
     counts = {"masked": int((~inside).sum()), "without_predictors": int((inside & ~complete).sum())}
     if use.any():
-        predicted = _predict(model, values[:, use].T.astype(np.float64), names)
+        field = field_regressor(model)
+        if field is None:
+            predicted = _predict(model, own[:, use].T.astype(np.float64), names)
+        else:
+            predicted = field.predict_field(values)[use]
         low, high = rules.training_range
         counts["mapped"] = len(predicted)
         counts["below_training"] = int((predicted < low).sum())
@@ -164,7 +172,8 @@ def predict_map(
     ----------
     model : Regressor
         Any fitted regressor; its `predict` gets the columns `names` in this order (as a DataFrame
-        when it was fitted on one).
+        when it was fitted on one). A model that sees a neighbourhood (`FieldRegressor`) gets each
+        block with its neighbours, and beyond the raster its mirror image.
     stack : PredictorStack
         The predictors.
     names : sequence of str
@@ -189,9 +198,10 @@ def predict_map(
     Raises
     ------
     InputError
-        If no pixel could be mapped.
+        If no pixel could be mapped, or a patch is larger than the raster.
     """
-    rules = rules or MapRules()
+    rules, halo = rules or MapRules(), halo_of(model)
+    check_patch(2 * halo + 1, stack.grid)
     blocks = list(blocks_of(stack.grid.shape))
     total = MapCounts()
     with (
@@ -200,7 +210,7 @@ def predict_map(
         threadpool_limits(1),
     ):
         # read by the walking thread alone: GDAL datasets are not for many threads
-        loaded = ((block, reader.read(block), mask(block)) for block in blocks)
+        loaded = ((block, reader.read_around(block, halo), mask(block)) for block in blocks)
 
         def work(item: tuple[Block, NDArray[np.float32], NDArray[np.bool_]]) -> _Done:
             block, values, inside = item

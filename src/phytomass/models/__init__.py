@@ -4,31 +4,55 @@ A line of code belongs here if it is an estimator on arrays, with no files and n
 see arrays only: no names, no coordinates, no plots.
 """
 
-from phytomass.models.build import build_model, chosen_parameters, grid_of, tuned
+from phytomass.models.build import (
+    build_model,
+    chosen_parameters,
+    grid_of,
+    patch_of,
+    tuned,
+    with_threads,
+)
 from phytomass.models.estimators import (
     BestPredictorRegression,
     BoundedPLSRegression,
     MinimumNormRegression,
 )
 from phytomass.models.factories import parameter_names
-from phytomass.models.records import ModelRecord, minimum_plots, model_names, record_of, records
+from phytomass.models.groups import fit_grouped
+from phytomass.models.records import (
+    STACK,
+    ModelRecord,
+    all_model_names,
+    minimum_plots,
+    model_names,
+    record_of,
+    records,
+)
 from phytomass.models.search import GridSearch
 from phytomass.models.settings import ModelSettings
+from phytomass.models.stack import Member, StackedRegressor
 
 __all__ = [
+    "STACK",
     "BestPredictorRegression",
     "BoundedPLSRegression",
     "GridSearch",
+    "Member",
     "MinimumNormRegression",
     "ModelRecord",
     "ModelSettings",
+    "StackedRegressor",
+    "all_model_names",
     "build_model",
     "chosen_parameters",
+    "fit_grouped",
     "grid_of",
     "minimum_plots",
     "model_names",
     "parameter_names",
+    "patch_of",
     "record_of",
     "records",
     "tuned",
+    "with_threads",
 ]

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from phytomass.draws import seed_of
 from phytomass.models.factories import FACTORIES, prefix_of
+from phytomass.models.patch_cnn import PatchRegressor
 from phytomass.models.records import Scalar, record_of
 from phytomass.models.search import GridSearch
 from phytomass.models.settings import ModelSettings
+from phytomass.models.stack import Member
 
 
 def build_model(
@@ -35,10 +38,44 @@ def build_model(
     (20, 0.333)
     """
     estimator = FACTORIES[settings.name](candidates, random_state)
+    if settings.members:
+        estimator.set_params(model__members=_members(settings, candidates, random_state))
     values = {**record_of(settings.name).defaults, **settings.parameters}
     prefix = prefix_of(settings.name)
     estimator.set_params(**{prefix + key: value for key, value in values.items()})
     return estimator
+
+
+def _members(
+    settings: ModelSettings, candidates: Sequence[str | int] | None, random_state: int
+) -> list[Member]:
+    return [
+        Member(
+            f"{number}_{one.name}",
+            build_model(
+                one, candidates=candidates, random_state=seed_of(random_state, "stack", number)
+            ),
+            patch_of(one) > 1,
+        )
+        for number, one in enumerate(settings.members)
+    ]
+
+
+def patch_of(settings: ModelSettings) -> int:
+    """Return the side of the largest patch that a model may see; 1 for a model on one pixel.
+
+    Examples
+    --------
+    >>> patch_of(ModelSettings(name="svr")), patch_of(ModelSettings(name="resnet"))
+    (1, 11)
+    >>> patch_of(ModelSettings(name="resnet", parameters={"patch": 15}))
+    15
+    """
+    if settings.members:
+        return max(patch_of(member) for member in settings.members)
+    values = {**record_of(settings.name).defaults, **settings.parameters}
+    sides = [values.get("patch", 1), *grid_of(settings).get("patch", [])]
+    return max(side for side in sides if isinstance(side, int))
 
 
 def grid_of(settings: ModelSettings) -> dict[str, list[Scalar]]:
@@ -114,4 +151,24 @@ def chosen_parameters(settings: ModelSettings, fitted: Any) -> dict[str, Scalar]
     values: dict[str, Scalar] = {**record_of(settings.name).defaults, **settings.parameters}
     prefix = prefix_of(settings.name)
     best = getattr(fitted, "best_params_", {})
+    if settings.members:
+        return values | dict(fitted["model"].weights_)
     return values | {str(key).removeprefix(prefix): value for key, value in best.items()}
+
+
+def with_threads(estimator: Any, threads: int) -> None:
+    """Let the networks in an estimator train their members on so many threads; weights stay the same.
+
+    Parameters
+    ----------
+    estimator : estimator
+        As `build_model` or `tuned` return it; changed in place.
+    threads : int
+        Threads.
+    """
+    inner = getattr(estimator, "estimator", estimator)
+    last = inner["model"]
+    for member in getattr(last, "members", ()):
+        with_threads(member.estimator, threads)
+    if isinstance(last, PatchRegressor):
+        last.set_params(n_jobs=threads)

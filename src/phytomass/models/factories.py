@@ -19,9 +19,17 @@ from phytomass.models.estimators import (
     BoundedPLSRegression,
     MinimumNormRegression,
 )
+from phytomass.models.patch_cnn import VGG, AlexNet, PatchRegressor, PixelNet, ResNet
+from phytomass.models.stack import StackedRegressor
 
 Factory = Callable[[Sequence[str | int] | None, int], Any]
 """Makes an untrained estimator from the candidates and the seed."""
+
+
+def _network(network: PatchRegressor, seed: int) -> Pipeline:
+    # in a project Ctrl-C ends the run; half-trained members would pass for the model asked for
+    return Pipeline([("model", network.set_params(random_state=seed, on_interrupt="raise"))])
+
 
 # Every estimator runs on one thread: folds are what is spread over the cores.
 FACTORIES: Mapping[str, Factory] = MappingProxyType(
@@ -40,6 +48,11 @@ FACTORIES: Mapping[str, Factory] = MappingProxyType(
         "random_forest": lambda _, seed: Pipeline(
             [("model", RandomForestRegressor(random_state=seed, n_jobs=1))]
         ),
+        "resnet": lambda _, seed: _network(ResNet(), seed),
+        "vgg": lambda _, seed: _network(VGG(), seed),
+        "alexnet": lambda _, seed: _network(AlexNet(), seed),
+        "pixelnet": lambda _, seed: _network(PixelNet(), seed),
+        "stack": lambda _, seed: Pipeline([("model", StackedRegressor((), random_state=seed))]),
         "xgboost": lambda _, seed: Pipeline(
             [("model", XGBRegressor(random_state=seed, n_jobs=1, tree_method="hist", verbosity=0))]
         ),
@@ -52,7 +65,17 @@ def prefix_of(name: str) -> str:
     return "model__regressor__" if name == "svr" else "model__"
 
 
-_OURS = ("random_state", "n_jobs", "nthread", "verbose", "verbosity", "candidates", "callbacks")
+_OURS = (
+    "random_state",
+    "n_jobs",
+    "nthread",
+    "verbose",
+    "verbosity",
+    "candidates",
+    "callbacks",
+    "members",
+    "on_interrupt",
+)
 
 
 @cache

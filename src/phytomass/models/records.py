@@ -128,13 +128,31 @@ def record_of(name: str) -> ModelRecord:
     return known[name]
 
 
+NETWORKS = ("resnet", "vgg", "alexnet", "pixelnet")
+"""Models that need torch."""
+
+STACK = "stack"
+"""The weighted mean of other models."""
+
+
 def model_names() -> tuple[str, ...]:
-    """Return the names of all models.
+    """Return the models that a project compares when it names none: those on one pixel, no torch.
 
     Examples
     --------
     >>> model_names()
     ('simple_linear', 'mlr', 'plsr', 'svr', 'random_forest', 'xgboost')
+    """
+    return tuple(name for name in records() if name not in (*NETWORKS, STACK))
+
+
+def all_model_names() -> tuple[str, ...]:
+    """Return the names of all models.
+
+    Examples
+    --------
+    >>> all_model_names()[6:]
+    ('resnet', 'vgg', 'alexnet', 'pixelnet', 'stack')
     """
     return tuple(records())
 

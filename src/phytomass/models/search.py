@@ -61,8 +61,11 @@ class GridSearch(MetaEstimatorMixin, RegressorMixin, BaseEstimator):  # type: ig
         self.cv = cv
         self.lighter = lighter
 
-    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
-        """Search, then fit the winner to X of shape (n, p) and y of shape (n,)."""
+    def fit(self, X: ArrayLike, y: ArrayLike, **per_plot: Any) -> Self:
+        """Search, then fit the winner to X of shape (n, p) and y of shape (n,).
+
+        `per_plot` are further arguments of the estimator's `fit` with one entry per plot.
+        """
         search = GridSearchCV(
             clone(self.estimator).set_params(**(self.lighter or {})),
             {key: list(values) for key, values in self.grid.items()},
@@ -71,9 +74,10 @@ class GridSearch(MetaEstimatorMixin, RegressorMixin, BaseEstimator):  # type: ig
             n_jobs=1,
             refit=False,
             error_score="raise",
-        ).fit(X, y)
+        ).fit(X, y, **per_plot)
         self.best_params_: dict[str, Scalar] = dict(search.best_params_)
-        self.best_estimator_ = clone(self.estimator).set_params(**self.best_params_).fit(X, y)
+        self.best_estimator_: Any = clone(self.estimator).set_params(**self.best_params_)
+        self.best_estimator_.fit(X, y, **per_plot)
         return self
 
     def predict(self, X: ArrayLike) -> NDArray[np.float64]:

@@ -6,7 +6,7 @@ from pydantic import field_validator, model_validator
 
 from phytomass.errors import nearest
 from phytomass.models.factories import parameter_names
-from phytomass.models.records import Scalar, model_names
+from phytomass.models.records import NETWORKS, STACK, Scalar, all_model_names
 from phytomass.settings import Settings
 
 
@@ -20,11 +20,14 @@ class ModelSettings(Settings):
     """
 
     name: str
-    """Which model: simple_linear, mlr, plsr, svr, random_forest or xgboost."""
+    """Which model: simple_linear, mlr, plsr, svr, random_forest, xgboost; the patch networks resnet,
+    vgg, alexnet and pixelnet; or stack."""
     parameters: dict[str, Scalar] = {}
     """Parameters to fix, e.g. `n_estimators: 200`; they are then not tuned."""
     grid: dict[str, list[Scalar]] | None = None
     """Values to tune over, instead of the model's own grid; `{}` means no tuning."""
+    members: list[ModelSettings] = []
+    """The models of a `stack`, with their own parameters; they are not tuned inside it."""
 
     @model_validator(mode="before")
     @classmethod
@@ -34,8 +37,8 @@ class ModelSettings(Settings):
     @field_validator("name")
     @classmethod
     def _known_model(cls, name: str) -> str:
-        if name not in model_names():
-            raise ValueError(_unknown("model", name, model_names()))
+        if name not in all_model_names():
+            raise ValueError(_unknown("model", name, all_model_names()))
         return name
 
     @model_validator(mode="after")
@@ -48,6 +51,20 @@ class ModelSettings(Settings):
         if empty:
             raise ValueError(f"the grid of {', '.join(empty)} holds no values")
         return self
+
+    @model_validator(mode="after")
+    def _members_of_a_stack(self) -> ModelSettings:
+        names = [member.name for member in self.members]
+        if self.name != STACK and names:
+            raise ValueError(f"`members` are for {STACK}, not for {self.name}")
+        if self.name == STACK and (len(names) < 2 or STACK in names):
+            raise ValueError("give a stack two `members` or more, none of them a stack")
+        return self
+
+    @property
+    def needs_torch(self) -> bool:
+        """Whether the model is a network, or a stack with one."""
+        return self.name in NETWORKS or any(member.needs_torch for member in self.members)
 
 
 def _unknown(kind: str, found: str, known: tuple[str, ...]) -> str:

@@ -68,6 +68,11 @@ MODELS = {
     "random_forest": "Random forest",
     "xgboost": "XGBoost",
     "xgb": "XGBoost",
+    "resnet": "ResNet",
+    "vgg": "VGG",
+    "alexnet": "AlexNet",
+    "pixelnet": "DNN (one pixel)",
+    "stack": "Stack of models",
 }
 
 SETS = {"optical": "optical", "sar": "SAR", "both": "optical + SAR", "all": "all predictors"}

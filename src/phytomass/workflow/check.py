@@ -17,6 +17,7 @@ from phytomass.allometry import check_species
 from phytomass.errors import InputError, Problem
 from phytomass.features import (
     check_contents,
+    check_patch,
     check_stack,
     listed,
     plots_outside,
@@ -25,7 +26,8 @@ from phytomass.features import (
 from phytomass.grid import describe_grid, grid_of_raster, same_grid
 from phytomass.imagery import check_mask, files_of
 from phytomass.inventory import check_inventory, read_inventory
-from phytomass.models import minimum_plots
+from phytomass.models import minimum_plots, patch_of
+from phytomass.models.patch_cnn import require_torch
 from phytomass.workflow.inputs import existing, grid_of, raster_files
 from phytomass.workflow.load import OpenProject
 
@@ -75,6 +77,7 @@ def check_project(opened: OpenProject, steps: Collection[str] = ()) -> Findings:
         _check_files(findings, opened)
     if grid is not None and wanted - {"plots"}:
         _check_rasters(findings, opened, grid)
+        findings.attempt(partial(_networks, opened, grid))
         if plots is not None:
             _check_plots_on_rasters(findings, opened, grid, plots)
     findings.notes += _unusual_paths(opened)
@@ -160,6 +163,13 @@ def _enough_plots(opened: OpenProject, n: int) -> None:
             where=str(opened.project.inventory.plots.path),
             remedy="add plots, or leave the model out",
         )
+
+
+def _networks(opened: OpenProject, grid: GeoBox) -> None:
+    """Check that torch is there for the networks, and that their patches fit on the grid."""
+    if any(model.needs_torch for model in opened.project.models):
+        require_torch()
+    check_patch(max(patch_of(model) for model in opened.project.models), grid)
 
 
 def _writable(results: Path) -> None:

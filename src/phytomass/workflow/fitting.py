@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from phytomass.errors import InputError, nearest
 from phytomass.experiments import FittedModel, fit_final
 from phytomass.features import PredictorStack
 from phytomass.imagery import MaskSettings, open_mask
-from phytomass.mapping import MapCounts, MapRules, predict_map
+from phytomass.mapping import MapCounts, MapRules, field_regressor, predict_map
+from phytomass.models.patch_cnn import PatchRegressor, save_network
 from phytomass.workflow.engine import Context
-from phytomass.workflow.inputs import index_names, samples_of, sets_of
+from phytomass.workflow.inputs import index_names, layers_in, samples_of, sets_of
 
 
 def fit_for(context: Context, model: str, set_name: str) -> FittedModel:
@@ -37,6 +39,7 @@ def fit_for(context: Context, model: str, set_name: str) -> FittedModel:
         opened.project.validation,
         index_names=index_names(done),
         random_state=opened.project.random_state,
+        jobs=context.workers,
     )
 
 
@@ -74,3 +77,18 @@ def write_map(
             workers=context.workers,
             progress=lambda _, done, total: context.progress(label, done, total),
         )
+
+
+def write_network(context: Context, fitted: FittedModel, scores: dict[str, Any]) -> None:
+    """Save the map's model as safetensors with a card, where it is a network (`map_network.*`)."""
+    network = field_regressor(fitted.estimator)
+    if not isinstance(network, PatchRegressor):
+        return
+    units = {layer.name: layer.unit for layer in layers_in(context.done)}
+    save_network(
+        network,
+        context.folder / "map_network.safetensors",
+        bands=fitted.predictors,
+        band_units=[units[name] for name in fitted.predictors],
+        scores=scores,
+    )

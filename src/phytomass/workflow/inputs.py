@@ -20,6 +20,7 @@ from phytomass.features.layers import Layer
 from phytomass.grid import grid_from_bounds, grid_of_raster, pixel_area_ha
 from phytomass.imagery import PredictorSettings, files_of
 from phytomass.inventory import plots_in_use
+from phytomass.models import patch_of
 from phytomass.workflow.load import OpenProject
 
 
@@ -104,10 +105,15 @@ def layers_in(results: Path) -> list[Layer]:
 
 
 def samples_of(opened: OpenProject, results: Path) -> Extraction:
-    """Join plots and stack of a results folder; outliers are left out only when asked for."""
+    """Join plots and stack of a results folder; outliers are left out only when asked for.
+
+    Patches come along where a model of the project sees them.
+    """
     plots = plots_in_use(read_plots(results), opened.project.inventory)
     stack = PredictorStack.open(results / "predictors.tif")
-    return extract_samples(stack, plots, missing=opened.project.predictors.missing_at_plots)
+    side = max(patch_of(model) for model in opened.project.models)
+    missing = opened.project.predictors.missing_at_plots
+    return extract_samples(stack, plots, missing=missing, patch=side)
 
 
 def sets_of(opened: OpenProject, results: Path) -> dict[str, list[str]]:

@@ -12,7 +12,7 @@ from phytomass.experiments import FittedModel
 from phytomass.files import write_csv, write_json
 from phytomass.mapping import MapCounts, change_map, stac_item
 from phytomass.workflow.engine import Context, Step
-from phytomass.workflow.fitting import fit_for, write_map
+from phytomass.workflow.fitting import fit_for, write_map, write_network
 from phytomass.workflow.inputs import existing
 from phytomass.workflow.load import OpenProject
 from phytomass.workflow.truth import compare_with_truth
@@ -73,7 +73,9 @@ def _work(context: Context) -> None:
             {"period": f"{project.earlier.period} to {project.period}", "units": "Mg/ha"},
         )
     why = choice["why"] if chosen else "named in the project file under map.model"
-    write_json(folder / "map_model.json", _card(context, fitted, counts, choice["split"], why))
+    card = _card(context, fitted, counts, choice["split"], why)
+    write_json(folder / "map_model.json", card)
+    write_network(context, fitted, card["scores"])
     item = stac_item(
         folder / "agb.tif",
         item_id=f"{project.name.lower().replace(' ', '-')}-agb",

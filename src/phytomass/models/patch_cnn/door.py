@@ -1,0 +1,69 @@
+"""The check that torch is there, and its number of threads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from typing import Any
+
+from phytomass.errors import InputError
+
+
+def require_torch() -> None:
+    """Raise when torch is not installed.
+
+    Raises
+    ------
+    InputError
+        With the command that installs it.
+    """
+    if find_spec("torch") is None:
+        raise InputError(
+            "patch networks need torch, which is not installed",
+            where="models",
+            remedy="pip install 'phytomass[networks]'",
+        )
+
+
+@contextmanager
+def torch_threads(threads: int) -> Iterator[None]:
+    """Let torch use this many threads inside the block.
+
+    Sums over threads are ordered by their number: results keep their bytes on any machine load
+    only if that number is fixed, so training and mapping always ask for one, and spread members
+    and blocks over threads instead.
+    """
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def device_of(name: str) -> Any:
+    """Return the torch device: ``auto`` takes CUDA, then MPS, then the CPU.
+
+    Raises
+    ------
+    InputError
+        For a device that is not there.
+    """
+    import torch
+
+    found = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": _has_mps()}
+    if name == "auto":
+        name = next((key for key in ("cuda", "mps") if found[key]), "cpu")
+    if not found.get(name.partition(":")[0], False):
+        known = ", ".join(key for key, there in found.items() if there)
+        raise InputError(f"no device {name!r}", where="device", remedy=f"use auto, or {known}")
+    return torch.device(name)
+
+
+def _has_mps() -> bool:
+    import torch
+
+    return bool(torch.backends.mps.is_available())
