@@ -83,8 +83,8 @@ def layers_of(settings: PredictorSettings, bands: Mapping[str, Sequence[str]]) -
             )
         side = f"{texture.window} × {texture.window} pixels, {texture.levels} grey levels"
         for measure in texture.measures:
-            name, sensor = f"{texture.of}_{measure}", by_name[texture.of].sensor
-            layers.append(Layer(name, sensor, "texture", f"{measure}, {side}", HARALICK, ""))
+            made, sensor = f"{texture.of}_{measure}", by_name[texture.of].sensor
+            layers.append(Layer(made, sensor, "texture", f"{measure}, {side}", HARALICK, ""))
     names = [layer.name for layer in layers]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
