@@ -1,5 +1,6 @@
 """Features: the predictor stack on one grid, and samples of it at plots."""
 
+from phytomass.features.cube import write_zarr
 from phytomass.features.extract import Extraction, extract_samples, plots_outside
 from phytomass.features.layers import Layer, predictor_sets
 from phytomass.features.samples import Samples
@@ -19,4 +20,5 @@ __all__ = [
     "listed",
     "plots_outside",
     "predictor_sets",
+    "write_zarr",
 ]

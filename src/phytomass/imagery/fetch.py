@@ -127,26 +127,7 @@ def bring(request: Request, signer: Signer, attempt: int, deadline: float) -> No
             bands[band] = held.enter_context(_warped(dataset, request, kernel))
         dtype = np.result_type(*(dataset.dtypes[0] for dataset in bands.values()))
         beside = held.enter_context(whole_file(request.target))
-        rows, cols = request.grid.shape
-        out = held.enter_context(
-            rasterio.open(
-                beside,
-                "w",
-                driver="GTiff",
-                height=rows,
-                width=cols,
-                count=len(bands),
-                dtype=dtype,
-                crs=str(request.grid.crs),
-                transform=request.grid.transform,
-                nodata=_nodata(bands, request),
-                tiled=True,
-                blockxsize=BLOCK,
-                blockysize=BLOCK,
-                compress="deflate",
-                bigtiff="if_safer",
-            )
-        )
+        out = held.enter_context(rasterio.open(beside, "w", **_profile(bands, request, dtype)))
         out.descriptions = tuple(bands)
         out.update_tags(**request.tags)
         for block in blocks_of(request.grid.shape):
@@ -155,6 +136,25 @@ def bring(request: Request, signer: Signer, attempt: int, deadline: float) -> No
             for index, dataset in enumerate(bands.values(), 1):
                 values = dataset.read(1, window=block.window)
                 out.write(values.astype(dtype), index, window=block.window)
+
+
+def _profile(bands: Mapping[str, Any], request: Request, dtype: np.dtype[Any]) -> dict[str, Any]:
+    rows, cols = request.grid.shape
+    return {
+        "driver": "GTiff",
+        "height": rows,
+        "width": cols,
+        "count": len(bands),
+        "dtype": dtype,
+        "crs": str(request.grid.crs),
+        "transform": request.grid.transform,
+        "nodata": _nodata(bands, request),
+        "tiled": True,
+        "blockxsize": BLOCK,
+        "blockysize": BLOCK,
+        "compress": "deflate",
+        "bigtiff": "if_safer",
+    }
 
 
 def _nodata(bands: Mapping[str, Any], request: Request) -> float | None:
