@@ -77,7 +77,7 @@ def write_zarr(
         if not _mark(partial, block).exists()
     ]
     options = {} if scheduler is None else {"scheduler": scheduler, "num_workers": workers}
-    compute(*tasks, **options)
+    compute(*tasks, **options)  # type: ignore[no-untyped-call]
     for mark in partial.glob(".done-*"):
         mark.unlink()
     (partial / _STATE).unlink()
