@@ -20,6 +20,8 @@ from phytomass.imagery import BlockReader, RasterSource, open_source
 from phytomass.imagery.offsets import boa_offset
 from phytomass.imagery.scenes import Asset, Scene, day_in
 from phytomass.imagery.sensors import find_sensor, load_sensors
+from phytomass.imagery.slopes import sun_incidence
+from phytomass.imagery.terrain import extended, gradient
 from tests.conftest import coordinate_image, write_raster
 
 S2 = "sentinel-2-l2a"
@@ -368,3 +370,28 @@ def test_records_know_the_names_of_files_and_catalogues() -> None:
     assert all(record.source for record in load_sensors().values())
     assert day_in("LC08_L2SP_151036_20200701_20200913_02_T1") == date(2020, 7, 1)
     assert day_in("tile_99999999") is None
+
+
+def test_the_topographic_correction_of_a_source(tmp_path: Path, grid: GeoBox) -> None:
+    rows, cols = np.indices(grid.shape)
+    dem = 30 * np.sin(cols / 7) + 20 * np.cos(rows / 6)
+    write_raster(tmp_path / "dem.tif", dem, grid)
+    east, north = gradient(extended(dem), (10, 10))
+    cos_i, _ = sun_incidence(east, north, 45.0, 150.0)
+    noise = np.random.default_rng(1).normal(0, 20, grid.shape)
+    bands = np.stack([200 + 300 * cos_i, 1000 + 2500 * cos_i + noise]).astype(np.float32)
+    write_raster(tmp_path / "a.tif", bands, grid, ["B4", "B8"])
+    plain = source(files="a.tif", product=S2, boa_offset="applied", mask="none")
+    rule = {"dem": "dem.tif", "method": "c"}
+    with pytest.raises(InputError, match="where the sun stood"):
+        read(source(**plain.model_dump(exclude_defaults=True), topography=rule), tmp_path, grid)
+    rule |= {"sun_zenith_deg": 45, "sun_azimuth_deg": 150}
+    corrected = source(**plain.model_dump(exclude_defaults=True), topography=rule)
+    before = read(plain, tmp_path, grid)["B8"]
+    after = read(corrected, tmp_path, grid)["B8"]
+    lit = np.isfinite(after)
+    assert np.corrcoef(before[lit], cos_i[lit])[0, 1] > 0.95
+    assert abs(np.corrcoef(after[lit], cos_i[lit])[0, 1]) < 0.1
+    with opened(corrected, tmp_path, grid) as reader:
+        for block in blocks_of(grid.shape, 19):
+            assert np.array_equal(reader.read(block)["B8"], after[block.slices], equal_nan=True)

@@ -73,18 +73,7 @@ def layers_of(settings: PredictorSettings, bands: Mapping[str, Sequence[str]]) -
             )
         kind = "ratio" if index.sensor == "sar" else "index"
         layers.append(Layer(index.id, index.sensor, kind, index.formula, index.source, index.unit))
-    by_name = {layer.name: layer for layer in layers}
-    for texture in settings.textures:
-        if texture.of not in by_name:
-            raise InputError(
-                f"no predictor {texture.of!r}",
-                where="predictors.textures",
-                remedy=nearest(texture.of, list(by_name)),
-            )
-        side = f"{texture.window} × {texture.window} pixels, {texture.levels} grey levels"
-        for measure in texture.measures:
-            made, sensor = f"{texture.of}_{measure}", by_name[texture.of].sensor
-            layers.append(Layer(made, sensor, "texture", f"{measure}, {side}", HARALICK, ""))
+    layers += _textures(settings, layers)
     names = [layer.name for layer in layers]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -94,6 +83,25 @@ def layers_of(settings: PredictorSettings, bands: Mapping[str, Sequence[str]]) -
             remedy="rename one with bands: {new_name: band}",
         )
     return layers
+
+
+def _textures(settings: PredictorSettings, layers: Sequence[Layer]) -> list[Layer]:
+    by_name = {layer.name: layer for layer in layers}
+    found = []
+    for texture in settings.textures:
+        if texture.of not in by_name:
+            raise InputError(
+                f"no predictor {texture.of!r}",
+                where="predictors.textures",
+                remedy=nearest(texture.of, list(by_name)),
+            )
+        side = f"{texture.window} × {texture.window} pixels, {texture.levels} grey levels"
+        sensor = by_name[texture.of].sensor
+        found += [
+            Layer(f"{texture.of}_{m}", sensor, "texture", f"{m}, {side}", HARALICK, "")
+            for m in texture.measures
+        ]
+    return found
 
 
 def predictor_sets(settings: PredictorSettings, layers: Sequence[Layer]) -> dict[str, list[str]]:

@@ -18,6 +18,7 @@ from phytomass.features.limits import study_limits
 from phytomass.grid import BLOCK, Block, blocks_of, cells_at
 from phytomass.imagery import (
     MEASURES,
+    AnnouncedReader,
     BlockReader,
     Elevation,
     PredictorSettings,
@@ -137,6 +138,8 @@ def check_contents(
     layers = check_stack(settings, root, grid)
     waiting = {layer.name for layer in layers}
     with open_sources(settings, root, grid) as sources:
+        if any(isinstance(reader, AnnouncedReader) for reader in sources.readers):
+            return  # nothing to look at before the catalogue was asked
         for block in blocks_of(grid.shape):
             values = sources.block(block)
             refuse_unscaled(settings, values)

@@ -2,10 +2,11 @@
 
 from phytomass.imagery.composite import composite
 from phytomass.imagery.elevation import Elevation, open_elevation, with_halo
+from phytomass.imagery.fetch import fetch_scenes
 from phytomass.imagery.formula import evaluate, names_in
 from phytomass.imagery.indices import Index, find_index, load_indices
 from phytomass.imagery.mask import Mask, check_mask, open_mask
-from phytomass.imagery.product import extra_layers
+from phytomass.imagery.product import extra_layers, scenes_of
 from phytomass.imagery.reader import SourceReader, files_of
 from phytomass.imagery.settings import (
     CatalogueIndex,
@@ -15,13 +16,14 @@ from phytomass.imagery.settings import (
     RasterSource,
     TerrainSettings,
 )
-from phytomass.imagery.sources import BlockReader, open_source
+from phytomass.imagery.sources import AnnouncedReader, BlockReader, open_source
 from phytomass.imagery.speckle import bright_level
 from phytomass.imagery.terrain import aspect_components, aspect_deg, extended, gradient, slope_deg
 from phytomass.imagery.texture import MEASURES, glcm
 
 __all__ = [
     "MEASURES",
+    "AnnouncedReader",
     "BlockReader",
     "CatalogueIndex",
     "Elevation",
@@ -41,6 +43,7 @@ __all__ = [
     "evaluate",
     "extended",
     "extra_layers",
+    "fetch_scenes",
     "files_of",
     "find_index",
     "glcm",
@@ -50,6 +53,7 @@ __all__ = [
     "open_elevation",
     "open_mask",
     "open_source",
+    "scenes_of",
     "slope_deg",
     "with_halo",
 ]

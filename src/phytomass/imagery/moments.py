@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from phytomass.imagery.compiled import compiled
 
 Array = NDArray[np.float64]
+LANES = 256
+"""Pixels of a row that are summed side by side."""
 
 
 class Moments(NamedTuple):
@@ -82,16 +84,25 @@ def _sums_within(
     source: Array, low: Array, high: Array, radius: int, total: Array, squares: Array, count: Array
 ) -> None:
     rows, cols = total.shape
+    sums = np.empty((3, LANES))  # close to the processor, and known to overlap nothing
     for row in range(rows):
-        for dy in range(2 * radius + 1):
-            for dx in range(2 * radius + 1):
-                for i in range(cols):
-                    value = source[row + dy, i + dx]
-                    inside = (value >= low[row, i]) & (value <= high[row, i])
-                    kept = value if inside else 0.0
-                    total[row, i] += kept
-                    squares[row, i] += kept * kept
-                    count[row, i] += 1.0 if inside else 0.0
+        for start in range(0, cols, LANES):
+            width = min(LANES, cols - start)
+            least, most = low[row, start : start + width], high[row, start : start + width]
+            sums[:] = 0.0
+            for dy in range(2 * radius + 1):
+                for dx in range(2 * radius + 1):
+                    line = source[row + dy, start + dx : start + dx + width]
+                    for i in range(width):
+                        value = line[i]
+                        inside = (value >= least[i]) & (value <= most[i])
+                        kept = value if inside else 0.0
+                        sums[0, i] += kept
+                        sums[1, i] += kept * kept
+                        sums[2, i] += 1.0 if inside else 0.0
+            total[row, start : start + width] = sums[0, :width]
+            squares[row, start : start + width] = sums[1, :width]
+            count[row, start : start + width] = sums[2, :width]
 
 
 def moments_within(values: Array, low: Array, high: Array, window: int) -> Moments:

@@ -19,6 +19,7 @@ from phytomass.imagery.composite import chosen_date, composite, take_date
 from phytomass.imagery.corrections import Filter, Flattening, open_corrections
 from phytomass.imagery.elevation import with_halo
 from phytomass.imagery.formula import evaluate, names_in
+from phytomass.imagery.kept import fetched_files
 from phytomass.imagery.network import quantile_rows
 from phytomass.imagery.opened import OpenScene, open_scene
 from phytomass.imagery.reader import files_of
@@ -177,7 +178,7 @@ def scenes_of(key: str, settings: RasterSource, root: Path) -> list[Scene]:
     places = {record.band_called(name) or name: place for name, place in (named or {}).items()}
     places = {name: place for name, place in places.items() if name in record.bands}
     places |= {band: band for band in settings.keep_where}
-    scenes = local_scenes(files_of(settings.files, root, where), record, places, where)
+    scenes = local_scenes(_paths(settings, root, where), record, places, where)
     scenes = in_season(scenes, settings.dates, settings.months, where)
     if len(scenes) > 1 and settings.composite is None:
         raise InputError(
@@ -186,6 +187,17 @@ def scenes_of(key: str, settings: RasterSource, root: Path) -> list[Scene]:
             remedy="add composite: median (or mean, p25, medoid, best)",
         )
     return scenes
+
+
+def _paths(settings: RasterSource, root: Path, where: str) -> list[Path]:
+    if settings.files:
+        return files_of(settings.files, root, where)
+    fetched = fetched_files(settings, root)
+    if fetched is None:
+        raise InputError(
+            "its scenes have not been fetched yet", where=where, remedy="run: phytomass stack"
+        )
+    return files_of([str(path) for path in fetched], root, where)
 
 
 def _grouped(scenes: Sequence[Scene], apart: bool, where: str) -> dict[str, list[Scene]]:

@@ -74,6 +74,9 @@ class CatalogSettings(Settings):
     """Collection; the profile's for the product if absent."""
     folder: str
     """Where the scenes are kept, on the project's grid: a later run needs no network."""
+    token_url: str | None = None
+    """Where signatures for addresses come from, if the catalogue wants them; `{collection}` stands
+    for the collection."""
     max_cloud: float | None = Field(default=None, ge=0, le=100)
     """Leave scenes with more cloud (per cent, as the catalogue says) out."""
     query: dict[str, str | float] = {}

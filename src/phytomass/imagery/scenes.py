@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,6 +15,8 @@ import rasterio
 from phytomass.errors import InputError, nearest
 from phytomass.imagery.sensors import SensorRecord
 
+STAC_TAG = "stac_properties"
+"""Tag of a kept scene with what its catalogue says about it, as JSON."""
 _DAY = re.compile(r"(?<!\d)((?:19|20)\d\d)[-_]?(0[1-9]|1[0-2])[-_]?([0-2]\d|3[01])(?!\d)")
 Orbit = Literal["ascending", "descending"]
 _ORBIT: dict[str, Orbit] = {
@@ -136,7 +139,8 @@ def local_scenes(
 def _tags(path: Path) -> dict[str, str]:
     try:
         with rasterio.open(path) as dataset:
-            return {key.lower(): str(value) for key, value in dataset.tags().items()}
+            tags = {key.lower(): str(value) for key, value in dataset.tags().items()}
+        return {**tags, **json.loads(tags.get(STAC_TAG, "{}"))}
     except rasterio.RasterioIOError as error:
         raise InputError(
             f"cannot be read as a raster ({error})",

@@ -154,6 +154,8 @@ class RasterSource(Settings):
     def _one_place(self) -> RasterSource:
         if bool(self.files) == (self.catalog is not None):
             raise ValueError("give either `files` or `catalog`")
+        if self.catalog is not None and self.dates is None:
+            raise ValueError("`catalog` needs `dates`, e.g. dates: 2020-06-01/2020-09-30")
         if self.product is not None:
             return self
         changed = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -11,8 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
+from phytomass.errors import InputError
 from phytomass.grid import Block
-from phytomass.imagery.product import open_product
+from phytomass.imagery.kept import fetched_files
+from phytomass.imagery.product import bands_of, open_product
 from phytomass.imagery.reader import open_rasters
 from phytomass.imagery.settings import RasterSource
 from phytomass.imagery.vod import open_vod
@@ -31,6 +34,33 @@ class BlockReader(Protocol):
 
     def read(self, block: Block) -> dict[str, NDArray[np.float64]]:
         """Read a block: predictor name → array (rows, cols), NaN where there are no data."""
+
+
+@dataclass(frozen=True)
+class AnnouncedReader:
+    """A catalogue source whose scenes have not been fetched: it knows its names, not its values."""
+
+    key: str
+    settings: RasterSource
+
+    @property
+    def names(self) -> list[str]:
+        """Names of its predictors, as far as the product tells."""
+        record = self.settings.record
+        assert record is not None  # noqa: S101  # a catalogue source has a product
+        bands = list(bands_of(self.settings, record, set()) or record.predictors)
+        apart = self.settings.orbits == "apart"
+        suffixes = ["_ascending", "_descending"] if apart else [""]
+        extras = [f"{self.key}_{extra}" for extra in self.settings.extras]
+        return [name + suffix for suffix in suffixes for name in [*bands, *extras]]
+
+    def read(self, block: Block) -> dict[str, NDArray[np.float64]]:
+        """Refuse: there is nothing to read yet."""
+        raise InputError(
+            "its scenes have not been fetched yet",
+            where=f"predictors.rasters.{self.key}",
+            remedy="run: phytomass stack",
+        )
 
 
 @contextmanager
@@ -57,7 +87,9 @@ def open_source(
         For missing files or bands, several files without `composite`, or another grid.
     """
     record = settings.record
-    if record is None:
+    if settings.catalog is not None and not settings.files and not fetched_files(settings, root):
+        yield AnnouncedReader(key, settings)
+    elif record is None:
         with open_rasters(key, settings, root, grid) as plain:
             yield plain
     elif record.grid_crs:

@@ -51,68 +51,77 @@ def grey_levels(values: Array, limits: tuple[float, float], levels: int) -> NDAr
 
 
 @compiled
+def _pairs(
+    grey: NDArray[np.int64],
+    place: tuple[int, int],
+    side: int,
+    step: NDArray[np.int64],
+    pairs: NDArray[np.int64],
+) -> int:
+    """Write the pairs of a window into `pairs`; return their number."""
+    n = 0
+    for i in range(max(-step[0], 0), side - max(step[0], 0)):
+        for j in range(max(-step[1], 0), side - max(step[1], 0)):
+            a = grey[place[0] + i, place[1] + j]
+            b = grey[place[0] + i + step[0], place[1] + j + step[1]]
+            if a >= 0 and b >= 0:
+                pairs[n, 0], pairs[n, 1] = a, b
+                n += 1
+    return n
+
+
+@compiled
+def _spread(pairs: NDArray[np.int64], counts: NDArray[np.int64]) -> tuple[float, float]:
+    """Angular second moment and entropy of pairs; `counts` is zero before and after."""
+    n = len(pairs)
+    for k in range(n):
+        counts[pairs[k, 0], pairs[k, 1]] += 1
+        counts[pairs[k, 1], pairs[k, 0]] += 1
+    asm, entropy = 0.0, 0.0
+    for k in range(n):
+        for a, b in ((pairs[k, 0], pairs[k, 1]), (pairs[k, 1], pairs[k, 0])):
+            if counts[a, b] > 0:
+                p = counts[a, b] / (2 * n)
+                asm += p * p
+                entropy -= p * np.log(p)
+                counts[a, b] = 0
+    return asm, entropy
+
+
+@compiled
 def _pair_sums(
     grey: NDArray[np.int64], radius: int, step: NDArray[np.int64], levels: int, out: Array
 ) -> None:
-    """Measures of one direction, added to `out`; −1 in the last layer where there is no pair."""
+    """Add the measures of one direction to `out`; NaN where there is no pair."""
     _, rows, cols = out.shape
     counts = np.zeros((levels, levels), dtype=np.int64)
     side = 2 * radius + 1
-    first, second = np.empty(side * side, np.int64), np.empty(side * side, np.int64)
+    held = np.empty((side * side, 2), np.int64)
     for row in range(rows):
         for col in range(cols):
-            n = 0
-            for i in range(side):
-                for j in range(side):
-                    y, x = i + step[0], j + step[1]
-                    if y < 0 or x < 0 or y >= side or x >= side:
-                        continue
-                    a, b = grey[row + i, col + j], grey[row + y, col + x]
-                    if a >= 0 and b >= 0:
-                        first[n], second[n] = a, b
-                        counts[a, b] += 1
-                        counts[b, a] += 1
-                        n += 1
+            n = _pairs(grey, (row, col), side, step, held)
             if n == 0:
                 out[:, row, col] = np.nan
                 continue
-            mean, square, contrast, dissimilarity, homogeneity, product = (
-                0.0,
-                0.0,
-                0.0,
-                0.0,
-                0.0,
-                0.0,
-            )
-            asm, entropy = 0.0, 0.0
+            mean, square, product = 0.0, 0.0, 0.0
             for k in range(n):
-                a, b = first[k], second[k]
+                a, b = held[k, 0], held[k, 1]
                 difference = abs(a - b)
                 mean += (a + b) / 2
                 square += (a * a + b * b) / 2
                 product += a * b
-                contrast += difference * difference
-                dissimilarity += difference
-                homogeneity += 1 / (1 + difference * difference)
-            for k in range(n):
-                for a, b in ((first[k], second[k]), (second[k], first[k])):
-                    if counts[a, b] > 0:
-                        p = counts[a, b] / (2 * n)
-                        asm += p * p
-                        entropy -= p * np.log(p)
-                        counts[a, b] = 0
+                out[2, row, col] += difference * difference / n
+                out[3, row, col] += difference / n
+                out[4, row, col] += 1 / (1 + difference * difference) / n
             mean /= n
             variance = square / n - mean * mean
-            covariance = product / n - mean * mean
-            correlation = covariance / variance if variance > 1e-12 else 1.0
+            asm, entropy = _spread(held[:n], counts)
             out[0, row, col] += mean
             out[1, row, col] += variance
-            out[2, row, col] += contrast / n
-            out[3, row, col] += dissimilarity / n
-            out[4, row, col] += homogeneity / n
             out[5, row, col] += asm
             out[6, row, col] += entropy
-            out[7, row, col] += correlation
+            covariance = product / n - mean * mean
+            out[7, row, col] += covariance / variance if variance > 1e-12 else 1.0
 
 
 def glcm(values: Array, limits: tuple[float, float], levels: int = 32, window: int = 7) -> Array:

@@ -5,7 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+from odc.geo.geobox import GeoBox
+
 from phytomass.features import build_stack
+from phytomass.files import write_csv
+from phytomass.imagery import PredictorSettings, fetch_scenes, scenes_of
+from phytomass.progress import Progress
 from phytomass.workflow.engine import Context, Step
 from phytomass.workflow.inputs import existing, grid_of, raster_files
 from phytomass.workflow.load import OpenProject
@@ -36,12 +42,32 @@ def _work(context: Context) -> None:
     opened = context.opened
     grid, progress = grid_of(opened), context.progress
     settings = opened.project.predictors
+    scenes = _scenes(settings, opened, grid, progress)
+    if scenes is not None:
+        write_csv(context.folder / "scenes.csv", scenes)
     target = context.folder / "predictors.tif"
     build_stack(settings, grid, opened.root, target, progress=progress)
     earlier = opened.project.earlier_predictors()
     if earlier is not None:
         target = context.folder / "predictors_before.tif"
         build_stack(earlier, grid, opened.root, target, progress=progress)
+
+
+def _scenes(
+    settings: PredictorSettings, opened: OpenProject, grid: GeoBox, progress: Progress
+) -> pd.DataFrame | None:
+    """Fetch the scenes of catalogues; list those of every product: used, kept or left out."""
+    tables = []
+    for key, source in settings.rasters.items():
+        if source.catalog is not None and not source.files:
+            tables.append(fetch_scenes(key, source, opened.root, grid, progress=progress))
+        elif source.record is not None and not source.record.grid_crs:
+            rows = [
+                {"source": key, "scene": scene.name, "date": scene.date, "status": "used"}
+                for scene in scenes_of(key, source, opened.root)
+            ]
+            tables.append(pd.DataFrame(rows))
+    return pd.concat(tables, ignore_index=True) if tables else None
 
 
 STEP = Step(
