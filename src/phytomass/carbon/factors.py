@@ -96,8 +96,9 @@ class CarbonSettings(Settings):
     """Id of a class of phytomass's `root_shoot.csv`, for the rule `ipcc2019`."""
 
     carbon_fractions: dict[Literal["conifer", "broadleaf"], GivenFraction] = {}
-    """Carbon fraction of a group of trees, instead of carbon_fraction; used where trees are known
-    (in the draws); IPCC 2006 gives 0.51 for conifers and 0.48 for broadleaves of temperate forest."""
+    """Carbon fraction of a group of trees, instead of carbon_fraction; needs a list of trees. A
+    plot's is the mean by biomass; maps, whose trees are not known, keep carbon_fraction. IPCC 2006
+    gives 0.51 for conifers and 0.48 for broadleaves of temperate forest."""
 
     dead_wood: Annotated[Factor | None, BeforeValidator(lambda v: _ratio(v, "dead wood"))] = None
     """Dead wood per aboveground biomass (dry mass), of your own survey."""
@@ -143,6 +144,18 @@ class CarbonSettings(Settings):
         above = f", {found.above:g} above {found.limit_mg_ha:g} Mg/ha"
         source = f"{found.source}; {found.id}{above if found.above != found.below else ''}"
         return Factor(value=found.below, unit=unit, source=source, sd=found.sd_below)
+
+    def fraction_of(self, group: str) -> Factor:
+        """Return the carbon fraction of a group of trees: its own, else the general one.
+
+        Examples
+        --------
+        >>> settings = CarbonSettings(carbon_fractions={"conifer": 0.51})
+        >>> settings.fraction_of("conifer").value, settings.fraction_of("broadleaf").value
+        (0.51, 0.47)
+        """
+        named: dict[str, Factor] = {str(name): f for name, f in self.carbon_fractions.items()}
+        return named.get(group, self.carbon_fraction)
 
     def sd_of(self, factor: Factor, name: Literal["root_shoot", "carbon_fraction"]) -> float:
         """Return the standard deviation of a factor: its own, else the relative one by default.

@@ -55,7 +55,13 @@ POOLS: dict[str, PoolColumn] = {
 """Column → what it holds, in the order of the afforestation paper's Table 3."""
 
 
-def to_pool(agb: Amount, pool: Pool, kind: Kind, settings: CarbonSettings | None = None) -> Amount:
+def to_pool(
+    agb: Amount,
+    pool: Pool,
+    kind: Kind,
+    settings: CarbonSettings | None = None,
+    fraction: Amount | None = None,
+) -> Amount:
     """Turn aboveground dry mass into a pool and kind, in the same unit of mass.
 
     BGB = AGB · R, C = biomass · CF, CO₂e = C · 44/12, total = AGB + BGB.
@@ -69,6 +75,8 @@ def to_pool(agb: Amount, pool: Pool, kind: Kind, settings: CarbonSettings | None
         What to return.
     settings : CarbonSettings, optional
         The factors; the defaults of `factors.csv` if left out.
+    fraction : float or array, optional
+        Carbon fraction of each value, instead of the settings' `carbon_fraction`.
 
     Raises
     ------
@@ -88,11 +96,12 @@ def to_pool(agb: Amount, pool: Pool, kind: Kind, settings: CarbonSettings | None
     _check(pool, ("AGB", "BGB", "total"), "pool")
     _check(kind, ("dry_mass", "C", "CO2e"), "kind")
     if pool == "total":
-        return to_pool(agb, "AGB", kind, settings) + to_pool(agb, "BGB", kind, settings)
+        above = to_pool(agb, "AGB", kind, settings, fraction)
+        return above + to_pool(agb, "BGB", kind, settings, fraction)
     mass = _below(agb, settings) if pool == "BGB" else agb
     if kind == "dry_mass":
         return mass
-    carbon = mass * settings.carbon_fraction.value
+    carbon = mass * (settings.carbon_fraction.value if fraction is None else fraction)
     return carbon if kind == "C" else carbon * settings.co2_per_c.value
 
 
@@ -170,7 +179,7 @@ def add_pools(table: pd.DataFrame, settings: CarbonSettings | None = None) -> pd
     Parameters
     ----------
     table : DataFrame
-        With ``agb_mg_ha``, Mg/ha dry mass.
+        With ``agb_mg_ha``, Mg/ha dry mass, and where plots differ in it ``carbon_fraction``.
     settings : CarbonSettings, optional
         The factors.
 
@@ -194,7 +203,8 @@ def add_pools(table: pd.DataFrame, settings: CarbonSettings | None = None) -> pd
     if "agb_mg_ha" not in table:
         raise InputError("no column 'agb_mg_ha'", where="table of plots")
     agb = table["agb_mg_ha"].to_numpy(dtype=float)
-    pools = {c: to_pool(agb, meaning.pool, meaning.kind, settings) for c, meaning in POOLS.items()}
+    own = table["carbon_fraction"].to_numpy(dtype=float) if "carbon_fraction" in table else None
+    pools = {c: to_pool(agb, m.pool, m.kind, settings, own) for c, m in POOLS.items()}
     return table.assign(**{c: v for c, v in pools.items() if c != "agb_mg_ha"})
 
 

@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from phytomass.allometry import AllometrySettings, tree_biomass
-from phytomass.carbon import CarbonSettings
+from phytomass.carbon import POOLS, CarbonSettings
 from phytomass.errors import InputError
+from phytomass.inventory import Inventory, InventorySettings, plots_with_biomass
 from phytomass.inventory.field_error import (
     SOURCES,
     ErrorModel,
@@ -229,15 +230,53 @@ def test_pools_agree_in_every_draw_and_the_carbon_fraction_does_not_average_out(
         CarbonSettings(root_rule="mokany"),
         CarbonSettings(root_rule="ipcc2019", root_class="tropical_dry_natural"),
         CarbonSettings(carbon_fractions={"broadleaf": 0.48, "conifer": 0.51}),
+        CarbonSettings(carbon_fractions={"conifer": 0.51}, root_rule="mokany"),
     ],
 )
-def test_point_and_draws_follow_the_same_rule(carbon: CarbonSettings) -> None:
-    trees = tree_biomass(stand(30, 3), TROPICAL)
-    model = ErrorModel(TROPICAL, carbon, ErrorSettings(draws=20, off=SOURCES))
-    drawn = plot_draws(trees, areas(trees), model, random_state=1)
-    fraction = 0.48 if carbon.carbon_fractions else 0.47
-    expected = drawn.point()["total_mg_ha"].to_numpy() * fraction
-    np.testing.assert_allclose(drawn.pool("carbon_mg_ha")[:, 0], expected, rtol=1e-6)
+@settings(max_examples=15, deadline=None)
+@given(
+    st.lists(
+        st.sampled_from(["Melia azedarach", "Pinus roxburghii", "Picea smithiana", "Unknown"]),
+        min_size=4,
+        max_size=20,
+    )
+)
+def test_without_any_error_every_pool_of_every_draw_is_the_point(
+    carbon: CarbonSettings, species: list[str]
+) -> None:
+    """Conifers, broadleaves and trees of neither, mixed in any way, in plots and in draws."""
+    sheet = stand(len(species), 2).assign(species=species)
+    allometry = AllometrySettings(fallback="chave2014", wood_density={"Unknown": 0.5})
+    trees = tree_biomass(sheet, allometry)
+    plots = areas(trees)
+    model = ErrorModel(allometry, carbon, ErrorSettings(draws=2, off=SOURCES))
+    drawn = plot_draws(trees, plots, model, random_state=1)
+    sites = plots.assign(easting=0.0, northing=0.0, site="S", n_trees_rejected=0)
+    inventory = Inventory(trees, sites, pd.DataFrame(), ())
+    rules = InventorySettings.model_validate({"plots": {"path": "plots.csv"}})
+    printed = plots_with_biomass(inventory, trees, carbon, rules)
+    point = drawn.point()
+    for column in POOLS:
+        np.testing.assert_allclose(printed[column], point[column], rtol=1e-12)
+        np.testing.assert_allclose(drawn.pool(column)[:, 1], point[column], rtol=1e-6)
+
+
+def test_carbon_of_a_mixed_plot_by_hand() -> None:
+    """Σ over groups of AGB · fraction: conifers 0.51, all others the general 0.47."""
+    carbon = CarbonSettings(carbon_fractions={"conifer": 0.51})
+    trees = tree_biomass(stand(30, 3, ("Pinus roxburghii", "Melia azedarach")), LOCAL)
+    point = plot_draws(
+        trees, areas(trees), ErrorModel(LOCAL, carbon, ErrorSettings(draws=2)), random_state=1
+    ).point()
+    pine = trees["accepted_species"] == "Pinus roxburghii"
+    tonnes = trees["agb_kg"] / 1000 / 0.1
+    expected = (tonnes * np.where(pine, 0.51, 0.47)).groupby(trees["plot_id"]).sum()
+    np.testing.assert_allclose(point["agc_mg_ha"], expected)
+    np.testing.assert_allclose(point["carbon_mg_ha"], 1.26 * expected)
+    inventory = Inventory(None, areas(trees).assign(agb_mg_ha=1.0), pd.DataFrame(), ())
+    rules = InventorySettings.model_validate({"plots": {"path": "plots.csv"}})
+    with pytest.raises(InputError, match="come without trees"):
+        plots_with_biomass(inventory, None, carbon, rules)
 
 
 def test_a_plot_without_trees_is_a_true_zero() -> None:

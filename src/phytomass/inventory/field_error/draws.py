@@ -115,6 +115,7 @@ def plot_draws(
     return PlotDraws(
         plot_id=tuple(ids),
         point_agb_mg_ha=plan.agb_mg_ha,
+        point_carbon_fraction=plan.carbon_fraction,
         agb_mg_ha=arrays["agb_mg_ha"],
         agc_mg_ha=arrays.get("agc_mg_ha"),
         carbon_fraction=carbon_fraction_draws(model, random_state, range(n), plan.groups)[0],
@@ -208,8 +209,7 @@ def carbon_fraction_draws(
     z = normals(random_state, "carbon fraction", item_keys(groups), draws)
     out = np.empty(z.shape)
     for row, group in enumerate(groups):
-        named = {str(k): v for k, v in carbon.carbon_fractions.items()}
-        factor = named.get(group, carbon.carbon_fraction)
+        factor = carbon.fraction_of(group)
         sd = carbon.sd_of(factor, "carbon_fraction") if model.errors.on("carbon_fraction") else 0.0
         out[row] = np.clip(factor.value + sd * z[row], 0.0, 1.0)
     return out

@@ -39,6 +39,8 @@ class PlotDraws:
     plot_id : tuple of str, length n_plots
     point_agb_mg_ha : array, shape (n_plots,)
         Aboveground biomass without errors, Mg/ha.
+    point_carbon_fraction : array, shape (n_plots,)
+        Carbon fraction without errors: where groups of trees have their own, the mean by biomass.
     agb_mg_ha : array or zarr array, shape (n_plots, n_draws)
         Aboveground biomass, Mg/ha, float32.
     agc_mg_ha : array, zarr array or None
@@ -56,6 +58,7 @@ class PlotDraws:
 
     plot_id: tuple[str, ...]
     point_agb_mg_ha: Array
+    point_carbon_fraction: Array
     agb_mg_ha: Any
     agc_mg_ha: Any
     carbon_fraction: Array
@@ -175,5 +178,6 @@ class PlotDraws:
 
     def point(self) -> pd.DataFrame:
         """Return plot_id and all pools without errors."""
-        table = pd.DataFrame({"plot_id": self.plot_id, "agb_mg_ha": self.point_agb_mg_ha})
-        return add_pools(table, self.model.carbon)
+        head = {"plot_id": self.plot_id, "agb_mg_ha": self.point_agb_mg_ha}
+        table = pd.DataFrame({**head, "carbon_fraction": self.point_carbon_fraction})
+        return add_pools(table, self.model.carbon).drop(columns="carbon_fraction")
