@@ -10,6 +10,7 @@ import pytest
 import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import norm
 
 from phytomass.allometry import AllometrySettings, tree_biomass
 from phytomass.carbon import POOLS, CarbonSettings
@@ -277,6 +278,35 @@ def test_carbon_of_a_mixed_plot_by_hand() -> None:
     rules = InventorySettings.model_validate({"plots": {"path": "plots.csv"}})
     with pytest.raises(InputError, match="come without trees"):
         plots_with_biomass(inventory, None, carbon, rules)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.floats(0.0, 0.6), st.sampled_from([0.31, 0.47, 0.69]))
+def test_fractions_below_zero_or_above_one_are_truncated_and_counted(
+    sd: float, mean: float
+) -> None:
+    """As many as the normal distribution has there, and none of groups that are not there."""
+    fraction = {"value": mean, "sd": sd}
+    trees = tree_biomass(stand(4, 2), TROPICAL)  # broadleaves
+    errors, expected = ErrorSettings(draws=4000), 0.0
+    if sd > 0:
+        expected = norm.cdf(-mean / sd) + norm.sf((1 - mean) / sd)
+    wild = {"value": 0.47, "sd": 9.0}
+    for carbon in (
+        CarbonSettings.model_validate({"carbon_fraction": fraction}),
+        CarbonSettings.model_validate(
+            {"carbon_fraction": wild, "carbon_fractions": {"broadleaf": fraction, "conifer": wild}}
+        ),
+    ):
+        drawn = plot_draws(
+            trees, areas(trees), ErrorModel(TROPICAL, carbon, errors), random_state=2
+        )
+        assert drawn.fractions_truncated / 4000 == pytest.approx(expected, abs=0.035)
+        assert drawn.fractions_truncated == 0 or expected > 1e-7
+        ratio = drawn.pool("agc_mg_ha") / drawn.pool("agb_mg_ha")
+        assert ratio.min() >= 0 and ratio.max() <= 1 + 1e-6
+    off = ErrorModel(TROPICAL, carbon, errors.without("carbon_fraction"))
+    assert plot_draws(trees, areas(trees), off, random_state=2).fractions_truncated == 0
 
 
 def test_a_plot_without_trees_is_a_true_zero() -> None:

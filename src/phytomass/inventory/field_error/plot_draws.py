@@ -47,13 +47,16 @@ class PlotDraws:
         Aboveground carbon where groups of trees have their own carbon fraction; otherwise it is
         `agb_mg_ha` times `carbon_fraction`.
     carbon_fraction, root_z : array, shape (n_draws,)
-        Shared draws: the carbon fraction, and the root:shoot ratio in standard deviations.
+        Shared draws: the carbon fraction (that of no group, where groups differ), and the root:shoot ratio in standard deviations.
     model : ErrorModel
     random_state : int
     drawn_again : int
         Numbers that lay outside their bounds and were drawn again.
     below_zero : int
         Tree masses below zero (of linear equations) that were set to zero.
+    fractions_truncated : int
+        Draws of a carbon fraction below 0 or above 1 that were set to 0 or 1, of the groups of
+        trees that there are: many of them say that the SD of the fraction is too large.
     """
 
     plot_id: tuple[str, ...]
@@ -67,6 +70,7 @@ class PlotDraws:
     random_state: int
     drawn_again: int
     below_zero: int
+    fractions_truncated: int
 
     @property
     def n_draws(self) -> int:
