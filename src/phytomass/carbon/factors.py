@@ -15,6 +15,9 @@ from phytomass.carbon.roots import MOKANY_A, MOKANY_B, RootRule, root_classes
 from phytomass.errors import nearest
 from phytomass.settings import Settings
 
+LARGEST_RATIO = 10.0
+"""t dead matter per t AGB: more is a percentage or a mass per hectare, typed for a ratio."""
+
 UNSOURCED = "project file (no source given)"
 
 
@@ -101,10 +104,11 @@ class CarbonSettings(Settings):
     gives 0.51 for conifers and 0.48 for broadleaves of temperate forest."""
 
     dead_wood: Annotated[Factor | None, BeforeValidator(lambda v: _ratio(v, "dead wood"))] = None
-    """Dead wood per aboveground biomass (dry mass), of your own survey."""
+    """Dead wood per aboveground biomass (dry mass), of your own survey; without an sd its error is
+    that of errors.values.dead_matter_cv."""
 
     litter: Annotated[Factor | None, BeforeValidator(lambda v: _ratio(v, "litter"))] = None
-    """Litter per aboveground biomass (dry mass), of your own survey."""
+    """Litter per aboveground biomass (dry mass), of your own survey; as for dead_wood."""
 
     @model_validator(mode="after")
     def _known_class(self) -> CarbonSettings:
@@ -177,6 +181,9 @@ def _ratio(given: object, what: str) -> object:
     if given is None or isinstance(given, Factor):
         return given
     fields = dict(given) if isinstance(given, dict) else {"value": given}
+    value = fields.get("value")
+    if isinstance(value, int | float) and not 0 <= value <= LARGEST_RATIO:
+        raise ValueError(f"{value:g} is outside 0 to {LARGEST_RATIO:g} t {what} per t AGB")
     return {**fields, "unit": fields.get("unit") or f"t {what} per t AGB (dry mass)"}
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from phytomass.carbon.factors import CarbonSettings
+from phytomass.carbon.factors import CarbonSettings, Factor
 from phytomass.carbon.roots import class_ratio, mokany, root_classes
 from phytomass.errors import InputError, nearest
 
@@ -138,6 +138,9 @@ def pool_factor(pool: Pool, kind: Kind, settings: CarbonSettings | None = None) 
     return to_pool(1.0, pool, kind, settings)
 
 
+DEAD_POOLS = ("dead_wood", "litter")
+"""Pools of dead matter, by the name of their ratio in `CarbonSettings`."""
+
 LITTER_CARBON = 0.37
 """t C per t dry litter (IPCC 2006 Guidelines, Vol. 4, Ch. 2; quoted from memory)."""
 
@@ -166,11 +169,24 @@ def dead_pools(table: pd.DataFrame, settings: CarbonSettings) -> pd.DataFrame:
     out = pd.DataFrame(index=table.index)
     agb = table["agb_mg_ha"].to_numpy(dtype=float)
     fractions = {"dead_wood": settings.carbon_fraction.value, "litter": LITTER_CARBON}
-    for name, factor in (("dead_wood", settings.dead_wood), ("litter", settings.litter)):
+    for name in DEAD_POOLS:
+        factor: Factor | None = getattr(settings, name)
         if factor is not None:
             out[f"{name}_mg_ha"] = agb * factor.value
             out[f"{name}_c_mg_ha"] = agb * factor.value * fractions[name]
     return out
+
+
+def dead_columns(settings: CarbonSettings) -> dict[str, str]:
+    """Return the columns of `dead_pools`, each with the name of its ratio.
+
+    Examples
+    --------
+    >>> dead_columns(CarbonSettings(litter=0.05))
+    {'litter_mg_ha': 'litter', 'litter_c_mg_ha': 'litter'}
+    """
+    given = [name for name in DEAD_POOLS if getattr(settings, name) is not None]
+    return {column: n for n in given for column in (f"{n}_mg_ha", f"{n}_c_mg_ha")}
 
 
 def add_pools(table: pd.DataFrame, settings: CarbonSettings | None = None) -> pd.DataFrame:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from phytomass.carbon import POOLS, CarbonSettings, add_pools
+from phytomass.carbon import POOLS, CarbonSettings, add_pools, dead_pools
 from phytomass.errors import InputError
 from phytomass.inventory.groups import plot_fractions
 from phytomass.inventory.read import Inventory
@@ -44,7 +44,8 @@ def plots_with_biomass(
     DataFrame
         plot_id, easting, northing, site, n_trees (missing where biomass was given), the columns
         of `phytomass.carbon.POOLS` in Mg/ha, outlier, and where known area_ha, n_trees_rejected,
-        elevation_m, agb_before_mg_ha, carbon_fraction (where groups have their own). All plots are there, outliers too: see `plots_in_use`.
+        elevation_m, agb_before_mg_ha, carbon_fraction (where groups have their own) and the
+        columns of `phytomass.carbon.dead_pools` (where their ratios are given). All plots are there, outliers too: see `plots_in_use`.
 
     Raises
     ------
@@ -59,6 +60,7 @@ def plots_with_biomass(
     else:
         plots = _expanded(plots, trees, carbon, settings)
     plots = add_pools(plots, carbon)
+    plots = plots.assign(**dead_pools(plots, carbon))
     plots["outlier"] = flag_outliers(plots["agb_mg_ha"], settings.outlier_sd).flags
     return plots[[*FIRST, *(c for c in plots.columns if c not in FIRST)]]
 
