@@ -82,6 +82,8 @@ def test_dead_pools_stand_apart_from_the_total() -> None:
         ({"root_rule": "ipcc2019", "root_class": "subtropical_dri"}, "did you mean 'subtropical_dry'"),
         ({"root_class": "subtropical_dry"}, "only read by"),
         ({"carbon_fractions": {"conifer": 5.1}}, "outside 0.3 to 0.7"),
+        ({"litter": 30}, "outside 0 to 10 t litter per t AGB"),
+        ({"dead_wood": {"value": -0.1}}, "outside 0 to 10 t dead wood per t AGB"),
         ({"carbon_fraction": {"value": 0.47, "sd": -1}}, "greater than or equal to 0"),
     ],
 )  # fmt: skip

@@ -13,39 +13,16 @@ import pytest
 from phytomass.carbon import CarbonSettings
 from phytomass.errors import InputError
 from phytomass.inventory import (
-    InventorySettings,
     SubPlot,
     equivalent_diameter,
     plots_with_biomass,
-    read_inventory,
     suspicious_trees,
 )
 from phytomass.inventory.angles import parse_angle
+from tests.inventory.sheets import read
 
 DATA = os.environ.get("PHYTOMASS_DATA")
 needs_data = pytest.mark.skipif(DATA is None, reason="PHYTOMASS_DATA names no data folder")
-UTM = "EPSG:32643"
-PLOTS = "plot_id,easting,northing\nA,500000,3800000\nB,500100,3800000\n"
-
-
-def read(folder: Path, tree_rows: str, plot_rows: str = PLOTS, crs: str = UTM, **settings: object):  # type: ignore[no-untyped-def]
-    (folder / "trees.csv").write_text(tree_rows, encoding="utf-8")
-    (folder / "plots.csv").write_text(plot_rows, encoding="utf-8")
-    source = settings.pop("trees", {})
-    plot_source = settings.pop("plots", {})
-    full = InventorySettings.model_validate(
-        {
-            "trees": {"path": "trees.csv", **source},  # type: ignore[dict-item]
-            "plots": {"path": "plots.csv", **plot_source},  # type: ignore[dict-item]
-            **(
-                {}
-                if {"plot_radius_m", "plot_side_m", "subplots"} & set(settings)
-                else {"plot_area_ha": 0.1}
-            ),
-            **settings,
-        }
-    )
-    return read_inventory(full, folder, crs), full
 
 
 def test_stem_columns_become_the_equivalent_diameter(tmp_path: Path) -> None:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, Self, get_args
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from pydantic import Field
 from scipy.optimize import least_squares
+from scipy.sparse import issparse
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from phytomass.draws import stream
 from phytomass.errors import InputError, PhytomassWarning, nearest
@@ -68,7 +71,7 @@ _CURVES: dict[str, Callable[[Array, Array], Array]] = {
 }
 
 
-class HeightModel:
+class HeightModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     """Height of a tree from its diameter.
 
     - ``log_log``: ln H = a + b ln D; ``log_quadratic``: ln H = a + b ln D + c (ln D)²;
@@ -81,6 +84,8 @@ class HeightModel:
         One of the above.
     environmental_stress : float, optional
         E of the site, for ``chave2014``.
+    column : int, optional
+        Which column of a table of several holds the diameter; left out, there must be only one.
 
     Attributes
     ----------
@@ -100,19 +105,41 @@ class HeightModel:
     """
 
     def __init__(
-        self, form: HeightForm = "log_log", environmental_stress: float | None = None
+        self,
+        form: HeightForm = "log_log",
+        environmental_stress: float | None = None,
+        column: int | None = None,
     ) -> None:
         self.form = form
         self.environmental_stress = environmental_stress
+        self.column = column
 
-    def fit(self, dbh_cm: ArrayLike, height_m: ArrayLike | None = None) -> HeightModel:
-        """Fit to trees with diameter (cm) and height (m), each of shape (n,)."""
+    def __sklearn_tags__(self) -> Any:
+        """Say that diameters and heights are above zero."""
+        tags = super().__sklearn_tags__()
+        tags.input_tags.positive_only = tags.target_tags.positive_only = True
+        return tags
+
+    def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Self:
+        """Fit to measured trees.
+
+        Parameters
+        ----------
+        X : array, shape (n,) or (n, 1), or (n, p) with `column`
+            Diameters, cm.
+        y : array, shape (n,)
+            Heights, m; none for ``chave2014``.
+        """
         if self.form not in get_args(HeightForm):
             hint = nearest(self.form, get_args(HeightForm))
             raise InputError(f"unknown height model {self.form!r}", remedy=hint)
         if self.form == "chave2014":
             return self._published()
-        d, h = _pairs(dbh_cm, height_m)
+        if y is None:
+            what = "requires y to be passed, but the target y is None: measured heights"
+            raise InputError(what, where="height model")
+        table, y = validate_data(self, self._table(X), y, dtype=np.float64, y_numeric=True)
+        d, h = _pairs(self._diameters(table), y)
         if self.form in LOGARITHMIC:
             powers = 2 if self.form == "log_log" else 3
             design = np.vander(np.log(d), powers, increasing=True)
@@ -125,7 +152,31 @@ class HeightModel:
         self.rse_ = float(np.sqrt(residual @ residual / (len(d) - len(self.coef_))))
         return self
 
-    def _published(self) -> HeightModel:
+    def _table(self, X: ArrayLike) -> Any:
+        """Let diameters stand alone, where no column is named: they become a table of one."""
+        if self.column is not None or isinstance(X, pd.DataFrame) or issparse(X):
+            return X
+        values = np.asarray(X)
+        return values.reshape(-1, 1) if values.ndim < 2 else X
+
+    def _diameters(self, X: Array) -> Array:
+        """Return the diameters of a table."""
+        n = X.shape[1]
+        if self.column is None and n > 1:
+            remedy = "give the diameter alone, or name its column"
+            raise InputError(f"{n} columns, and one diameter", where="height model", remedy=remedy)
+        if not 0 <= (self.column or 0) < n:
+            raise InputError(f"no column {self.column}: there are {n}", where="height model")
+        return X[:, self.column or 0]
+
+    def _read(self, X: ArrayLike) -> Array:
+        """Return the diameters to predict at."""
+        check_is_fitted(self)
+        if self.form == "chave2014":
+            return self._diameters(check_array(self._table(X), dtype=np.float64))
+        return self._diameters(validate_data(self, self._table(X), reset=False, dtype=np.float64))
+
+    def _published(self) -> Self:
         if self.environmental_stress is None:
             remedy = "give allometry.environmental_stress, or fit another form"
             raise InputError("needs the environmental stress E", where="chave2014", remedy=remedy)
@@ -133,34 +184,32 @@ class HeightModel:
         self.rse_, self.n_ = CHAVE_RSE, 0
         return self
 
-    def predict(self, dbh_cm: ArrayLike) -> Array:
+    def predict(self, X: ArrayLike) -> Array:
         """Return the mean height (m): with exp(RSE²/2) where the model is logarithmic."""
-        d = np.atleast_1d(np.asarray(dbh_cm, dtype=float))
+        return self._curve(self._read(X))
+
+    def _curve(self, d: Array) -> Array:
         if self.form in LOGARITHMIC:
             design = np.vander(np.log(d), len(self.coef_), increasing=True)
             return np.asarray(np.exp(design @ self.coef_ + self.rse_**2 / 2))
         return _CURVES[self.form](self.coef_, d)
 
-    def slope(self, dbh_cm: ArrayLike) -> Array:
+    def slope(self, X: ArrayLike) -> Array:
         """Return d ln H / d ln D at each diameter, to carry an error of D on to H."""
-        d = np.atleast_1d(np.asarray(dbh_cm, dtype=float))
-        step = 1e-4
-        ratio = self.predict(d * np.exp(step)) / self.predict(d * np.exp(-step))
+        d, step = self._read(X), 1e-4
+        ratio = self._curve(d * np.exp(step)) / self._curve(d * np.exp(-step))
         return np.asarray(np.log(ratio) / (2 * step))
 
 
-def _pairs(dbh_cm: ArrayLike, height_m: ArrayLike | None) -> tuple[Array, Array]:
-    if height_m is None:
-        raise InputError("needs measured heights", where="height model")
+def _pairs(dbh_cm: ArrayLike, height_m: ArrayLike) -> tuple[Array, Array]:
     d, h = (np.atleast_1d(np.asarray(v, dtype=float)) for v in (dbh_cm, height_m))
     if d.shape != h.shape:
         raise InputError("diameters and heights differ in number", where="height model")
     if not (np.isfinite(d) & np.isfinite(h) & (d > 0) & (h > 0)).all():
         raise InputError("diameters and heights must be above zero", where="height model")
     if len(np.unique(d)) < 5:
-        raise InputError(
-            f"{len(np.unique(d))} different diameters are too few", where="height model"
-        )
+        what = f"{len(np.unique(d))} different diameters (n_samples = {len(d)}) are too few"
+        raise InputError(what, where="height model")
     return d, h
 
 

@@ -6,11 +6,13 @@ A quantity is always said with its pool and its kind; the names of the columns c
 
 from phytomass.carbon.factors import CarbonSettings, Factor
 from phytomass.carbon.pools import (
+    LITTER_CARBON,
     POOLS,
     Kind,
     Pool,
     PoolColumn,
     add_pools,
+    dead_columns,
     dead_pools,
     pool_factor,
     to_pool,
@@ -18,6 +20,7 @@ from phytomass.carbon.pools import (
 from phytomass.carbon.roots import class_ratio, log_normal, mokany, root_classes
 
 __all__ = [
+    "LITTER_CARBON",
     "POOLS",
     "CarbonSettings",
     "Factor",
@@ -26,6 +29,7 @@ __all__ = [
     "PoolColumn",
     "add_pools",
     "class_ratio",
+    "dead_columns",
     "dead_pools",
     "log_normal",
     "mokany",

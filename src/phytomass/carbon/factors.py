@@ -15,6 +15,9 @@ from phytomass.carbon.roots import MOKANY_A, MOKANY_B, RootRule, root_classes
 from phytomass.errors import nearest
 from phytomass.settings import Settings
 
+LARGEST_RATIO = 10.0
+"""t dead matter per t AGB: more is a percentage or a mass per hectare, typed for a ratio."""
+
 UNSOURCED = "project file (no source given)"
 
 
@@ -96,14 +99,16 @@ class CarbonSettings(Settings):
     """Id of a class of phytomass's `root_shoot.csv`, for the rule `ipcc2019`."""
 
     carbon_fractions: dict[Literal["conifer", "broadleaf"], GivenFraction] = {}
-    """Carbon fraction of a group of trees, instead of carbon_fraction; used where trees are known
-    (in the draws); IPCC 2006 gives 0.51 for conifers and 0.48 for broadleaves of temperate forest."""
+    """Carbon fraction of a group of trees, instead of carbon_fraction; needs a list of trees. A
+    plot's is the mean by biomass; maps, whose trees are not known, keep carbon_fraction. IPCC 2006
+    gives 0.51 for conifers and 0.48 for broadleaves of temperate forest."""
 
     dead_wood: Annotated[Factor | None, BeforeValidator(lambda v: _ratio(v, "dead wood"))] = None
-    """Dead wood per aboveground biomass (dry mass), of your own survey."""
+    """Dead wood per aboveground biomass (dry mass), of your own survey; without an sd its error is
+    that of errors.values.dead_matter_cv."""
 
     litter: Annotated[Factor | None, BeforeValidator(lambda v: _ratio(v, "litter"))] = None
-    """Litter per aboveground biomass (dry mass), of your own survey."""
+    """Litter per aboveground biomass (dry mass), of your own survey; as for dead_wood."""
 
     @model_validator(mode="after")
     def _known_class(self) -> CarbonSettings:
@@ -144,6 +149,18 @@ class CarbonSettings(Settings):
         source = f"{found.source}; {found.id}{above if found.above != found.below else ''}"
         return Factor(value=found.below, unit=unit, source=source, sd=found.sd_below)
 
+    def fraction_of(self, group: str) -> Factor:
+        """Return the carbon fraction of a group of trees: its own, else the general one.
+
+        Examples
+        --------
+        >>> settings = CarbonSettings(carbon_fractions={"conifer": 0.51})
+        >>> settings.fraction_of("conifer").value, settings.fraction_of("broadleaf").value
+        (0.51, 0.47)
+        """
+        named: dict[str, Factor] = {str(name): f for name, f in self.carbon_fractions.items()}
+        return named.get(group, self.carbon_fraction)
+
     def sd_of(self, factor: Factor, name: Literal["root_shoot", "carbon_fraction"]) -> float:
         """Return the standard deviation of a factor: its own, else the relative one by default.
 
@@ -164,6 +181,9 @@ def _ratio(given: object, what: str) -> object:
     if given is None or isinstance(given, Factor):
         return given
     fields = dict(given) if isinstance(given, dict) else {"value": given}
+    value = fields.get("value")
+    if isinstance(value, int | float) and not 0 <= value <= LARGEST_RATIO:
+        raise ValueError(f"{value:g} is outside 0 to {LARGEST_RATIO:g} t {what} per t AGB")
     return {**fields, "unit": fields.get("unit") or f"t {what} per t AGB (dry mass)"}
 
 

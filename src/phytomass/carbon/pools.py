@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from phytomass.carbon.factors import CarbonSettings
+from phytomass.carbon.factors import CarbonSettings, Factor
 from phytomass.carbon.roots import class_ratio, mokany, root_classes
 from phytomass.errors import InputError, nearest
 
@@ -55,7 +55,13 @@ POOLS: dict[str, PoolColumn] = {
 """Column → what it holds, in the order of the afforestation paper's Table 3."""
 
 
-def to_pool(agb: Amount, pool: Pool, kind: Kind, settings: CarbonSettings | None = None) -> Amount:
+def to_pool(
+    agb: Amount,
+    pool: Pool,
+    kind: Kind,
+    settings: CarbonSettings | None = None,
+    fraction: Amount | None = None,
+) -> Amount:
     """Turn aboveground dry mass into a pool and kind, in the same unit of mass.
 
     BGB = AGB · R, C = biomass · CF, CO₂e = C · 44/12, total = AGB + BGB.
@@ -69,6 +75,8 @@ def to_pool(agb: Amount, pool: Pool, kind: Kind, settings: CarbonSettings | None
         What to return.
     settings : CarbonSettings, optional
         The factors; the defaults of `factors.csv` if left out.
+    fraction : float or array, optional
+        Carbon fraction of each value, instead of the settings' `carbon_fraction`.
 
     Raises
     ------
@@ -88,11 +96,12 @@ def to_pool(agb: Amount, pool: Pool, kind: Kind, settings: CarbonSettings | None
     _check(pool, ("AGB", "BGB", "total"), "pool")
     _check(kind, ("dry_mass", "C", "CO2e"), "kind")
     if pool == "total":
-        return to_pool(agb, "AGB", kind, settings) + to_pool(agb, "BGB", kind, settings)
+        above = to_pool(agb, "AGB", kind, settings, fraction)
+        return above + to_pool(agb, "BGB", kind, settings, fraction)
     mass = _below(agb, settings) if pool == "BGB" else agb
     if kind == "dry_mass":
         return mass
-    carbon = mass * settings.carbon_fraction.value
+    carbon = mass * (settings.carbon_fraction.value if fraction is None else fraction)
     return carbon if kind == "C" else carbon * settings.co2_per_c.value
 
 
@@ -129,6 +138,9 @@ def pool_factor(pool: Pool, kind: Kind, settings: CarbonSettings | None = None) 
     return to_pool(1.0, pool, kind, settings)
 
 
+DEAD_POOLS = ("dead_wood", "litter")
+"""Pools of dead matter, by the name of their ratio in `CarbonSettings`."""
+
 LITTER_CARBON = 0.37
 """t C per t dry litter (IPCC 2006 Guidelines, Vol. 4, Ch. 2; quoted from memory)."""
 
@@ -157,11 +169,24 @@ def dead_pools(table: pd.DataFrame, settings: CarbonSettings) -> pd.DataFrame:
     out = pd.DataFrame(index=table.index)
     agb = table["agb_mg_ha"].to_numpy(dtype=float)
     fractions = {"dead_wood": settings.carbon_fraction.value, "litter": LITTER_CARBON}
-    for name, factor in (("dead_wood", settings.dead_wood), ("litter", settings.litter)):
+    for name in DEAD_POOLS:
+        factor: Factor | None = getattr(settings, name)
         if factor is not None:
             out[f"{name}_mg_ha"] = agb * factor.value
             out[f"{name}_c_mg_ha"] = agb * factor.value * fractions[name]
     return out
+
+
+def dead_columns(settings: CarbonSettings) -> dict[str, str]:
+    """Return the columns of `dead_pools`, each with the name of its ratio.
+
+    Examples
+    --------
+    >>> dead_columns(CarbonSettings(litter=0.05))
+    {'litter_mg_ha': 'litter', 'litter_c_mg_ha': 'litter'}
+    """
+    given = [name for name in DEAD_POOLS if getattr(settings, name) is not None]
+    return {column: n for n in given for column in (f"{n}_mg_ha", f"{n}_c_mg_ha")}
 
 
 def add_pools(table: pd.DataFrame, settings: CarbonSettings | None = None) -> pd.DataFrame:
@@ -170,7 +195,7 @@ def add_pools(table: pd.DataFrame, settings: CarbonSettings | None = None) -> pd
     Parameters
     ----------
     table : DataFrame
-        With ``agb_mg_ha``, Mg/ha dry mass.
+        With ``agb_mg_ha``, Mg/ha dry mass, and where plots differ in it ``carbon_fraction``.
     settings : CarbonSettings, optional
         The factors.
 
@@ -194,7 +219,8 @@ def add_pools(table: pd.DataFrame, settings: CarbonSettings | None = None) -> pd
     if "agb_mg_ha" not in table:
         raise InputError("no column 'agb_mg_ha'", where="table of plots")
     agb = table["agb_mg_ha"].to_numpy(dtype=float)
-    pools = {c: to_pool(agb, meaning.pool, meaning.kind, settings) for c, meaning in POOLS.items()}
+    own = table["carbon_fraction"].to_numpy(dtype=float) if "carbon_fraction" in table else None
+    pools = {c: to_pool(agb, m.pool, m.kind, settings, own) for c, m in POOLS.items()}
     return table.assign(**{c: v for c, v in pools.items() if c != "agb_mg_ha"})
 
 

@@ -1,4 +1,4 @@
-"""The ways of laying out a plot and of writing down its trees: areas, stems, status, corners."""
+"""The ways of laying out a plot and of writing down its trees: areas, stems, status."""
 
 from __future__ import annotations
 
@@ -172,21 +172,3 @@ def merged_stems(trees: pd.DataFrame, reading: Reading, findings: Findings) -> p
     if "agb_kg" in out:
         out["agb_kg"] = groups["agb_kg"].sum()
     return out.reset_index()[trees.columns]
-
-
-def centres_of_corners(plots: pd.DataFrame, reading: Reading, findings: Findings) -> pd.DataFrame:
-    """Return one row per plot of a table with one row per corner: the mean of its corners.
-
-    The index stays that of the plot's first row. A plot with a corner that has no position is
-    rejected, not shifted.
-    """
-    if not {"easting", "northing"} <= set(plots.columns):
-        return plots
-    middle = plots.groupby("plot_id", sort=False)[["easting", "northing"]].mean()
-    lost = plots.loc[plots[["easting", "northing"]].isna().any(axis=1), "plot_id"].unique()
-    first = plots[~plots.duplicated("plot_id")].copy()
-    for row in first.index[first["plot_id"].isin(lost)]:
-        reading.reject(findings, int(row), "easting", "a corner of the plot has no position")
-    for name in ("easting", "northing"):
-        first[name] = first["plot_id"].map(middle[name])
-    return first

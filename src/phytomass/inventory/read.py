@@ -21,8 +21,8 @@ from phytomass.inventory.columns import (
     standard_columns,
 )
 from phytomass.inventory.coordinates import place_plots
+from phytomass.inventory.corners import areas_of_corners, centres_of_corners
 from phytomass.inventory.design import (
-    centres_of_corners,
     leave_out_small,
     live_rows,
     merged_stems,
@@ -118,7 +118,9 @@ def _read(
     if plots_read is not None:
         _check_biomass_and_area(settings, plots_read, trees_read, findings)
     plots, set_aside = (
-        (None, {}) if plots_read is None else _plots(plots_read, settings, crs, findings)
+        (None, {})
+        if plots_read is None
+        else _plots(plots_read, settings, crs, findings, _is_measured(settings, trees_read))
     )
     known = None if plots is None else set(plots["plot_id"])
     trees = None if trees_read is None else _trees(trees_read, known, set_aside, findings, settings)
@@ -156,28 +158,45 @@ def _check_biomass_and_area(
     if "agb_mg_ha" in settings.plots.columns:
         remedy = "remove inventory.plots.columns.agb_mg_ha, or inventory.trees"
         findings.problem("inventory", "biomass is given both by trees and by plots", remedy)
-    expanded = bool(settings.subplots) or (trees is not None and "per_ha" in trees.found)
+    expanded = _is_expanded(settings, trees)
     if settings.radius_along == "slope" and "slope_deg" not in found:
         findings.problem(name, "no column 'slope_deg', and radii were laid along the slope")
-    if "area_ha" not in found and settings.area_ha is None and not expanded:
-        remedy = "give inventory.plot_area_ha or plot_radius_m, or map a column area_ha"
+    measured = settings.plot_corners or expanded
+    if "area_ha" not in found and settings.area_ha is None and not measured:
+        remedy = (
+            "give inventory.plot_area_ha or plot_radius_m, map a column area_ha, or list the "
+            "corners (inventory.plot_corners)"
+        )
         findings.problem("inventory", "the area of the plots is not known", remedy)
     if "area_ha" in found and (settings.area_ha is not None or expanded):
         remedy = "keep one; inventory.plots.columns.area_ha: '' leaves the column out"
         findings.problem(name, "plot areas are given in the file and in the project", remedy)
 
 
+def _is_expanded(settings: InventorySettings, trees: Reading | None) -> bool:
+    """Tell whether trees say for how many per hectare they stand."""
+    return bool(settings.subplots) or (trees is not None and "per_ha" in trees.found)
+
+
+def _is_measured(settings: InventorySettings, trees: Reading | None) -> bool:
+    """Tell whether areas that the file does not give are those that the corners enclose."""
+    needed = settings.trees is not None and not _is_expanded(settings, trees)
+    return settings.plot_corners and needed and settings.area_ha is None
+
+
 def _plots(
-    reading: Reading, settings: InventorySettings, crs: str, findings: Findings
+    reading: Reading, settings: InventorySettings, crs: str, findings: Findings, measure: bool
 ) -> tuple[pd.DataFrame | None, dict[str, str]]:
     """Return the plots that can be used, and the others with the reason."""
     before = len(findings.problems)
     keep = kept_rows(reading, findings)
     table = standard_columns(reading, keep, _plot_columns(settings), findings)
+    table = place_plots(table, reading, crs, findings)
     if settings.plot_corners:
+        if measure and "area_ha" not in table and len(findings.problems) == before:
+            table = areas_of_corners(table, crs, reading, findings)
         table = centres_of_corners(table, reading, findings)
     check_plots(table, reading, findings)
-    table = place_plots(table, reading, crs, findings)
     good = drop_rejected(table, reading, findings)
     if good.empty and len(findings.problems) == before:
         findings.problem(reading.raw.name, "no plot can be used", "see the rejected rows")

@@ -115,7 +115,8 @@ class InventorySettings(Settings):
     cosine of the plots' slope_deg."""
 
     plot_corners: bool = False
-    """Whether the table of plots has one row per corner: the plot is at their mean."""
+    """Whether the table of plots has one row per corner: the plot is at their mean, and where no
+    area is given it has the horizontal area that they enclose, in the project's CRS."""
 
     status: dict[str, Literal["live", "dead", "missing", "below_threshold"]] = {}
     """Meaning of each code of the column status; only live trees are used."""

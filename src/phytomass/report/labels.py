@@ -116,6 +116,7 @@ ERROR_SOURCES = {
     "plot_area": "plot area",
     "carbon_fraction": "carbon fraction",
     "root_shoot": "root:shoot ratio",
+    "dead_matter": "ratio of dead wood or litter",
 }
 
 

@@ -151,6 +151,8 @@ class Project(Settings):
             )
         if self.map.model is not None and self.map.model not in {m.name for m in self.models}:
             raise ValueError(f"map.model {self.map.model!r} is not among `models`")
+        if self.carbon.carbon_fractions and self.inventory.trees is None:
+            raise ValueError("carbon.carbon_fractions needs a list of trees (inventory.trees)")
         return self
 
     def earlier_predictors(self) -> PredictorSettings | None:

@@ -101,6 +101,8 @@ def plot_draws(
     """
     plan = plan_of(trees, plots, model)
     n = model.errors.draws
+    fractions, truncated = carbon_fraction_draws(model, random_state, range(n), plan.groups)
+    used = np.unique(plan.segment_group)
     ids = plots["plot_id"].astype(str).tolist()
     counts = np.zeros(2, np.int64)
     with _target(store, (len(ids), n), ids, bool(model.carbon.carbon_fractions)) as arrays:
@@ -115,14 +117,16 @@ def plot_draws(
     return PlotDraws(
         plot_id=tuple(ids),
         point_agb_mg_ha=plan.agb_mg_ha,
+        point_carbon_fraction=plan.carbon_fraction,
         agb_mg_ha=arrays["agb_mg_ha"],
         agc_mg_ha=arrays.get("agc_mg_ha"),
-        carbon_fraction=carbon_fraction_draws(model, random_state, range(n), plan.groups)[0],
+        carbon_fraction=fractions[-1],
         root_z=root_draws(model, random_state, range(n)),
         model=model,
         random_state=random_state,
         drawn_again=int(counts[0]),
         below_zero=int(counts[1]),
+        fractions_truncated=int(truncated[used].sum()),
     )
 
 
@@ -179,7 +183,7 @@ def _write(
     """Add the segments up to plots, put the error of the plot area on them, and store them."""
     random_state, ids, draws = where
     columns = slice(draws.start, draws.stop)
-    fractions = carbon_fraction_draws(model, random_state, draws, plan.groups)
+    fractions, _ = carbon_fraction_draws(model, random_state, draws, plan.groups)
     on, cv = model.errors.on("plot_area"), model.errors["plot_area_cv"]
     for first in range(0, len(ids), PLOT_CHUNK):
         rows = slice(first, min(first + PLOT_CHUNK, len(ids)))
@@ -202,17 +206,25 @@ def _write(
 
 def carbon_fraction_draws(
     model: ErrorModel, random_state: int, draws: range, groups: tuple[str, ...]
-) -> Array:
-    """Return the carbon fraction of each group under each draw; one draw for all its trees."""
+) -> tuple[Array, NDArray[np.int64]]:
+    """Return the carbon fraction of each group under each draw; one draw for all its trees.
+
+    Returns
+    -------
+    fractions : array, shape (n_groups, n_draws)
+        What is drawn below 0 or above 1 is set to 0 or 1.
+    truncated : array of int, shape (n_groups,)
+        How many of them were.
+    """
     carbon = model.carbon
     z = normals(random_state, "carbon fraction", item_keys(groups), draws)
     out = np.empty(z.shape)
     for row, group in enumerate(groups):
-        named = {str(k): v for k, v in carbon.carbon_fractions.items()}
-        factor = named.get(group, carbon.carbon_fraction)
+        factor = carbon.fraction_of(group)
         sd = carbon.sd_of(factor, "carbon_fraction") if model.errors.on("carbon_fraction") else 0.0
-        out[row] = np.clip(factor.value + sd * z[row], 0.0, 1.0)
-    return out
+        out[row] = factor.value + sd * z[row]
+    truncated = ((out < 0.0) | (out > 1.0)).sum(axis=1)
+    return np.clip(out, 0.0, 1.0), truncated
 
 
 def root_draws(model: ErrorModel, random_state: int, draws: range) -> Array:

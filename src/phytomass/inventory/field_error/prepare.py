@@ -18,6 +18,7 @@ from phytomass.allometry import (
 from phytomass.errors import InputError, Problem, nearest
 from phytomass.inventory.field_error.kernel import TREE
 from phytomass.inventory.field_error.shared import DENSITY_BOUNDS, Density, ErrorModel
+from phytomass.inventory.groups import carbon_groups, plot_fractions
 from phytomass.philox import item_keys
 
 NEEDED = ("tree_id", "plot_id", "dbh_cm", "accepted_species", "equation_id", "agb_kg")
@@ -41,8 +42,8 @@ class Plan:
         For each segment, the row of the plot and the carbon group.
     groups : tuple of str
         The carbon groups: ``all``, or ``conifer``, ``broadleaf`` and ``other``.
-    agb_mg_ha : array, shape (n_plots,)
-        The point estimate.
+    agb_mg_ha, carbon_fraction : array, shape (n_plots,)
+        The point estimate, and the carbon fraction of its trees.
     """
 
     trees: NDArray[np.void]
@@ -52,6 +53,7 @@ class Plan:
     segment_group: NDArray[np.int64]
     groups: tuple[str, ...]
     agb_mg_ha: NDArray[np.float64]
+    carbon_fraction: NDArray[np.float64]
 
 
 def plan_of(trees: pd.DataFrame, plots: pd.DataFrame, model: ErrorModel) -> Plan:
@@ -68,7 +70,7 @@ def plan_of(trees: pd.DataFrame, plots: pd.DataFrame, model: ErrorModel) -> Plan
         pd.Index(trees["plot_id"].astype(str))
     )
     weight = _weights(trees, plots, place)
-    groups, group = _carbon_groups(trees, model)
+    groups, group = carbon_groups(trees, model.carbon)
     segment_of = place * len(groups) + group
     used, segment = np.unique(segment_of, return_inverse=True)
     candidates, equation_group = _candidates(trees, model)
@@ -85,7 +87,9 @@ def plan_of(trees: pd.DataFrame, plots: pd.DataFrame, model: ErrorModel) -> Plan
     agb = np.bincount(place, mass, minlength=len(plots)).astype(float)
     order = np.lexsort((rows["key"], rows["segment"]))
     plot_of, group_of_segment = used // len(groups), used % len(groups)
-    return Plan(rows[order], candidates, densities, plot_of, group_of_segment, groups, agb)
+    fraction = plot_fractions(trees, mass, place, len(plots), model.carbon)
+    trees_and_laws = (rows[order], candidates, densities)
+    return Plan(*trees_and_laws, plot_of, group_of_segment, groups, agb, fraction)
 
 
 def _check(trees: pd.DataFrame, plots: pd.DataFrame) -> None:
@@ -134,16 +138,6 @@ def _weights(
         what = f"{int(bad.sum())} trees whose plot has no area, e.g. {tree['tree_id']}"
         raise InputError(what, where="plots", remedy="give area_ha, or per_ha for each tree")
     return np.asarray(weight, dtype=float)
-
-
-def _carbon_groups(
-    trees: pd.DataFrame, model: ErrorModel
-) -> tuple[tuple[str, ...], NDArray[np.int64]]:
-    if not model.carbon.carbon_fractions:
-        return ("all",), np.zeros(len(trees), np.int64)
-    groups = ("conifer", "broadleaf", "other")
-    names = trees["accepted_species"].map(lambda n: group_of(n) or "other")
-    return groups, np.array([groups.index(name) for name in names], dtype=np.int64)
 
 
 def _candidates(

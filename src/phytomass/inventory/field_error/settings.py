@@ -24,12 +24,15 @@ Source = Literal[
     "plot_area",
     "carbon_fraction",
     "root_shoot",
+    "dead_matter",
 ]
 
 SOURCES: tuple[Source, ...] = get_args(Source)
 """Every source of error, in the order of tables and figures."""
 
-NOT_IN_BIOMASS_R: frozenset[Source] = frozenset({"equation_choice", "plot_area", "root_shoot"})
+NOT_IN_BIOMASS_R: frozenset[Source] = frozenset(
+    {"equation_choice", "plot_area", "root_shoot", "dead_matter"}
+)
 """Sources that R BIOMASS does not know."""
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from phytomass.carbon import POOLS
 from phytomass.inventory.field_error.draws import plot_draws
 from phytomass.inventory.field_error.plot_draws import PlotDraws
 from phytomass.inventory.field_error.settings import SOURCES, ErrorSettings
@@ -34,7 +35,8 @@ def variance_shares(
     trees, plots, model, random_state
         As in `plot_draws`; fewer draws (1 000 to 2 000) are enough here.
     column : str
-        Which pool; total carbon by default, so that every source has a part in it.
+        Which pool; total carbon by default, so that every source has a part in it, but for
+        that of dead wood and litter, which no pool of the living holds.
     progress : callable
         Told how many of the runs are done.
 
@@ -48,8 +50,9 @@ def variance_shares(
         cv_mean_percent of the whole chain; those two stand in every row for the source alone.
     """
     errors = model.errors
+    sources = [s for s in SOURCES if errors.on(s) and (s != "dead_matter" or column not in POOLS)]
     runs: list[tuple[str, str, ErrorSettings]] = [("all", "all", errors)]
-    for one in (s for s in SOURCES if errors.on(s)):
+    for one in sources:
         runs += [(one, "alone", errors.only(one)), (one, "lost", errors.without(one))]
     found: dict[tuple[str, str], tuple[np.ndarray, np.ndarray, float, float]] = {}
     for done, (source, how, settings) in enumerate(runs):
@@ -57,7 +60,7 @@ def variance_shares(
         found[source, how] = _moments(drawn, column)
         progress("shares of the variance", done + 1, len(runs))
     whole = found["all", "all"]
-    rows = [_row(s, found[s, "alone"], found[s, "lost"], whole) for s in SOURCES if errors.on(s)]
+    rows = [_row(s, found[s, "alone"], found[s, "lost"], whole) for s in sources]
     return pd.DataFrame([*rows, _row("all", whole, None, whole)])
 
 
