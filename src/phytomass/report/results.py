@@ -19,6 +19,7 @@ REQUIRED: dict[str, tuple[str, ...]] = {
     "plots": ("plot_id", "easting", "northing", "agb_mg_ha"),
     "plot_statistics": ("pool", "unit", "n", "mean", "sd"),
     "field_error": ("pool", "unit", "n", "mean", "se", "low90", "high90", "low95", "high95"),
+    "draw_counts": ("what", "n"),
     "error_shares": ("source", "alone_plot", "alone_mean", "cv_plot_percent", "cv_mean_percent"),
     "predictors": ("name",),
     "correlations": ("predictor", "r", "n", "p"),
@@ -43,6 +44,7 @@ TEXT_COLUMNS = frozenset(
         "choice",
         "reason",
         "suggestion",
+        "what",
         "file",
         "column",
         "value_text",
@@ -102,6 +104,7 @@ class Results:
     plot_statistics: pd.DataFrame | None = None
     field_error: pd.DataFrame | None = None
     error_shares: pd.DataFrame | None = None
+    draw_counts: pd.DataFrame | None = None
     predictors: pd.DataFrame | None = None
     correlations: pd.DataFrame | None = None
     model_comparison: pd.DataFrame | None = None

@@ -11,6 +11,13 @@ from phytomass.report.formatting import count, measured, percent, with_unit
 from phytomass.report.results import Results
 from phytomass.report.values import flags_of, numbers_of, text_of
 
+COUNTED = {
+    "drawn_again": "numbers lay outside their bounds and were drawn again",
+    "below_zero": "tree masses below zero were set to zero",
+    "fractions_truncated": "carbon fractions outside 0 to 1 were cut",
+}
+"""Row of draw_counts.csv, and what it counts."""
+
 DOUBTS = (
     ("extrapolated", "trees outside the diameter or height range of their equation"),
     (
@@ -27,12 +34,17 @@ def errors_section(results: Results) -> Section:
         return Section(
             "errors", "Errors of the field", missing="no field_error.csv: no tree list was given"
         )
-    blocks = (*_mean(results), *_shares(results.error_shares), *_doubts(results.trees))
+    blocks = (
+        *_mean(results),
+        *_shares(results.error_shares),
+        *_counts(results.draw_counts),
+        *_doubts(results.trees),
+    )
     return Section(
         "errors",
         "Errors of the field",
         blocks,
-        files=("field_error.csv", "error_shares.csv", "plots.csv", "trees.csv"),
+        files=("field_error.csv", "error_shares.csv", "draw_counts.csv", "plots.csv", "trees.csv"),
     )
 
 
@@ -97,6 +109,18 @@ def _shares(table: pd.DataFrame | None) -> list[Block]:
         note="Shares need not add up to 100 %: sources act together.",
     )
     return [Gallery((Figure(picture, caption),), "half"), shown]
+
+
+def _counts(table: pd.DataFrame | None) -> list[Block]:
+    """Say how many numbers of the draws met a bound."""
+    if table is None or table.empty:
+        return []
+    words = [
+        f"{count(n)} {COUNTED[what]}"
+        for what, n in zip(table["what"], numbers_of(table, "n"), strict=True)
+        if what in COUNTED
+    ]
+    return [Words(f"Bounds met by the draws: {'; '.join(words)}.")]
 
 
 def _doubts(trees: pd.DataFrame | None) -> list[Block]:

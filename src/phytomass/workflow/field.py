@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from phytomass.allometry import tree_biomass
-from phytomass.carbon import POOLS, dead_pools
+from phytomass.carbon import POOLS
 from phytomass.files import write_csv, write_geopackage
 from phytomass.inventory import (
     plot_statistics,
@@ -65,7 +65,6 @@ def _work(context: Context) -> None:
             trees = tree_biomass(trees, project.allometry, opened.root)
         write_csv(folder / "trees.csv", trees)
     plots = plots_with_biomass(inventory, trees, project.carbon, project.inventory)
-    plots = plots.join(dead_pools(plots, project.carbon))
     write_csv(folder / "rejected_rows.csv", inventory.rejected)
     write_csv(folder / "plot_statistics.csv", plot_statistics(plots))
     if trees is not None and not weighed:
@@ -93,6 +92,14 @@ def _with_errors(context: Context, trees: pd.DataFrame, plots: pd.DataFrame) -> 
         progress=context.progress,
     )
     write_csv(folder / "field_error.csv", mean_error(draws))
+    counts = {
+        "drawn_again": draws.drawn_again,
+        "below_zero": draws.below_zero,
+        "fractions_truncated": draws.fractions_truncated,
+    }
+    write_csv(
+        folder / "draw_counts.csv", pd.DataFrame({"what": counts.keys(), "n": counts.values()})
+    )
     fewer = project.errors.model_copy(update={"draws": min(project.errors.draws, SHARE_DRAWS)})
     shares = variance_shares(
         trees, plots, replace(model, errors=fewer), random_state=seed, progress=context.progress
