@@ -25,7 +25,7 @@ from phytomass.models.patch_cnn.nets import build_network, channels_last
 
 BANDS = 15
 TILE_PIXELS = 10_980**2
-PRESETS = ((64, 17), (64, 11), (32, 15), (32, 11), (16, 11))
+PRESETS = ((64, 11), (64, 17), (32, 11), (32, 15), (16, 11))
 
 
 def architecture(filters: int, patch: int) -> Architecture:
