@@ -1,4 +1,4 @@
-"""Run the real case studies: python examples/run.py [finland] [bartlett]
+"""Run the real case studies: python examples/run.py [finland] [bartlett] [finland_networks]
 
 The data are not part of the project (their licences differ). PHYTOMASS_DATA names the folder that
 holds them; a link `data` is made in each example.
@@ -23,7 +23,7 @@ def main() -> int:
     for case in sys.argv[1:] or CASES:
         link = HERE / case / "data"
         if not link.exists():
-            link.symlink_to(Path(data).resolve() / case)
+            link.symlink_to(Path(data).resolve() / case.partition("_")[0])
         command = [str(Path(sys.executable).with_name("phytomass")), "run", str(HERE / case)]
         status = subprocess.run(command, check=False).returncode
         if status:

@@ -11,6 +11,7 @@ from phytomass.accounting.potential import PotentialSettings, potential_estimate
 from phytomass.accounting.profiles import class_shares, elevation_profile, round_limits
 from phytomass.accounting.summary import map_summary, truth_summary
 from phytomass.accounting.truth import truth_scores
+from phytomass.accounting.truth_difference import truth_difference
 from phytomass.accounting.zones import ALL, OUTSIDE, Zones, check_zones, read_zones
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "read_zones",
     "round_limits",
     "table_of",
+    "truth_difference",
     "truth_scores",
     "truth_summary",
     "years_between",

@@ -62,23 +62,46 @@ def truth_scores(
     use = np.isfinite(predicted) & np.isfinite(truth) & ~exclude
     rows = []
     for side in block_m:
-        k = round(side / resolution)
-        if k < 1 or abs(k * resolution - side) > 1e-6 * resolution:
-            raise InputError(
-                f"blocks of {side:g} m are no multiple of pixels of {resolution:g} m",
-                where="truth.block_m",
-                remedy=f"give multiples of {resolution:g}",
-            )
-        counts = _block_sums(use.astype(np.float64), k)
-        kept = (counts >= k * k / 2) & (counts > 0)
-        if not kept.any():
-            raise InputError(f"no block of {side:g} m has enough pixels to compare", where="truth")
-        ours, theirs = (
-            _block_sums(np.where(use, values, 0).astype(np.float64), k)[kept] / counts[kept]
-            for values in (predicted, truth)
-        )
+        _, _, (ours, theirs) = block_means((predicted, truth), use, side, resolution)
         rows.append(_row(float(side), ours, theirs))
     return pd.DataFrame(rows)
+
+
+def block_means(
+    layers: Sequence[Grid], use: NDArray[np.bool_], side: float, resolution: float
+) -> tuple[int, NDArray[np.bool_], list[NDArray[np.float64]]]:
+    """Average layers over square blocks; blocks with fewer than half of their pixels are left out.
+
+    Returns
+    -------
+    k : int
+        Pixels along a block.
+    kept : array of bool, shape (block rows, block cols)
+        The blocks that remain.
+    means : list of array, shape (n,)
+        Of each layer.
+
+    Raises
+    ------
+    InputError
+        If a block is no multiple of the resolution, or none has enough pixels.
+    """
+    k = round(side / resolution)
+    if k < 1 or abs(k * resolution - side) > 1e-6 * resolution:
+        raise InputError(
+            f"blocks of {side:g} m are no multiple of pixels of {resolution:g} m",
+            where="truth.block_m",
+            remedy=f"give multiples of {resolution:g}",
+        )
+    counts = _block_sums(use.astype(np.float64), k)
+    kept = (counts >= k * k / 2) & (counts > 0)
+    if not kept.any():
+        raise InputError(f"no block of {side:g} m has enough pixels to compare", where="truth")
+    means = [
+        _block_sums(np.where(use, layer, 0).astype(np.float64), k)[kept] / counts[kept]
+        for layer in layers
+    ]
+    return k, kept, means
 
 
 def _block_sums(values: NDArray[np.float64], k: int) -> NDArray[np.float64]:

@@ -29,6 +29,7 @@ PACKAGES = (
     "rasterio",
     "geopandas",
     "odc-geo",
+    "torch",
 )
 RECORD = "provenance.json"
 

@@ -85,9 +85,9 @@ def _work(context: Context) -> None:
     )
     write_json(folder / "stac_item.json", item)
     if project.truth is not None:
-        write_csv(
-            folder / "truth_comparison.csv", compare_with_truth(context, fitted, project.truth)
-        )
+        compared = compare_with_truth(context, fitted, project.truth)
+        write_csv(folder / "truth_comparison.csv", compared.scores)
+        write_csv(folder / "truth_differences.csv", compared.differences)
 
 
 def _card(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pandas as pd
 import rasterio
 from numpy.typing import NDArray
 
-from phytomass.accounting import truth_scores
+from phytomass.accounting import truth_difference, truth_scores
 from phytomass.errors import InputError
 from phytomass.experiments import FittedModel
 from phytomass.grid import cells_at, grid_of_raster, same_grid
@@ -19,13 +20,47 @@ from phytomass.workflow.fitting import fit_for, write_map
 from phytomass.workflow.inputs import grid_of, samples_of, sets_of
 from phytomass.workflow.project import TruthSettings
 
+DIFFERENCE_COLUMNS = (
+    "model",
+    "predictors",
+    "other_model",
+    "other_predictors",
+    "block_m",
+    "n",
+    "squares",
+    "r2_difference",
+    "r2_low",
+    "r2_high",
+    "rmse_difference",
+    "rmse_low",
+    "rmse_high",
+)
+"""Columns of `truth_differences.csv`."""
+
 LARGEST = 4_000_000
 """Grids with more pixels are compared for the map's own model only."""
 
 
+@dataclass(frozen=True, eq=False)
+class TruthComparison:
+    """Scores of all maps, and the differences of the map's own to each of the others.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        The columns of `truth_comparison.csv`.
+    differences : DataFrame
+        The columns of `truth_differences.csv`: the map's model minus the other candidate, on the
+        same pixels, with 95 % intervals (see `truth_difference`); no rows without candidates.
+    """
+
+    scores: pd.DataFrame
+    differences: pd.DataFrame
+
+
 def compare_with_truth(
     context: Context, fitted: FittedModel, settings: TruthSettings
-) -> pd.DataFrame:
+) -> TruthComparison:
     """Compare the map, and the map every other candidate would make, with the reference.
 
     Pixels that held a training plot are left out.
@@ -43,17 +78,31 @@ def compare_with_truth(
     own = (fitted.model, fitted.predictors_set)
     side = abs(float(grid.transform.a))
     block_m = settings.block_m or [side, 2 * side, 4 * side]
-    parts = []
-    reference = _reference(context, settings.path)
+    parts, differences = [], []
+    reference, ours = _reference(context, settings.path), _band(context.folder / "agb.tif")
     for model, predictors, predicted in _maps(context, fitted, settings):
         table = truth_scores(predicted, reference, trained, block_m, side)
         parts.append(_labelled(table, project.period, model, predictors, own))
+        if (model, predictors) != own:
+            seed = project.random_state
+            pair = truth_difference((ours, predicted), reference, trained, block_m, side, seed)
+            differences.append(_against(pair, own, (model, predictors)))
     if settings.earlier is not None and project.earlier is not None and project.earlier.files:
         before = _band(context.folder / "agb_before.tif")
         nowhere = np.zeros_like(trained)  # the plots were measured at the other date
         table = truth_scores(before, _reference(context, settings.earlier), nowhere, block_m, side)
         parts.append(_labelled(table, project.earlier.period, *own, own))
-    return pd.concat(parts, ignore_index=True)
+    return TruthComparison(
+        pd.concat(parts, ignore_index=True),
+        pd.concat(differences, ignore_index=True)
+        if differences
+        else pd.DataFrame(columns=list(DIFFERENCE_COLUMNS)),
+    )
+
+
+def _against(table: pd.DataFrame, own: tuple[str, str], other: tuple[str, str]) -> pd.DataFrame:
+    labels = dict(zip(DIFFERENCE_COLUMNS[:4], (*own, *other), strict=True))
+    return pd.concat([pd.DataFrame(labels, table.index), table], axis=1)
 
 
 def _labelled(

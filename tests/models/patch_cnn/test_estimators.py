@@ -25,10 +25,17 @@ EXPECTED = {
 
 
 @parametrize_with_checks(
-    [ResNet(**QUICK), VGG(**QUICK), AlexNet(**QUICK), PixelNet(**QUICK)],
-    expected_failed_checks=lambda _: EXPECTED,
+    [ResNet(**QUICK), PixelNet(**QUICK)], expected_failed_checks=lambda _: EXPECTED
 )
 def test_scikit_learn_checks_on_pixels(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.slow
+@parametrize_with_checks(
+    [VGG(**QUICK), AlexNet(**QUICK)], expected_failed_checks=lambda _: EXPECTED
+)
+def test_scikit_learn_checks_on_pixels_of_the_rivals(estimator, check):
     check(estimator)
 
 
@@ -96,9 +103,9 @@ def test_larger_patches_are_cropped_to_the_centre():
 def test_the_way_back_from_a_transform_has_no_bias(transform):
     """Lognormal noise that no predictor explains: the naive way back is 20 % and more too low."""
     rng = np.random.default_rng(5)
-    X = rng.normal(size=(900, 2))
-    y = np.exp(4 + 0.3 * X[:, 0] + rng.normal(scale=0.8, size=900))
-    settings = {"filters": 4, "n_members": 2, "epochs": 30, "growth": 1}
+    X = rng.normal(size=(500, 2))
+    y = np.exp(4 + 0.3 * X[:, 0] + rng.normal(scale=0.8, size=500))
+    settings = {"filters": 4, "n_members": 1, "epochs": 30, "growth": 1}
     model = PixelNet(target=transform, **settings).fit(X, y)
     naive = Target(transform, model.target_.mean, model.target_.sd, residual_exp=1.0)
     standard = model._ensemble().patches(model.scaling_.apply(X[:, :, None, None]))[:, 0]
@@ -236,7 +243,7 @@ def test_patches_that_cannot_be_used():
         ResNet(**SMALL).fit(hole, y)
     endless = X.copy()
     endless[5, 1, 0, 0] = np.inf
-    with pytest.raises(InputError, match="contains infinity"):
+    with pytest.raises(ValueError, match="contains infinity"):
         ResNet(**SMALL).fit(endless, y)
     with pytest.raises(ValueError, match="minimum of 2"):
         ResNet(**SMALL).fit(X[:1], y[:1])
@@ -274,7 +281,13 @@ def test_the_paper_family_has_the_layers_of_the_paper(kind):
 
 def test_the_package_works_without_torch():
     code = (
-        "import sys; sys.modules['torch'] = None\n"
+        "import importlib.util as u, sys\n"
+        "found = u.find_spec\n"
+        "u.find_spec = lambda name, *a: None if name == 'torch' else found(name, *a)\n"
+        "class Absent:\n"
+        "    def find_spec(self, name, *a):\n"
+        "        if name.split('.')[0] == 'torch': raise ModuleNotFoundError(name)\n"
+        "sys.meta_path.insert(0, Absent())\n"
         "import numpy as np\n"
         "from phytomass.models import model_names\n"
         "from phytomass.models.patch_cnn import ResNet\n"

@@ -70,7 +70,7 @@ class Ensemble:
         network.eval().requires_grad_(False)
         return network
 
-    def patches(self, scaled: Array) -> Array:
+    def patches(self, scaled: Array, threads: int = 1) -> Array:
         """Run on scaled patches (n, channels, k, k): array of shape (members, outputs, n)."""
         n = len(scaled)
         out = np.empty((len(self.networks), self.net.outputs, n))
@@ -79,7 +79,7 @@ class Ensemble:
             part = slice(start, min(start + size, n))
             out[:, :, part] = self._run(scaled[part])[:, :, :, 0, 0].transpose(0, 2, 1)
 
-        with torch_threads(1):
+        with torch_threads(threads):
             for start in range(0, n, PATCHES_AT_ONCE):
                 smaller(run, start, min(PATCHES_AT_ONCE, n - start))
         return out

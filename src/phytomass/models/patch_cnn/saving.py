@@ -109,7 +109,7 @@ def save_network(
         )
     content = save(
         {
-            f"{k}/{name}": np.ascontiguousarray(value)
+            f"{k}/{name}": np.asarray(value, order="C")  # ascontiguousarray makes 1-D of 0-D
             for k, state in enumerate(model.members_)
             for name, value in state.items()
         }
