@@ -33,6 +33,7 @@ def architecture(filters: int, patch: int) -> Architecture:
 
 
 def ensemble(net: Architecture, precision: str, device: torch.device) -> Ensemble:
+    torch.manual_seed(1)  # both precisions get one network
     network = build_network(net, seed=1)
     last = network[-1]
     assert isinstance(last, nn.Conv2d)
@@ -96,7 +97,7 @@ def main() -> None:
     for filters, patch in PRESETS:
         net = architecture(filters, patch)
         fp32, bf16 = (ensemble(net, precision, device) for precision in ("fp32", "bf16"))
-        side = 2 * net.tile
+        side = net.tile
         field = rng.normal(size=(BANDS, side + 2 * net.halo, side + 2 * net.halo))
         cut = rng.normal(size=(1024, BANDS, patch, patch))
         runs = (
