@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 from odc.geo.geobox import GeoBox
 
-from phytomass.features import build_stack
+from phytomass.features import build_stack, write_quicklooks
 from phytomass.files import write_csv
 from phytomass.imagery import PredictorSettings, fetch_scenes, scenes_of
 from phytomass.progress import Progress
@@ -46,7 +46,8 @@ def _work(context: Context) -> None:
     if scenes is not None:
         write_csv(context.folder / "scenes.csv", scenes)
     target = context.folder / "predictors.tif"
-    build_stack(settings, grid, opened.root, target, progress=progress)
+    stack, _ = build_stack(settings, grid, opened.root, target, progress=progress)
+    write_quicklooks(stack, context.folder / "quicklooks")
     earlier = opened.project.earlier_predictors()
     if earlier is not None:
         target = context.folder / "predictors_before.tif"
