@@ -12,13 +12,16 @@ import rasterio
 from odc.geo.geobox import GeoBox
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.linear_model import LinearRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from phytomass.errors import InputError
 from phytomass.features import PredictorStack, build_stack
 from phytomass.files import sha256_of
 from phytomass.grid import Block, grid_from_bounds
 from phytomass.imagery import PredictorSettings
-from phytomass.mapping import MapRules, change_map, predict_map, stac_item
+from phytomass.mapping import MapRules, change_map, halo_of, predict_map, stac_item
 from tests.conftest import write_raster
 
 NAMES = ["b", "a"]
@@ -145,3 +148,10 @@ def test_stac_item_says_where_when_and_what(tmp_path: Path, grid: GeoBox) -> Non
     assert 74.99 < west < east < 75.02  # UTM zone 43's central meridian is 75° E
     assert 34.3 < south < north < 34.4
     assert read.assets["agb"].extra_fields["raster:bands"][0]["unit"] == "Mg/ha"
+
+
+def test_a_pipeline_of_several_steps_is_a_pixel_model() -> None:
+    X, y = training()
+    scaled = make_pipeline(StandardScaler(), LinearRegression()).fit(X, y)
+    search = GridSearchCV(scaled, {"linearregression__fit_intercept": [True]}, cv=3).fit(X, y)
+    assert halo_of(scaled) == halo_of(search) == halo_of(make_pipeline(LinearRegression())) == 0

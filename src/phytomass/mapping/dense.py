@@ -37,13 +37,13 @@ def field_regressor(model: Any) -> FieldRegressor | None:
     Parameters
     ----------
     model : estimator
-        Fitted; a Pipeline of one step counts as that step.
+        Fitted; a Pipeline of one step counts as that step, a search as its best estimator.
     """
-    while isinstance(model, Pipeline) and len(model.steps) == 1:
-        model = model.steps[0][1]
-    model = getattr(model, "best_estimator_", model)
-    if isinstance(model, Pipeline):
-        return field_regressor(model)
+    inner = getattr(model, "best_estimator_", None)
+    if isinstance(model, Pipeline) and len(model.steps) == 1:
+        inner = model.steps[0][1]
+    if inner is not None:
+        return field_regressor(inner)
     return model if isinstance(model, FieldRegressor) else None
 
 
