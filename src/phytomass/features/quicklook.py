@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import rasterio
+from PIL import Image
 from rasterio.enums import Resampling
 
 from phytomass.features.stack import PredictorStack
@@ -48,7 +49,5 @@ def _write_png(path: Path, values: np.ndarray) -> None:
     low, high = np.quantile(values[valid], [0.02, 0.98]) if valid.any() else (0.0, 1.0)
     stretched = np.clip((values - low) / max(high - low, 1e-12), 0, 1) * 255
     grey = np.where(valid, stretched, 0).astype(np.uint8)
-    profile = {"driver": "PNG", "height": values.shape[0], "width": values.shape[1]}
-    with rasterio.open(path, "w", **profile, count=2, dtype="uint8") as out:
-        out.write(np.stack([grey, valid.astype(np.uint8) * 255]))
-    Path(f"{path}.aux.xml").unlink(missing_ok=True)
+    with Path(path).open("wb") as stream:
+        Image.fromarray(np.dstack([grey, valid.astype(np.uint8) * 255])).save(stream, format="PNG")
