@@ -18,7 +18,9 @@ import numpy as np
 import torch
 from torch import nn
 
+from phytomass.grid import BLOCK
 from phytomass.models.patch_cnn import Architecture
+from phytomass.models.patch_cnn.architecture import TILE
 from phytomass.models.patch_cnn.door import torch_threads
 from phytomass.models.patch_cnn.inference import Ensemble
 from phytomass.models.patch_cnn.nets import build_network, channels_last
@@ -93,30 +95,35 @@ def main() -> None:
     options = parser.parse_args()
     device, rng = torch.device(options.device), np.random.default_rng(1)
     limit_run, limit_work = convolution(device, options.threads)
-    print("filters patch | patch-wise px/s  dense px/s  ratio | share of limit | h per tile | bf16")
+    print(
+        "filters patch | patch-wise px/s  dense px/s  ratio (of arithmetic) | share of limit |"
+        " h per tile | bf16"
+    )
     for filters, patch in PRESETS:
         net = architecture(filters, patch)
         fp32, bf16 = (ensemble(net, precision, device) for precision in ("fp32", "bf16"))
-        side = net.tile
+        side = BLOCK  # as maps are computed
         field = rng.normal(size=(BANDS, side + 2 * net.halo, side + 2 * net.halo))
         cut = rng.normal(size=(1024, BANDS, patch, patch))
         runs = (
             (partial(fp32.patches, cut, options.threads), 1024),
-            (partial(fp32.field, field, net.tile, options.threads), side**2),
-            (partial(bf16.field, field, net.tile, options.threads), side**2),
+            (partial(fp32.field, field, TILE, options.threads), side**2),
+            (partial(bf16.field, field, TILE, options.threads), side**2),
             (limit_run, limit_work),
         )
+        cost = flops(net, TILE) / TILE**2
+        arithmetic = flops(net, 1) / cost
         rounds = []
         for _ in range(options.rounds):
             wise, dense, half, limit = (rate(run, work, options.seconds) for run, work in runs)
-            share = dense / net.tile**2 * flops(net, net.tile) / limit
+            share = dense * cost / limit
             rounds.append((wise, dense, dense / wise, share, half / dense, limit))
         wise, dense, ratio, share, half, limit = np.median(rounds, axis=0)
-        exact = fp32.field(field[:, :200, :200], net.tile, options.threads)
-        error = bf16.field(field[:, :200, :200], net.tile, options.threads) - exact
+        exact = fp32.field(field[:, :200, :200], TILE, options.threads)
+        error = bf16.field(field[:, :200, :200], TILE, options.threads) - exact
         relative = f"× {half:.1f}, error rms {error.std() / exact.std():.4f} SD"
         print(
-            f"{filters:7d} {patch:5d} | {wise:15,.0f} {dense:11,.0f} {ratio:6.1f} |"
+            f"{filters:7d} {patch:5d} | {wise:15,.0f} {dense:11,.0f} {ratio:6.1f} ({arithmetic:13.1f}) |"
             f" {100 * share:5.0f} % of {limit / 1e9:.0f} GFLOP/s | {TILE_PIXELS / dense / 3600:.2f}"
             f" | {relative}"
         )

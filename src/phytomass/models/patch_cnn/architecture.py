@@ -16,6 +16,10 @@ BLOCKS = 4
 LARGEST_PATCH = {"resnet": 17, "vgg": 17, "alexnet": 13, "pixelnet": 1}
 """Largest patch of each kind in the family `exact`: every convolution and pool is then 3 × 3."""
 
+TILE = 96
+"""Side of the tiles of dense maps: layers that stay in the caches and that the CPU's allocator
+keeps (measured, see docs/networks.md)."""
+
 DENSE = {"exact": 3, "paper": 6}
 """Fully connected layers, the output layer included; the paper has six."""
 
@@ -103,11 +107,6 @@ class Architecture:
     def halo(self) -> int:
         """Pixels seen on each side of the centre."""
         return self.patch // 2
-
-    @property
-    def tile(self) -> int:
-        """Side of the tiles that keep the CPU's allocator calm (measured, see docs/networks.md)."""
-        return 128 if self.filters <= 32 else 256
 
 
 def check_architecture(net: Architecture) -> None:

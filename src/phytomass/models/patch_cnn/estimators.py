@@ -12,6 +12,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from phytomass.errors import InputError
 from phytomass.models.patch_cnn.architecture import (
     DENSE,
+    TILE,
     Architecture,
     Family,
     Kind,
@@ -319,7 +320,7 @@ class PatchRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             rows = [self._moments(row.swapaxes(0, 1)) for row in windows.swapaxes(0, 1)]
             return np.stack([m for m, _ in rows]), np.stack([s for _, s in rows])
         scaled = self.scaling_.apply(values[None])[0]
-        return self._back(self._ensemble().field(scaled, tile or net.tile, threads))
+        return self._back(self._ensemble().field(scaled, tile or TILE, threads))
 
     def _back(self, out: Array) -> tuple[Array, Array]:
         """Turn (members, outputs, …) of the networks into mean and SD in Mg/ha."""

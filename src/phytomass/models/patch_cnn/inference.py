@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from phytomass.errors import InputError
 from phytomass.models.patch_cnn.architecture import Architecture
 from phytomass.models.patch_cnn.door import torch_threads
-from phytomass.models.patch_cnn.nets import build_network, channels_last
+from phytomass.models.patch_cnn.nets import build_network, channels_last, for_inference
 from phytomass.models.patch_cnn.training import State, bounded
 
 Array = NDArray[np.float64]
@@ -66,9 +66,9 @@ class Ensemble:
             network = build_network(self.net)
         tensors = {name: torch.from_numpy(np.asarray(value)) for name, value in state.items()}
         network.load_state_dict(tensors, assign=True)
-        network = channels_last(network.to(self.device, self.dtype))
-        network.eval().requires_grad_(False)
-        return network
+        exact = torch.float64 if self.dtype == torch.float64 else torch.float32
+        network = for_inference(network.to(dtype=exact).eval().requires_grad_(False))
+        return channels_last(network.to(self.device, self.dtype))
 
     def patches(self, scaled: Array, threads: int = 1) -> Array:
         """Run on scaled patches (n, channels, k, k): array of shape (members, outputs, n)."""
