@@ -129,6 +129,16 @@ def test_bf16_is_close_and_not_the_same():
     assert 1e-5 < error < 0.03
 
 
+def test_an_array_in_memory_is_continued_by_its_mirror_image():
+    model = trained("resnet 9").set_params(precision="fp64")
+    values = field(5, 40, 30, holes=0)
+    edge = [(0, 0), (0, 17), (39, 29), (20, 29), (38, 1)]
+    rows, cols = np.array(edge).T
+    dense = predict_array(model, values)
+    expected = patch_wise(model, values, rows, cols)
+    assert np.abs(dense[rows, cols] - expected).max() <= 1e-10 * dense.std()
+
+
 @pytest.fixture
 def stack(tmp_path: Path) -> PredictorStack:
     """A stack of two blocks by two, the last ones narrow, with holes over the seams."""
