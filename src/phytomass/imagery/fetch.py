@@ -36,8 +36,21 @@ from phytomass.progress import Progress, silent
 
 WORKERS = 4
 COLUMNS = ["source", "scene", "date", "status", "reason", "attempts"]
-_KEPT_TAGS = ("boa_offset_applied", "processing_baseline", "processing:version", "orbit_state")
-_SUN = ("view:sun_elevation", "view:sun_azimuth")
+_KEPT_TAGS = (
+    "boa_offset_applied",
+    "processing_baseline",
+    "processing:version",
+    "platform",
+    "orbit_state",
+    "relative_orbit",
+    "absolute_orbit",
+    "wrs_path",
+    "sun_elevation",
+    "sun_azimuth",
+    "mean_solar_zenith",
+    "mean_solar_azimuth",
+)
+"""Properties that later steps ask for, whatever the prefix of their extension."""
 
 
 class WrongGridError(InputError):
@@ -81,7 +94,7 @@ class Request:
         said = {
             key: str(value)
             for key, value in self.item.properties.items()
-            if key in _SUN or key.rsplit(":", 1)[-1] in _KEPT_TAGS or key in _KEPT_TAGS
+            if key.rsplit(":", 1)[-1] in _KEPT_TAGS or key in _KEPT_TAGS
         }
         day = self.item.datetime.isoformat() if self.item.datetime else ""
         return {

@@ -189,18 +189,24 @@ def open_rasters(
     """
     where = f"predictors.rasters.{key}"
     paths = files_of(settings.files, root, where)
-    if len(paths) > 1 and settings.composite is None:
-        raise InputError(
-            f"{len(paths)} files and no rule to make one image of them",
-            where=where,
-            remedy="add composite: median (or mean)",
-        )
+    need_rule(f"{len(paths)} files", len(paths), settings, where)
     maps = tuple(band_map(path, settings, key) for path in paths)
     with ExitStack() as stack:
         datasets = tuple(
             stack.enter_context(on_grid(path, grid, settings.resample, where)) for path in paths
         )
         yield SourceReader(key, settings, datasets, maps)
+
+
+def need_rule(what: str, number: int, settings: RasterSource, where: str) -> None:
+    """Refuse several images that the source does not say how to make one of."""
+    if number > 1 and settings.composite is None:
+        more = ", p25, medoid, best" if settings.product else ""
+        raise InputError(
+            f"{what} and no rule to make one image of them",
+            where=where,
+            remedy=f"add composite: median (or mean{more})",
+        )
 
 
 @contextmanager

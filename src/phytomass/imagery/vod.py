@@ -18,7 +18,7 @@ from pyproj import Transformer
 from phytomass.errors import InputError, nearest
 from phytomass.grid import Block
 from phytomass.imagery.composite import composite
-from phytomass.imagery.reader import files_of
+from phytomass.imagery.reader import files_of, need_rule
 from phytomass.imagery.scenes import Scene, day_in, in_season
 from phytomass.imagery.sensors import SensorRecord
 from phytomass.imagery.settings import RasterSource
@@ -141,12 +141,7 @@ def open_vod(key: str, settings: RasterSource, root: Path, grid: GeoBox) -> Iter
         id(s) for s in in_season([s for s, _ in images], settings.dates, settings.months, where)
     }
     used = [nodes for scene, nodes in images if id(scene) in kept]
-    if len(used) > 1 and settings.composite is None:
-        raise InputError(
-            f"{len(used)} dates and no rule to make one image of them",
-            where=where,
-            remedy="add composite: median (or mean, p25)",
-        )
+    need_rule(f"{len(used)} dates", len(used), settings, where)
     first = used[0]
     if any(n.values.shape != first.values.shape or n.west != first.west for n in used):
         raise InputError("its files are on different grids", where=where)
