@@ -18,15 +18,14 @@ import pystac
 import rasterio
 import requests
 from odc.geo.geobox import GeoBox
-from rasterio.enums import Resampling
 from rasterio.errors import RasterioError
-from rasterio.vrt import WarpedVRT
 
 from phytomass.errors import InputError
 from phytomass.files import whole_file
 from phytomass.grid import BLOCK, blocks_of, describe_grid, same_grid
 from phytomass.imagery.kept import safe_name, write_list
 from phytomass.imagery.product import bands_of
+from phytomass.imagery.reader import warped
 from phytomass.imagery.retry import GaveUp, Patience
 from phytomass.imagery.scenes import STAC_TAG
 from phytomass.imagery.sensors import SensorRecord
@@ -171,10 +170,9 @@ def _profile(bands: Mapping[str, Any], request: Request, dtype: np.dtype[Any]) -
 
 
 def _nodata(bands: Mapping[str, Any], request: Request) -> float | None:
-    record = request.settings.record
     declared = [d.nodata for name, d in bands.items() if name not in request.masks]
     found = next((value for value in declared if value is not None), None)
-    return found if found is not None else record.nodata if record else None
+    return found if found is not None else request.settings.undeclared
 
 
 def _warped(dataset: Any, request: Request, kernel: str | None) -> Any:
@@ -188,20 +186,7 @@ def _warped(dataset: Any, request: Request, kernel: str | None) -> Any:
             where=request.item.id,
             remedy="name a kernel, e.g. resample: bilinear",
         )
-    rows, cols = request.grid.shape
-    record = request.settings.record
-    empty = dataset.nodata if dataset.nodata is not None else record.nodata if record else None
-    return WarpedVRT(
-        dataset,
-        crs=str(request.grid.crs),
-        transform=request.grid.transform,
-        width=cols,
-        height=rows,
-        resampling=Resampling[kernel or "nearest"],
-        src_nodata=empty,
-        nodata=empty,
-        tolerance=1e-6,
-    )
+    return warped(dataset, request.grid, kernel or "nearest", request.settings.undeclared)
 
 
 def wanted_bands(settings: RasterSource, record: SensorRecord) -> list[str]:

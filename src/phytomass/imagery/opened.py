@@ -106,14 +106,16 @@ class OpenScene:
     def _raw(self, band: str, block: Block) -> tuple[Array, Bad]:
         dataset, index = self.datasets[band]
         try:
-            raw = dataset.read(index, window=block.window, masked=True)
+            # of bits 0 says that all is well, whatever value the file declares as no data
+            masked = band not in self.record.bits
+            raw = dataset.read(index, window=block.window, masked=masked)
         except rasterio.RasterioIOError as error:
             raise InputError(
                 f"band {band} cannot be read to its end ({error})",
                 where=str(self.scene.assets[band].path.name),
                 remedy="the file is damaged: get it again, or take the scene out",
             ) from error
-        values = raw.filled(0).astype(np.float64)
+        values = np.ma.filled(raw, 0).astype(np.float64)
         invalid = np.ma.getmaskarray(raw) | ~np.isfinite(values)
         for nodata in (self.record.nodata, self.settings.nodata):
             if nodata is not None and band in self.record.bands:
@@ -193,7 +195,7 @@ def open_scene(
         kernel = "nearest" if flags and settings.resample else settings.resample
         identity = (asset.path, kernel)
         if identity not in opened:
-            nodata = None if flags else record.nodata
+            nodata = None if flags else settings.undeclared
             opened[identity] = held.enter_context(on_grid(asset.path, grid, kernel, where, nodata))
         datasets[band] = (opened[identity], asset.band)
     offset = boa_offset(scene, settings.boa_offset) if record.offset_rule != "none" else 0.0

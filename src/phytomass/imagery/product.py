@@ -245,14 +245,8 @@ def open_product(
 
     Parameters
     ----------
-    key : str
-        Its name in the project file, for messages.
-    settings : RasterSource
-        Files, product, season, corrections, filters and composite.
-    root : Path
-        Folder that relative paths start from.
-    grid : GeoBox
-        The project's grid.
+    key, settings, root, grid
+        As in `open_source`.
 
     Raises
     ------

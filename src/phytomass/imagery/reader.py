@@ -124,6 +124,7 @@ class SourceReader:
     key: str
     settings: RasterSource
     datasets: tuple[Any, ...]
+    flags: tuple[Any, ...]
     maps: tuple[BandMap, ...]
 
     @property
@@ -133,9 +134,8 @@ class SourceReader:
 
     def read(self, block: Block) -> dict[str, Array]:
         """Read one block: predictor name → array (rows, cols), NaN where there are no data."""
-        dates = np.stack(
-            [self._date(d, m, block) for d, m in zip(self.datasets, self.maps, strict=True)]
-        )
+        files = zip(self.datasets, self.flags, self.maps, strict=True)
+        dates = np.stack([self._date(*file, block) for file in files])
         if len(dates) == 1:
             merged = dates[0]
         else:
@@ -147,7 +147,7 @@ class SourceReader:
             )
         return dict(zip(self.names, merged, strict=True))
 
-    def _date(self, dataset: Any, bands: BandMap, block: Block) -> Array:
+    def _date(self, dataset: Any, flags: Any, bands: BandMap, block: Block) -> Array:
         settings = self.settings
         indexes = list(bands.bands.values())
         raw = dataset.read(indexes, window=block.window, masked=True)
@@ -156,7 +156,7 @@ class SourceReader:
         if settings.nodata is not None:
             invalid |= values == settings.nodata
         for band, (low, high) in settings.keep_where.items():
-            check = dataset.read(bands.keep[band], window=block.window, masked=True)
+            check = flags.read(bands.keep[band], window=block.window, masked=True)
             seen = check.filled(0).astype(np.float64)
             invalid |= np.ma.getmaskarray(check) | ~((seen >= low) & (seen <= high))
         values = values * settings.scale + settings.offset
@@ -172,15 +172,8 @@ def open_rasters(
 
     Parameters
     ----------
-    key : str
-        Its name in the project file, for messages.
-    settings : RasterSource
-        Files, bands, scaling and compositing.
-    root : Path
-        Folder that relative paths start from.
-    grid : GeoBox
-        The project's grid. A file on another grid is an error unless `settings.resample` names
-        a kernel.
+    key, settings, root, grid
+        As in `open_source`.
 
     Raises
     ------
@@ -192,10 +185,14 @@ def open_rasters(
     need_rule(f"{len(paths)} files", len(paths), settings, where)
     maps = tuple(band_map(path, settings, key) for path in paths)
     with ExitStack() as stack:
-        datasets = tuple(
-            stack.enter_context(on_grid(path, grid, settings.resample, where)) for path in paths
-        )
-        yield SourceReader(key, settings, datasets, maps)
+
+        def opened(kernel: str | None, nodata: float | None) -> tuple[Any, ...]:
+            views = (on_grid(path, grid, kernel, where, nodata) for path in paths)
+            return tuple(map(stack.enter_context, views))
+
+        datasets = opened(settings.resample, settings.undeclared)
+        flags = opened(settings.resample and "nearest", None) if settings.keep_where else datasets
+        yield SourceReader(key, settings, datasets, flags, maps)
 
 
 def need_rule(what: str, number: int, settings: RasterSource, where: str) -> None:
@@ -244,17 +241,35 @@ def on_grid(
                 where=f"{path.name} ({where})",
                 remedy="name a kernel, e.g. resample: bilinear, or prepare the file on the grid",
             )
-        rows, cols = grid.shape
-        empty = dataset.nodata if dataset.nodata is not None else nodata
-        with WarpedVRT(
-            dataset,
-            src_nodata=empty,
-            nodata=empty,
-            crs=str(grid.crs),
-            transform=grid.transform,
-            width=cols,
-            height=rows,
-            resampling=Resampling[resample],
-            tolerance=1e-6,  # exact per pixel: an approximation would depend on the window read
-        ) as warped:
-            yield warped
+        with warped(dataset, grid, resample, nodata) as moved:
+            yield moved
+
+
+def warped(dataset: Any, grid: GeoBox, kernel: str, nodata: float | None) -> WarpedVRT:
+    """Return a view of an open raster on another grid.
+
+    Parameters
+    ----------
+    dataset : DatasetReader
+        The raster.
+    grid : GeoBox
+        The grid.
+    kernel : str
+        nearest, bilinear, cubic or average.
+    nodata : float, optional
+        Value without data where the raster does not declare one: it must not enter a kernel.
+    """
+    rows, cols = grid.shape
+    empty = dataset.nodata if dataset.nodata is not None else nodata
+    return WarpedVRT(
+        dataset,
+        src_nodata=empty,
+        nodata=empty,
+        crs=str(grid.crs),
+        transform=grid.transform,
+        width=cols,
+        height=rows,
+        resampling=Resampling[kernel],
+        tolerance=1e-6,  # exact per pixel: an approximation would depend on the window read
+        UNIFIED_SRC_NODATA="NO",  # else a gap counts only where all bands of the file have it
+    )
