@@ -19,7 +19,7 @@ from pyproj import Transformer
 from rasterio.warp import transform_bounds
 from shapely.geometry import box, mapping
 
-from phytomass.grid import Block
+from phytomass.grid import Block, blocks_of, grid_from_bounds
 from phytomass.imagery import RasterSource, fetch_scenes, open_source
 from tests.conftest import coordinate_image, write_raster
 
@@ -163,6 +163,25 @@ def test_through_every_reader_kernel_and_composite(
     for how in ("median", "mean", "p25", *(() if name == "plain" else ("medoid", "best"))):
         found = read({**settings, "resample": kernel, "composite": how}, tmp_path, grid)
         assert_in_place(stored(name, found), grid, other, kernel)
+
+
+@pytest.mark.parametrize("kernel", ["bilinear", "cubic"])
+@pytest.mark.parametrize("pixels", [200, 500])
+def test_reprojection_is_exact_for_any_block(tmp_path: Path, kernel: str, pixels: int) -> None:
+    """Over 100 km the grids bend: neither places nor the width of a kernel depend on the window."""
+    grid = grid_from_bounds("EPSG:32643", 200, (450_000, 3_750_000, 550_000, 3_850_000))
+    bounds = transform_bounds("EPSG:32643", "EPSG:32642", *grid.boundingbox)
+    other = GeoBox.from_bbox(bounds, "EPSG:32642", resolution=100_000 / pixels).pad(3)
+    write_raster(tmp_path / "c.tif", coordinate_image(other), other, ["e", "n"])
+    source = RasterSource.model_validate({"files": "c.tif", "resample": kernel})
+    with open_source("s", source, tmp_path, grid) as reader:
+        whole = reader.read(Block(0, 0, *grid.shape))
+        for block in blocks_of(grid.shape, 90):
+            assert np.array_equal(reader.read(block)["e"], whole["e"][block.slices])
+    transformer = Transformer.from_crs("EPSG:32643", "EPSG:32642", always_xy=True)
+    easting, northing = transformer.transform(*coordinate_image(grid))
+    assert np.abs(whole["e"] - easting).max() < 0.01 * 200
+    assert np.abs(whole["n"] - northing).max() < 0.01 * 200
 
 
 @pytest.mark.parametrize("kernel", list(LARGEST_ERROR))

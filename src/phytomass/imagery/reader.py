@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 from rasterio.enums import Resampling
 from rasterio.vrt import WarpedVRT
+from rasterio.warp import transform
 
 from phytomass.errors import InputError, nearest
 from phytomass.grid import Block, describe_grid, grid_of_raster, same_grid
@@ -261,6 +262,7 @@ def warped(dataset: Any, grid: GeoBox, kernel: str, nodata: float | None) -> War
     """
     rows, cols = grid.shape
     empty = dataset.nodata if dataset.nodata is not None else nodata
+    across, down = _source_pixels(dataset, grid)
     return WarpedVRT(
         dataset,
         src_nodata=empty,
@@ -272,4 +274,17 @@ def warped(dataset: Any, grid: GeoBox, kernel: str, nodata: float | None) -> War
         resampling=Resampling[kernel],
         tolerance=1e-6,  # exact per pixel: an approximation would depend on the window read
         UNIFIED_SRC_NODATA="NO",  # else a gap counts only where all bands of the file have it
+        XSCALE=repr(1 / across),  # else the width of a kernel would depend on the window read
+        YSCALE=repr(1 / down),
     )
+
+
+def _source_pixels(dataset: Any, grid: GeoBox) -> tuple[float, float]:
+    """Return how many columns and rows of a raster one pixel of the grid spans, at its centre."""
+    rows, cols = grid.shape
+    corners = [(cols / 2, rows / 2), (cols / 2 + 1, rows / 2), (cols / 2, rows / 2 + 1)]
+    points = np.array([grid.transform * corner for corner in corners]).T
+    moved = transform(str(grid.crs), dataset.crs, *points)
+    place = np.array([~dataset.transform * point for point in zip(*moved, strict=True)])
+    across, down = np.hypot(*(place[1:] - place[0]))
+    return float(across), float(down)
