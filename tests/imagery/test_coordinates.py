@@ -232,19 +232,19 @@ def test_through_a_catalogue(
                 for band, layer in zip(("VV", "VH"), layers, strict=True)
             }
         bounds = transform_bounds("EPSG:32642", "EPSG:4326", *other.boundingbox)
-        moment = f"{day[:4]}-{day[4:6]}-{day[6:]}T10:10:31Z"
-        tags = {"datetime": moment, "s2:processing_baseline": "02.14"}
-        item = {
-            "type": "Feature",
-            "stac_version": "1.0.0",
-            "id": f"item_{day}",
-            "geometry": mapping(box(*bounds)),
-            "bbox": list(bounds),
-            "properties": tags,
-            "links": [],
-            "assets": {band: {"href": str(path)} for band, path in paths.items()},
-        }
-        catalog.add_item(pystac.Item.from_dict(item))
+        for tile, second in (("43SFT", "31"), ("43SGT", "46")):  # of one overpass
+            moment = f"{day[:4]}-{day[4:6]}-{day[6:]}T10:10:{second}Z"
+            item = {
+                "type": "Feature",
+                "stac_version": "1.0.0",
+                "id": f"{tile}_{day}",
+                "geometry": mapping(box(*bounds)),
+                "bbox": list(bounds),
+                "properties": {"datetime": moment, "s2:processing_baseline": "02.14"},
+                "links": [],
+                "assets": {band: {"href": str(path)} for band, path in paths.items()},
+            }
+            catalog.add_item(pystac.Item.from_dict(item))
     catalog.normalize_and_save(str(tmp_path / "static"), pystac.CatalogType.SELF_CONTAINED)
     fetched = {
         **settings,
@@ -253,7 +253,10 @@ def test_through_a_catalogue(
         "dates": "2020-06-01/2020-06-30",
         "resample": kernel,
         "composite": "median",
+        "extras": ["count"],
     }
     table = fetch_scenes("s", RasterSource.model_validate(fetched), tmp_path, grid, pause=0.01)
-    assert table["status"].tolist() == ["fetched"] * 3, table["reason"].tolist()
-    assert_in_place(stored(name, read(fetched, tmp_path, grid)), grid, other, kernel)
+    assert table["status"].tolist() == ["fetched"] * 6, table["reason"].tolist()
+    *layers, count = read(fetched, tmp_path, grid)
+    assert_in_place(stored(name, np.stack(layers)), grid, other, kernel)
+    assert np.array_equal(count, np.where(np.isfinite(layers).all(axis=0), 3, 0))
