@@ -19,7 +19,8 @@ import numpy as np
 from scipy.ndimage import uniform_filter
 
 from phytomass.imagery.network import quantile_rows
-from phytomass.imagery.speckle import improved_sigma, lee, refined_lee, sigma_range
+from phytomass.imagery.sigma_range import sigma_range
+from phytomass.imagery.speckle import improved_sigma, lee, refined_lee
 
 LOOKS = 4.4
 
@@ -134,6 +135,9 @@ def speckle(side: int, block: int = 256) -> None:
         "Lee": lambda z: lee(z, LOOKS),
         "refined Lee": lambda z: refined_lee(z, LOOKS),
         "improved sigma": lambda z: improved_sigma(z, LOOKS, bright),
+        "improved sigma, one pass": lambda z: improved_sigma(
+            z, LOOKS, bright, bias_correction=False
+        ),
     }
     for work in ours.values():
         work(power[:32, :32])

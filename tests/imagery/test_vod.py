@@ -79,6 +79,27 @@ def test_an_image_of_its_coordinates(
     assert np.abs(vod * 1e6 - expected).max() < 0.002 * CELL  # a part of a node, in float32
 
 
+@pytest.mark.parametrize("how", ["median", "mean", "p25"])
+def test_an_image_of_its_coordinates_through_each_composite(
+    tmp_path: Path, wide: GeoBox, how: str
+) -> None:
+    """Days differ by a constant; one of them has a gap that only that day leaves out."""
+    east, north = in_metres(wide)
+    row, col = np.abs(Y - north[40, 50]).argmin(), np.abs(X - east[40, 50]).argmin()
+    for day, add in (("20200601", -0.1), ("20200602", 0.0), ("20200603", 0.1), ("20200604", 5.0)):
+        image = np.broadcast_to(X / 1e6 + add, (ROWS, COLS)).copy()
+        if add == 5.0:
+            image[:] = np.nan
+        image[row, col] = np.nan
+        write(tmp_path / f"vod_{day}.nc", image)
+    vod = read(tmp_path, wide, composite=how)["vod"]
+    off = np.abs(vod + (0.05 if how == "p25" else 0.0) - east / 1e6)
+    near = (np.abs(X[col] - east) < CELL / 2 - 1) & (np.abs(Y[row] - north) < CELL / 2 - 1)
+    far = (np.abs(X[col] - east) > CELL) | (np.abs(Y[row] - north) > CELL)
+    assert np.isnan(vod[near]).all()
+    assert off[far].max() * 1e6 < 0.01 * CELL
+
+
 def test_each_pixel_knows_its_cell(tmp_path: Path, wide: GeoBox) -> None:
     write(tmp_path / "vod_20200601.nc", np.zeros((ROWS, COLS)))
     cell = read(tmp_path, wide)["vod_cell"]
@@ -141,6 +162,52 @@ def test_a_file_without_the_variable_is_an_error(tmp_path: Path, wide: GeoBox) -
     assert np.allclose(read(tmp_path, wide, bands={"vod": "OT"})["vod"], 0)
     path.write_bytes(b"no netcdf at all")
     with pytest.raises(InputError, match="cannot be read as NetCDF"):
+        read(tmp_path, wide)
+
+
+def rename(path: Path, **names: str) -> None:
+    with xr.open_dataset(path, engine="netcdf4") as dataset:
+        renamed = dataset.rename(names).load()
+    renamed.to_netcdf(path, engine="netcdf4")
+
+
+def test_files_named_as_they_are_distributed(tmp_path: Path, wide: GeoBox) -> None:
+    for day, level in (("20200601", 0.4), ("20200602", 0.5), ("20200702", 9.0)):
+        name = f"SM_RE06_MIR_CDF3SA_{day}T000000_{day}T235959_105_001_8.DBL.nc"
+        write(tmp_path / name, np.full((ROWS, COLS), level), degrees=True)
+    vod = read(tmp_path, wide, composite="mean", months=[6])["vod"]
+    assert np.allclose(vod, 0.45)
+
+
+def test_each_variable_may_be_named_and_each_limit_set(tmp_path: Path, wide: GeoBox) -> None:
+    for day, level, rmse in (("20200601", 0.4, 5), ("20200602", 0.6, 7)):
+        path = write(tmp_path / f"vod_{day}.nc", np.full((ROWS, COLS), level), rmse=rmse)
+        rename(path, Optical_Thickness_Nad="TAU_L", RMSE="DTB", Scene_Flags="SF")
+    names = {"lvod": "TAU_L", "RMSE": "DTB", "Scene_Flags": "SF"}
+    both = read(tmp_path, wide, composite="mean", bands=names)
+    assert list(both) == ["lvod", "vod_cell"]
+    assert np.allclose(both["lvod"], 0.5)
+    strict = read(tmp_path, wide, composite="mean", bands=names, keep_where={"RMSE": [0, 6]})
+    assert np.allclose(strict["lvod"], 0.4)
+    own = read(
+        tmp_path,
+        wide,
+        composite="mean",
+        mask="none",
+        bands={"vod": "TAU_L"},
+        keep_where={"DTB": [6, 8]},
+    )
+    assert np.allclose(own["vod"], 0.6)
+
+
+def test_an_unknown_flag_is_named_with_what_the_file_holds(tmp_path: Path, wide: GeoBox) -> None:
+    path = write(tmp_path / "vod_20200601.nc", np.zeros((ROWS, COLS)))
+    rename(path, RMSE="DTB")
+    with pytest.raises(
+        InputError,
+        match=r"no variable 'RMSE' or .*it has Optical_Thickness_Nad, Scene_Flags, DTB"
+        r".*bands: \{RMSE: NAME\}.*mask: none",
+    ):
         read(tmp_path, wide)
 
 

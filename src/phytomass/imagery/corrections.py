@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +15,7 @@ from phytomass.errors import InputError
 from phytomass.grid import Block, blocks_of
 from phytomass.imagery.elevation import Elevation, open_elevation
 from phytomass.imagery.formula import evaluate, names_in
+from phytomass.imagery.looks import estimated_looks, window_variations
 from phytomass.imagery.opened import OpenScene
 from phytomass.imagery.product_settings import SpeckleSettings
 from phytomass.imagery.sensors import SensorRecord
@@ -27,6 +28,7 @@ from phytomass.imagery.slopes import (
     sun_incidence,
 )
 from phytomass.imagery.speckle import bright_level, improved_sigma, lee, quegan, refined_lee
+from phytomass.imagery.sun import sun_of
 
 Array = NDArray[np.float64]
 DB_EDGES = np.linspace(-60.0, 40.0, 10_001)
@@ -38,7 +40,7 @@ class Filter:
     """A speckle filter with what it has to know of whole scenes."""
 
     settings: SpeckleSettings | None = None
-    looks: float = 1.0
+    looks: Mapping[tuple[str, str], float] = field(default_factory=dict)
     bright: Mapping[tuple[str, str], float] = field(default_factory=dict)
 
     @property
@@ -55,16 +57,23 @@ class Filter:
         """Filter the bands of one scene, shape (bands, rows, cols)."""
         if self.settings is None:
             return values
-        out = np.empty_like(values)
-        for i, band in enumerate(bands):
-            if self.settings.filter == "lee":
-                out[i] = lee(values[i], self.looks, self.settings.window)
-            elif self.settings.filter == "refined_lee":
-                out[i] = refined_lee(values[i], self.looks)
-            else:
-                bright = self.bright[scene.scene.name, band]
-                out[i] = improved_sigma(values[i], self.looks, bright, window=self.settings.window)
-        return out
+        return np.stack(
+            [
+                self._one(layer, (scene.scene.name, band))
+                for band, layer in zip(bands, values, strict=True)
+            ]
+        )
+
+    def _one(self, power: Array, image: tuple[str, str]) -> Array:
+        """Filter one band of one scene."""
+        rule, looks = self.settings, self.looks[image]
+        assert rule is not None  # noqa: S101  # checked by `scene`
+        if rule.filter == "lee":
+            return lee(power, looks, rule.window)
+        if rule.filter == "refined_lee":
+            return refined_lee(power, looks)
+        bright, correct = self.bright[image], rule.bias_correction
+        return improved_sigma(power, looks, bright, window=rule.window, bias_correction=correct)
 
     def series(self, dates: Array) -> Array:
         """Filter all dates, shape (dates, bands, rows, cols)."""
@@ -88,8 +97,9 @@ class Flattening:
         _, east, north = self.elevation.block(block)
         if self.settings.slope is not None:
             return self._radar(scene, values, block, east, north)
-        zenith, azimuth = sun_of(scene, self.settings)
-        cos_i, cos_s = sun_incidence(east, north, zenith, azimuth)
+        rule = self.settings.topography
+        assert rule is not None  # noqa: S101  # an elevation model is for one or the other
+        cos_i, cos_s = sun_incidence(east, north, *sun_of(scene.scene, rule))
         return np.stack(
             [
                 flattened_reflectance(layer, cos_i, cos_s, self.fits[scene.scene.name, band]).values
@@ -118,32 +128,10 @@ class Flattening:
         return flattened_backscatter(values, angle, toward, across, rule.model).values
 
 
-def sun_of(scene: OpenScene, settings: RasterSource) -> tuple[float, float]:
-    """Return zenith and azimuth of the sun in degrees, of the scene or as the project says.
-
-    Raises
-    ------
-    InputError
-        If neither says it.
-    """
-    rule, tags = settings.topography, scene.scene.tags
-    assert rule is not None  # noqa: S101  # only asked for a topographic correction
-    elevation, azimuth = tags.get("view:sun_elevation"), tags.get("view:sun_azimuth")
-    if elevation is not None and azimuth is not None:
-        return 90.0 - float(elevation), float(azimuth)
-    if rule.sun_zenith_deg is None or rule.sun_azimuth_deg is None:
-        raise InputError(
-            "does not say where the sun stood",
-            where=scene.scene.name,
-            remedy="set topography.sun_zenith_deg and sun_azimuth_deg",
-        )
-    return rule.sun_zenith_deg, rule.sun_azimuth_deg
-
-
 def open_corrections(
     settings: RasterSource,
     record: SensorRecord,
-    groups: Mapping[str, Sequence[OpenScene]],
+    scenes: Sequence[OpenScene],
     root: Path,
     grid: GeoBox,
     held: ExitStack,
@@ -154,7 +142,7 @@ def open_corrections(
     ----------
     settings, record : RasterSource, SensorRecord
         The source and its product.
-    groups : mapping of str to sequence of OpenScene
+    scenes : sequence of OpenScene
         Its scenes.
     root : Path
         Folder that relative paths start from.
@@ -163,7 +151,6 @@ def open_corrections(
     held : ExitStack
         Closes the elevation model.
     """
-    scenes = [scene for group in groups.values() for scene in group]
     rule = settings.slope or settings.topography
     elevation = None
     if rule is not None:
@@ -173,14 +160,44 @@ def open_corrections(
         for scene in scenes:
             fits |= fit_scene(scene, settings, elevation, grid)
     flattening = Flattening(settings, elevation, fits)
-    speckle = settings.speckle
-    if speckle is None:
-        return flattening, Filter()
+    return flattening, _open_filter(settings.speckle, record, scenes, flattening, grid)
+
+
+def _open_filter(
+    speckle: SpeckleSettings | None,
+    record: SensorRecord,
+    scenes: Sequence[OpenScene],
+    flattening: Flattening,
+    grid: GeoBox,
+) -> Filter:
+    """Prepare a speckle filter: find what it must know of whole scenes."""
+    if speckle is None or speckle.filter == "quegan":
+        return Filter(speckle)
+    images = [(scene, band) for scene in scenes for band in _layers(scene)]
+    given = speckle.looks if isinstance(speckle.looks, float) else record.looks
+    looks = {(scene.scene.name, band): given for scene, band in images}
     bright: dict[tuple[str, str], float] = {}
-    if speckle.filter == "improved_sigma":
-        for scene in scenes:
+    for scene in scenes:
+        if speckle.looks == "estimate":
+            looks |= _estimated_looks(scene, flattening, grid)
+        if speckle.filter == "improved_sigma":
             bright |= _bright_levels(scene, flattening, grid)
-    return flattening, Filter(speckle, speckle.looks or record.looks, bright)
+    return Filter(speckle, looks, bright)
+
+
+def _layers(scene: OpenScene) -> list[str]:
+    """Return the open bands of a scene that become predictors."""
+    return [band for band in scene.datasets if band in scene.record.predictors]
+
+
+def _flat_blocks(
+    scene: OpenScene, flattening: Flattening, grid: GeoBox
+) -> Iterator[Mapping[str, Array]]:
+    """Yield the corrected bands of a scene, block by block of the whole grid."""
+    bands = _layers(scene)
+    for block in blocks_of(grid.shape):
+        values = flattening.apply(scene, bands, scene.read(bands, block), block)
+        yield dict(zip(bands, values, strict=True))
 
 
 def fit_scene(
@@ -189,8 +206,8 @@ def fit_scene(
     """Fit the correction of each band of a scene on its forest pixels; (scene, band) → fit."""
     rule = settings.topography
     assert rule is not None  # noqa: S101  # only called for a topographic correction
-    zenith, azimuth = sun_of(scene, settings)
-    bands = [band for band in scene.datasets if band in scene.record.predictors]
+    zenith, azimuth = sun_of(scene.scene, rule)
+    bands = _layers(scene)
     fits = {band: IlluminationFit(rule.method, float(np.cos(np.radians(zenith)))) for band in bands}
     chooses = sorted(names_in(rule.fit_where))
     for block in blocks_of(grid.shape):
@@ -207,14 +224,27 @@ def _bright_levels(
     scene: OpenScene, flattening: Flattening, grid: GeoBox
 ) -> dict[tuple[str, str], float]:
     """Find the 98th percentile of each band over the whole grid: of a tile it would not do."""
-    bands = [band for band in scene.datasets if band in scene.record.predictors]
-    counts = {band: np.zeros(len(DB_EDGES) - 1, dtype=np.int64) for band in bands}
-    for block in blocks_of(grid.shape):
-        values = flattening.apply(scene, bands, scene.read(bands, block), block)
-        for band, layer in zip(bands, values, strict=True):
+    counts = {band: np.zeros(len(DB_EDGES) - 1, dtype=np.int64) for band in _layers(scene)}
+    for values in _flat_blocks(scene, flattening, grid):
+        for band, layer in values.items():
             power = layer[np.isfinite(layer)]
             counts[band] += np.histogram(10 * np.log10(power), DB_EDGES)[0]
     return {
         (scene.scene.name, band): float(10 ** (bright_level(count, DB_EDGES) / 10))
         for band, count in counts.items()
+    }
+
+
+def _estimated_looks(
+    scene: OpenScene, flattening: Flattening, grid: GeoBox
+) -> dict[tuple[str, str], float]:
+    """Estimate the number of looks of each band over the whole grid."""
+    seen: dict[str, list[Array]] = {band: [] for band in _layers(scene)}
+    for values in _flat_blocks(scene, flattening, grid):
+        for band, layer in values.items():
+            seen[band].append(window_variations(layer))
+    name = scene.scene.name
+    return {
+        (name, band): estimated_looks(np.concatenate(parts), f"{name} {band}")
+        for band, parts in seen.items()
     }

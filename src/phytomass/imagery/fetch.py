@@ -18,15 +18,14 @@ import pystac
 import rasterio
 import requests
 from odc.geo.geobox import GeoBox
-from rasterio.enums import Resampling
 from rasterio.errors import RasterioError
-from rasterio.vrt import WarpedVRT
 
 from phytomass.errors import InputError
 from phytomass.files import whole_file
 from phytomass.grid import BLOCK, blocks_of, describe_grid, same_grid
 from phytomass.imagery.kept import safe_name, write_list
 from phytomass.imagery.product import bands_of
+from phytomass.imagery.reader import warped
 from phytomass.imagery.retry import GaveUp, Patience
 from phytomass.imagery.scenes import STAC_TAG
 from phytomass.imagery.sensors import SensorRecord
@@ -36,8 +35,21 @@ from phytomass.progress import Progress, silent
 
 WORKERS = 4
 COLUMNS = ["source", "scene", "date", "status", "reason", "attempts"]
-_KEPT_TAGS = ("boa_offset_applied", "processing_baseline", "processing:version", "orbit_state")
-_SUN = ("view:sun_elevation", "view:sun_azimuth")
+_KEPT_TAGS = (
+    "boa_offset_applied",
+    "processing_baseline",
+    "processing:version",
+    "platform",
+    "orbit_state",
+    "relative_orbit",
+    "absolute_orbit",
+    "wrs_path",
+    "sun_elevation",
+    "sun_azimuth",
+    "mean_solar_zenith",
+    "mean_solar_azimuth",
+)
+"""Properties that later steps ask for, whatever the prefix of their extension."""
 
 
 class WrongGridError(InputError):
@@ -81,7 +93,7 @@ class Request:
         said = {
             key: str(value)
             for key, value in self.item.properties.items()
-            if key in _SUN or key.rsplit(":", 1)[-1] in _KEPT_TAGS or key in _KEPT_TAGS
+            if key.rsplit(":", 1)[-1] in _KEPT_TAGS or key in _KEPT_TAGS
         }
         day = self.item.datetime.isoformat() if self.item.datetime else ""
         return {
@@ -158,10 +170,9 @@ def _profile(bands: Mapping[str, Any], request: Request, dtype: np.dtype[Any]) -
 
 
 def _nodata(bands: Mapping[str, Any], request: Request) -> float | None:
-    record = request.settings.record
     declared = [d.nodata for name, d in bands.items() if name not in request.masks]
     found = next((value for value in declared if value is not None), None)
-    return found if found is not None else record.nodata if record else None
+    return found if found is not None else request.settings.undeclared
 
 
 def _warped(dataset: Any, request: Request, kernel: str | None) -> Any:
@@ -175,20 +186,7 @@ def _warped(dataset: Any, request: Request, kernel: str | None) -> Any:
             where=request.item.id,
             remedy="name a kernel, e.g. resample: bilinear",
         )
-    rows, cols = request.grid.shape
-    record = request.settings.record
-    empty = dataset.nodata if dataset.nodata is not None else record.nodata if record else None
-    return WarpedVRT(
-        dataset,
-        crs=str(request.grid.crs),
-        transform=request.grid.transform,
-        width=cols,
-        height=rows,
-        resampling=Resampling[kernel or "nearest"],
-        src_nodata=empty,
-        nodata=empty,
-        tolerance=1e-6,
-    )
+    return warped(dataset, request.grid, kernel or "nearest", request.settings.undeclared)
 
 
 def wanted_bands(settings: RasterSource, record: SensorRecord) -> list[str]:

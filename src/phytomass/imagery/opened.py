@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import rasterio
@@ -25,6 +25,13 @@ Array = NDArray[np.float64]
 Bad = NDArray[np.bool_]
 
 
+class Observed(NamedTuple):
+    """Bands of a block, NaN where masked, and where the scene itself has no data in one of them."""
+
+    values: Array
+    empty: Bad
+
+
 @dataclass(frozen=True)
 class OpenScene:
     """A scene whose files are open."""
@@ -37,7 +44,7 @@ class OpenScene:
     pixel_m: float
 
     def read(self, bands: Sequence[str], block: Block) -> Array:
-        """Read bands of a block.
+        """Read bands of a block, without the margin along the scene's borders.
 
         Parameters
         ----------
@@ -57,7 +64,17 @@ class OpenScene:
         InputError
             If a file turns out to be damaged.
         """
-        masked = self._masked(block)
+        seen = self.observe(bands, block)
+        return np.where(self.margin(seen.empty), np.nan, seen.values)
+
+    def margin(self, empty: Bad) -> Bad:
+        """Return what to cut off along the borders of where there are no data."""
+        if self.border_m == 0:
+            return np.zeros_like(empty)
+        return grown(empty, self.border_m, self.pixel_m)
+
+    def observe(self, bands: Sequence[str], block: Block) -> Observed:
+        """Read bands of a block up to the scene's borders, as `read` does otherwise."""
         layers, empty = [], np.zeros((block.rows, block.cols), dtype=bool)
         for band in bands:
             raw, invalid = self._raw(band, block)
@@ -66,10 +83,8 @@ class OpenScene:
             empty |= np.isnan(values)
             layers.append(values)
         stacked = np.stack(layers)
-        if self.border_m:
-            masked = masked | grown(empty, self.border_m, self.pixel_m)
-        stacked[:, masked] = np.nan
-        return stacked
+        stacked[:, self._masked(block)] = np.nan
+        return Observed(stacked, empty)
 
     @property
     def border_m(self) -> float:
@@ -91,14 +106,16 @@ class OpenScene:
     def _raw(self, band: str, block: Block) -> tuple[Array, Bad]:
         dataset, index = self.datasets[band]
         try:
-            raw = dataset.read(index, window=block.window, masked=True)
+            # of bits 0 says that all is well, whatever value the file declares as no data
+            masked = band not in self.record.bits
+            raw = dataset.read(index, window=block.window, masked=masked)
         except rasterio.RasterioIOError as error:
             raise InputError(
                 f"band {band} cannot be read to its end ({error})",
                 where=str(self.scene.assets[band].path.name),
                 remedy="the file is damaged: get it again, or take the scene out",
             ) from error
-        values = raw.filled(0).astype(np.float64)
+        values = np.ma.filled(raw, 0).astype(np.float64)
         invalid = np.ma.getmaskarray(raw) | ~np.isfinite(values)
         for nodata in (self.record.nodata, self.settings.nodata):
             if nodata is not None and band in self.record.bands:
@@ -178,7 +195,7 @@ def open_scene(
         kernel = "nearest" if flags and settings.resample else settings.resample
         identity = (asset.path, kernel)
         if identity not in opened:
-            nodata = None if flags else record.nodata
+            nodata = None if flags else settings.undeclared
             opened[identity] = held.enter_context(on_grid(asset.path, grid, kernel, where, nodata))
         datasets[band] = (opened[identity], asset.band)
     offset = boa_offset(scene, settings.boa_offset) if record.offset_rule != "none" else 0.0

@@ -22,12 +22,15 @@ from phytomass.imagery.formula import evaluate, names_in
 from phytomass.imagery.kept import fetched_files
 from phytomass.imagery.network import quantile_rows
 from phytomass.imagery.opened import OpenScene, open_scene
-from phytomass.imagery.reader import files_of
+from phytomass.imagery.overpass import first_complete, overpasses
+from phytomass.imagery.reader import files_of, need_rule
 from phytomass.imagery.scenes import Scene, in_season, local_scenes
 from phytomass.imagery.sensors import SensorRecord
 from phytomass.imagery.settings import CHOOSING, RasterSource
 
 Array = NDArray[np.float64]
+Overpass = Sequence[OpenScene]
+"""The scenes of one overpass in their fixed order: together one date."""
 
 
 def bands_of(settings: RasterSource, record: SensorRecord, has: set[str]) -> dict[str, str]:
@@ -75,7 +78,7 @@ class ProductReader:
     settings: RasterSource
     record: SensorRecord
     bands: Mapping[str, str]
-    groups: Mapping[str, Sequence[OpenScene]]
+    groups: Mapping[str, Sequence[Overpass]]
     grid: GeoBox
     corrections: Flattening
     filter: Filter
@@ -93,25 +96,25 @@ class ProductReader:
     @property
     def scenes(self) -> list[Scene]:
         """The scenes that are used."""
-        return [opened.scene for group in self.groups.values() for opened in group]
+        return [scene.scene for scene in _flat(self.groups)]
 
     @property
     def halo(self) -> int:
         """Pixels around a block that its values depend on."""
         rule, own = self.record.classes, self.settings.dilate_m
         dilate = own if own is not None else rule.dilate_m if rule else 0.0
-        border = max(scene.border_m for group in self.groups.values() for scene in group)
+        border = max(scene.border_m for scene in _flat(self.groups))
         return ceil(max(dilate, border) / abs(self.grid.transform.a)) + self.filter.halo
 
     def read(self, block: Block) -> dict[str, Array]:
         """Read one block: predictor name → array (rows, cols), NaN where there are no data."""
         around, inner = with_halo(block, self.halo, self.grid)
         layers: dict[str, Array] = {}
-        for suffix, scenes in self.groups.items():
-            dates = np.stack([self._scene(scene, around) for scene in scenes])
+        for suffix, passes in self.groups.items():
+            dates = np.stack([self._overpass(scenes, around) for scenes in passes])
             if self.filter.together:
                 dates = self.filter.series(dates)
-            layers |= self._combined(suffix, scenes, dates[:, :, *inner])
+            layers |= self._combined(suffix, passes, dates[:, :, *inner])
         return layers
 
     def _read_bands(self) -> list[str]:
@@ -119,19 +122,39 @@ class ProductReader:
         chosen_by = names_in(self.settings.best_by) if self.settings.composite == "best" else set()
         return list(dict.fromkeys([*self.bands.values(), *sorted(chosen_by)]))
 
-    def _scene(self, scene: OpenScene, block: Block) -> Array:
-        bands = self._read_bands()
-        values = scene.read(bands, block)
-        values = self.corrections.apply(scene, bands, values, block)
-        if not self.filter.together:
-            values = self.filter.scene(scene, bands, values)
-        return values
+    def _overpass(self, scenes: Overpass, block: Block) -> Array:
+        """Lay the scenes of an overpass over one another, shape (bands, rows, cols).
 
-    def _combined(self, suffix: str, scenes: Sequence[OpenScene], dates: Array) -> dict[str, Array]:
+        The margin is cut along the border of the whole overpass: where one frame ends and the next
+        goes on, the next is taken as far as it is away from its own border, then to the border.
+        """
+        seen = [scene.observe(self._read_bands(), block) for scene in scenes]
+        inside = [
+            self._corrected(scene, np.where(scene.margin(one.empty), np.nan, one.values), block)
+            for scene, one in zip(scenes, seen, strict=True)
+        ]
+        if len(scenes) == 1:
+            return inside[0]
+        if scenes[0].border_m == 0:
+            return first_complete(np.stack(inside))
+        whole = [
+            self._corrected(scene, one.values, block)
+            for scene, one in zip(scenes, seen, strict=True)
+        ]
+        joined = first_complete(np.stack([*inside, *whole]))
+        outside = np.logical_and.reduce([one.empty for one in seen])
+        return np.where(scenes[0].margin(outside), np.nan, joined)
+
+    def _corrected(self, scene: OpenScene, values: Array, block: Block) -> Array:
+        bands = self._read_bands()
+        values = self.corrections.apply(scene, bands, values, block)
+        return values if self.filter.together else self.filter.scene(scene, bands, values)
+
+    def _combined(self, suffix: str, passes: Sequence[Overpass], dates: Array) -> dict[str, Array]:
         how, least = self.settings.composite or "median", self.settings.min_observations
         bands, n = self._read_bands(), len(self.bands)
         count = np.isfinite(dates[:, :n]).all(axis=1).sum(axis=0)
-        days = np.array([_day_number(scene.scene) for scene in scenes])
+        days = np.array([_day_number(scenes[0].scene) for scenes in passes])
         if how in CHOOSING:
             score = None
             if how == "best":
@@ -151,6 +174,10 @@ class ProductReader:
         layers = {name + suffix: merged[i] for i, name in enumerate(self.bands)}
         extras = {"count": count.astype(np.float64), "date": day}
         return layers | {f"{self.key}_{e}{suffix}": extras[e] for e in self.settings.extras}
+
+
+def _flat(groups: Mapping[str, Sequence[Overpass]]) -> list[OpenScene]:
+    return [scene for passes in groups.values() for scenes in passes for scene in scenes]
 
 
 def _day_number(scene: Scene) -> float:
@@ -180,12 +207,7 @@ def scenes_of(key: str, settings: RasterSource, root: Path) -> list[Scene]:
     places |= {band: band for band in settings.keep_where}
     scenes = local_scenes(_paths(settings, root, where), record, places, where)
     scenes = in_season(scenes, settings.dates, settings.months, where)
-    if len(scenes) > 1 and settings.composite is None:
-        raise InputError(
-            f"{len(scenes)} scenes and no rule to make one image of them",
-            where=where,
-            remedy="add composite: median (or mean, p25, medoid, best)",
-        )
+    need_rule(f"{len(overpasses(scenes))} dates", len(overpasses(scenes)), settings, where)
     return scenes
 
 
@@ -223,14 +245,8 @@ def open_product(
 
     Parameters
     ----------
-    key : str
-        Its name in the project file, for messages.
-    settings : RasterSource
-        Files, product, season, corrections, filters and composite.
-    root : Path
-        Folder that relative paths start from.
-    grid : GeoBox
-        The project's grid.
+    key, settings, root, grid
+        As in `open_source`.
 
     Raises
     ------
@@ -252,9 +268,10 @@ def open_product(
     with ExitStack() as held:
         groups = {
             suffix: [
-                open_scene(scene, settings, sorted(needed), grid, held, where) for scene in group
+                [open_scene(scene, settings, sorted(needed), grid, held, where) for scene in scenes]
+                for scenes in overpasses(group)
             ]
             for suffix, group in _grouped(scenes, settings.orbits == "apart", where).items()
         }
-        flattening, speckle = open_corrections(settings, record, groups, root, grid, held)
+        flattening, speckle = open_corrections(settings, record, _flat(groups), root, grid, held)
         yield ProductReader(key, settings, record, bands, groups, grid, flattening, speckle)

@@ -16,10 +16,13 @@ class SpeckleSettings(Settings):
 
     filter: Literal["lee", "refined_lee", "improved_sigma", "quegan"]
     """Which; `quegan` filters all dates of an orbit together."""
-    looks: float | None = Field(default=None, gt=0)
-    """Equivalent number of looks; the product's if absent."""
+    looks: Annotated[float, Field(gt=0)] | Literal["estimate"] | None = None
+    """Equivalent number of looks; the product's if absent; `estimate` finds it in each scene's own
+    most homogeneous windows."""
     window: Annotated[int, Field(ge=3)] = 7
     """Odd side of the window in pixels (the refined Lee filter's is 7)."""
+    bias_correction: bool = True
+    """Improved sigma: keep the mean by a second pass; false is the filter as it was published."""
 
     @model_validator(mode="after")
     def _odd(self) -> SpeckleSettings:
@@ -60,9 +63,9 @@ class TopographySettings(Settings):
     fit_above: float = 0.5
     """… and, where steeper than 5 %, the correction is fitted on them."""
     sun_zenith_deg: float | None = Field(default=None, ge=0, lt=90)
-    """Where a scene does not say it."""
+    """Where neither the catalogue nor the scene's own metadata say it."""
     sun_azimuth_deg: float | None = Field(default=None, ge=0, le=360)
-    """Where a scene does not say it."""
+    """Where neither the catalogue nor the scene's own metadata say it."""
 
 
 class CatalogSettings(Settings):

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 from rasterio.enums import Resampling
 from rasterio.vrt import WarpedVRT
+from rasterio.warp import transform
 
 from phytomass.errors import InputError, nearest
 from phytomass.grid import Block, describe_grid, grid_of_raster, same_grid
@@ -124,6 +125,7 @@ class SourceReader:
     key: str
     settings: RasterSource
     datasets: tuple[Any, ...]
+    flags: tuple[Any, ...]
     maps: tuple[BandMap, ...]
 
     @property
@@ -133,9 +135,8 @@ class SourceReader:
 
     def read(self, block: Block) -> dict[str, Array]:
         """Read one block: predictor name → array (rows, cols), NaN where there are no data."""
-        dates = np.stack(
-            [self._date(d, m, block) for d, m in zip(self.datasets, self.maps, strict=True)]
-        )
+        files = zip(self.datasets, self.flags, self.maps, strict=True)
+        dates = np.stack([self._date(*file, block) for file in files])
         if len(dates) == 1:
             merged = dates[0]
         else:
@@ -147,7 +148,7 @@ class SourceReader:
             )
         return dict(zip(self.names, merged, strict=True))
 
-    def _date(self, dataset: Any, bands: BandMap, block: Block) -> Array:
+    def _date(self, dataset: Any, flags: Any, bands: BandMap, block: Block) -> Array:
         settings = self.settings
         indexes = list(bands.bands.values())
         raw = dataset.read(indexes, window=block.window, masked=True)
@@ -156,7 +157,7 @@ class SourceReader:
         if settings.nodata is not None:
             invalid |= values == settings.nodata
         for band, (low, high) in settings.keep_where.items():
-            check = dataset.read(bands.keep[band], window=block.window, masked=True)
+            check = flags.read(bands.keep[band], window=block.window, masked=True)
             seen = check.filled(0).astype(np.float64)
             invalid |= np.ma.getmaskarray(check) | ~((seen >= low) & (seen <= high))
         values = values * settings.scale + settings.offset
@@ -172,15 +173,8 @@ def open_rasters(
 
     Parameters
     ----------
-    key : str
-        Its name in the project file, for messages.
-    settings : RasterSource
-        Files, bands, scaling and compositing.
-    root : Path
-        Folder that relative paths start from.
-    grid : GeoBox
-        The project's grid. A file on another grid is an error unless `settings.resample` names
-        a kernel.
+    key, settings, root, grid
+        As in `open_source`.
 
     Raises
     ------
@@ -189,18 +183,28 @@ def open_rasters(
     """
     where = f"predictors.rasters.{key}"
     paths = files_of(settings.files, root, where)
-    if len(paths) > 1 and settings.composite is None:
-        raise InputError(
-            f"{len(paths)} files and no rule to make one image of them",
-            where=where,
-            remedy="add composite: median (or mean)",
-        )
+    need_rule(f"{len(paths)} files", len(paths), settings, where)
     maps = tuple(band_map(path, settings, key) for path in paths)
     with ExitStack() as stack:
-        datasets = tuple(
-            stack.enter_context(on_grid(path, grid, settings.resample, where)) for path in paths
+
+        def opened(kernel: str | None, nodata: float | None) -> tuple[Any, ...]:
+            views = (on_grid(path, grid, kernel, where, nodata) for path in paths)
+            return tuple(map(stack.enter_context, views))
+
+        datasets = opened(settings.resample, settings.undeclared)
+        flags = opened(settings.resample and "nearest", None) if settings.keep_where else datasets
+        yield SourceReader(key, settings, datasets, flags, maps)
+
+
+def need_rule(what: str, number: int, settings: RasterSource, where: str) -> None:
+    """Refuse several images that the source does not say how to make one of."""
+    if number > 1 and settings.composite is None:
+        more = ", p25, medoid, best" if settings.product else ""
+        raise InputError(
+            f"{what} and no rule to make one image of them",
+            where=where,
+            remedy=f"add composite: median (or mean{more})",
         )
-        yield SourceReader(key, settings, datasets, maps)
 
 
 @contextmanager
@@ -238,17 +242,49 @@ def on_grid(
                 where=f"{path.name} ({where})",
                 remedy="name a kernel, e.g. resample: bilinear, or prepare the file on the grid",
             )
-        rows, cols = grid.shape
-        empty = dataset.nodata if dataset.nodata is not None else nodata
-        with WarpedVRT(
-            dataset,
-            src_nodata=empty,
-            nodata=empty,
-            crs=str(grid.crs),
-            transform=grid.transform,
-            width=cols,
-            height=rows,
-            resampling=Resampling[resample],
-            tolerance=1e-6,  # exact per pixel: an approximation would depend on the window read
-        ) as warped:
-            yield warped
+        with warped(dataset, grid, resample, nodata) as moved:
+            yield moved
+
+
+def warped(dataset: Any, grid: GeoBox, kernel: str, nodata: float | None) -> WarpedVRT:
+    """Return a view of an open raster on another grid.
+
+    Parameters
+    ----------
+    dataset : DatasetReader
+        The raster.
+    grid : GeoBox
+        The grid.
+    kernel : str
+        nearest, bilinear, cubic or average.
+    nodata : float, optional
+        Value without data where the raster does not declare one: it must not enter a kernel.
+    """
+    rows, cols = grid.shape
+    empty = dataset.nodata if dataset.nodata is not None else nodata
+    across, down = _source_pixels(dataset, grid)
+    return WarpedVRT(
+        dataset,
+        src_nodata=empty,
+        nodata=empty,
+        crs=str(grid.crs),
+        transform=grid.transform,
+        width=cols,
+        height=rows,
+        resampling=Resampling[kernel],
+        tolerance=1e-6,  # exact per pixel: an approximation would depend on the window read
+        UNIFIED_SRC_NODATA="NO",  # else a gap counts only where all bands of the file have it
+        XSCALE=repr(1 / across),  # else the width of a kernel would depend on the window read
+        YSCALE=repr(1 / down),
+    )
+
+
+def _source_pixels(dataset: Any, grid: GeoBox) -> tuple[float, float]:
+    """Return how many columns and rows of a raster one pixel of the grid spans, at its centre."""
+    rows, cols = grid.shape
+    corners = [(cols / 2, rows / 2), (cols / 2 + 1, rows / 2), (cols / 2, rows / 2 + 1)]
+    points = np.array([grid.transform * corner for corner in corners]).T
+    moved = transform(str(grid.crs), dataset.crs, *points)
+    place = np.array([~dataset.transform * point for point in zip(*moved, strict=True)])
+    across, down = np.hypot(*(place[1:] - place[0]))
+    return float(across), float(down)

@@ -17,6 +17,8 @@ from phytomass.imagery.sensors import SensorRecord
 
 STAC_TAG = "stac_properties"
 """Tag of a kept scene with what its catalogue says about it, as JSON."""
+BESIDE = (".xml", ".txt", ".json")
+"""Metadata that a pattern may match beside the bands."""
 _DAY = re.compile(r"(?<!\d)((?:19|20)\d\d)[-_]?(0[1-9]|1[0-2])[-_]?([0-2]\d|3[01])(?!\d)")
 Orbit = Literal["ascending", "descending"]
 _ORBIT: dict[str, Orbit] = {
@@ -115,7 +117,7 @@ def local_scenes(
         found = pattern.match(path.name)
         band = record.band_called(found["band"]) if found else None
         if found is None or band is None:
-            if found is None and path.suffix.lower() != ".xml":
+            if found is None and path.suffix.lower() not in BESIDE:
                 scenes.append(_scene_of_file(path, record, wanted, where))
             continue
         metres = int(found.groupdict().get("metres") or 0)

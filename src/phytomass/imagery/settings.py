@@ -15,19 +15,10 @@ from phytomass.imagery.product_settings import (
     TopographySettings,
 )
 from phytomass.imagery.sensors import SensorRecord, find_sensor
+from phytomass.imagery.texture import Measure
 from phytomass.settings import Settings
 
 CHOOSING = ("medoid", "best")
-Measure = Literal[
-    "mean",
-    "variance",
-    "contrast",
-    "dissimilarity",
-    "homogeneity",
-    "asm",
-    "entropy",
-    "correlation",
-]
 Sensor = Literal["optical", "sar", "terrain", "other"]
 
 
@@ -119,6 +110,13 @@ class RasterSource(Settings):
     def layer_unit(self) -> str:
         """Unit of the predictors: as given, or the product's."""
         return self.unit or (self.record.unit if self.record is not None else "")
+
+    @property
+    def undeclared(self) -> float | None:
+        """Stored value that means 'no data' in a file that declares none; no kernel may use it."""
+        if self.nodata is not None or self.record is None:
+            return self.nodata
+        return 0.0 if self.record.power and not self.decibel else self.record.nodata
 
     @property
     def place(self) -> str:

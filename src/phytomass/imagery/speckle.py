@@ -2,74 +2,22 @@
 
 from __future__ import annotations
 
-from functools import cache
-from typing import NamedTuple
-
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
-from scipy.stats import gamma
 
 from phytomass.errors import InputError
 from phytomass.imagery.compiled import compiled
 from phytomass.imagery.moments import Moments, moments_within, padded, window_moments
+from phytomass.imagery.sigma_range import (
+    PUBLISHED_SHARE,
+    SigmaRange,
+    centre_factor,
+    sigma_range,
+)
 
 Array = NDArray[np.float64]
 TARGET_PIXELS = 5
 """A bright pixel is a point target when more than this many of its 3 × 3 are bright (Lee 2009)."""
-
-
-class SigmaRange(NamedTuple):
-    """The sigma range of unit-mean speckle: its limits, and its standard deviation within."""
-
-    low: float
-    high: float
-    spread: float
-
-
-@cache
-def sigma_range(looks: float, share: float = 0.9) -> SigmaRange:
-    """Solve the parameters of the improved sigma filter for any number of looks.
-
-    Parameters
-    ----------
-    looks : float
-        Equivalent number of looks L ≥ 0.5; need not be whole.
-    share : float
-        Probability ξ that speckle falls into the range, between 0 and 1.
-
-    Returns
-    -------
-    SigmaRange
-        I₁ and I₂ with P(I₁ ≤ I ≤ I₂) = ξ and E[I | I₁ ≤ I ≤ I₂] = 1 for a gamma-distributed I
-        of unit mean and shape L; and the standard deviation within the range.
-
-    Notes
-    -----
-    Lee et al. 2009, doi:10.1109/TGRS.2008.2002881, tabulate one to four looks; E[Iᵏ] over a
-    range of a gamma density is a gamma probability of shape L + k.
-
-    Examples
-    --------
-    >>> [round(v, 3) for v in sigma_range(4.0)]  # 0.378, 2.094 and 0.3991 in the paper
-    [0.377, 2.089, 0.399]
-    """
-    if not (looks >= 0.5 and 0 < share < 1):
-        raise InputError(f"no sigma range for {looks} looks and a share of {share}")
-    plain, first = gamma(looks, scale=1 / looks), gamma(looks + 1, scale=1 / looks)
-    second = gamma(looks + 2, scale=1 / looks)
-
-    def upper(low: float) -> float:
-        return float(plain.ppf(plain.cdf(low) + share))
-
-    def excess(low: float) -> float:
-        return float(first.cdf(upper(low)) - first.cdf(low)) / share - 1
-
-    highest = float(plain.ppf((1 - share) * (1 - 1e-12)))
-    low = float(brentq(excess, 0.0, highest, xtol=1e-14))
-    high = upper(low)
-    square = (1 + 1 / looks) * float(second.cdf(high) - second.cdf(low)) / share
-    return SigmaRange(low, high, float(np.sqrt(square - 1)))
 
 
 def _linear_estimate(power: Array, seen: Moments, noise: float | Array) -> Array:
@@ -180,9 +128,10 @@ def improved_sigma(
     bright: float,
     *,
     window: int = 7,
-    share: float = 0.9,
+    share: float = PUBLISHED_SHARE,
+    bias_correction: bool = True,
 ) -> Array:
-    """Filter by the improved sigma filter, which keeps point targets and does not darken.
+    """Filter by the improved sigma filter, which keeps point targets and the mean.
 
     Parameters
     ----------
@@ -197,6 +146,10 @@ def improved_sigma(
         Odd side of the window in pixels.
     share : float
         Share ξ of speckle within the sigma range.
+    bias_correction : bool
+        False is the filter as published, which darkens single-look images by 1.4 %. True filters
+        twice: the first result is the centre of the second's range, times `centre_factor` where
+        ξ is 0.9.
 
     Notes
     -----
@@ -206,12 +159,39 @@ def improved_sigma(
     result. Where fewer than two pixels are in the range, x is.
     """
     _checked(power, looks, window)
-    limits = sigma_range(looks, share)
-    first = _linear_estimate(power, window_moments(power, 3), 1 / looks)
-    chosen = moments_within(power, limits.low * first, limits.high * first, window)
+    centre = first_estimate(power, looks)
+    known = bias_correction and share == PUBLISHED_SHARE
+    factor = centre_factor(looks, window) if known else 1.0
+    for _ in range(2 if bias_correction else 1):
+        centre = sigma_pass(power, centre, sigma_range(looks, share), window, factor)
+    return np.where(point_targets(power, bright), power, centre)
+
+
+def first_estimate(power: Array, looks: float) -> Array:
+    """Return the linear estimate over 3 × 3 pixels that the sigma range is first centred on."""
+    return _linear_estimate(power, window_moments(power, 3), 1 / looks)
+
+
+def sigma_pass(
+    power: Array, centre: Array, limits: SigmaRange, window: int, factor: float = 1.0
+) -> Array:
+    """Estimate each pixel from those of its window that lie in the range around a first estimate.
+
+    Parameters
+    ----------
+    power, centre : array, shape (rows, cols)
+        Backscatter in linear power, and the first estimate of each pixel.
+    limits : SigmaRange
+        Range of speckle of unit mean.
+    window : int
+        Odd side of the window in pixels.
+    factor : float
+        The range is centred on this times `centre`.
+    """
+    low, high = limits.low * factor * centre, limits.high * factor * centre
+    chosen = moments_within(power, low, high, window)
     result = _linear_estimate(power, chosen, limits.spread**2)
-    result = np.where(chosen.number >= 2, result, first)
-    return np.where(point_targets(power, bright), power, result)
+    return np.where(chosen.number >= 2, result, centre)
 
 
 def point_targets(power: Array, bright: float) -> NDArray[np.bool_]:

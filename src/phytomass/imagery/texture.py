@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal, get_args
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,7 +12,7 @@ from phytomass.imagery.compiled import compiled
 from phytomass.imagery.moments import padded
 
 Array = NDArray[np.float64]
-MEASURES = (
+Measure = Literal[
     "mean",
     "variance",
     "contrast",
@@ -19,7 +21,8 @@ MEASURES = (
     "asm",
     "entropy",
     "correlation",
-)
+]
+MEASURES: tuple[Measure, ...] = get_args(Measure)
 """Order of the measures that `glcm` returns."""
 
 

@@ -18,7 +18,7 @@ from pyproj import Transformer
 from phytomass.errors import InputError, nearest
 from phytomass.grid import Block
 from phytomass.imagery.composite import composite
-from phytomass.imagery.reader import files_of
+from phytomass.imagery.reader import files_of, need_rule
 from phytomass.imagery.scenes import Scene, day_in, in_season
 from phytomass.imagery.sensors import SensorRecord
 from phytomass.imagery.settings import RasterSource
@@ -115,15 +115,11 @@ def open_vod(key: str, settings: RasterSource, root: Path, grid: GeoBox) -> Iter
 
     Parameters
     ----------
-    key : str
-        Its name in the project file; `<key>_cell` is the layer of cell ids.
-    settings : RasterSource
-        Files, season, composite; `bands: {vod: NAME}` names the variable if it is none of the
-        usual ones, and `mask: none` says that flags were applied already.
-    root : Path
-        Folder that relative paths start from.
-    grid : GeoBox
-        The project's grid.
+    key, settings, root, grid
+        As in `open_source`; `<key>_cell` is the layer of cell ids. `bands` says which variable is
+        which where a file has other names (`{vod: TAU, RMSE: TB_RMS, Scene_Flags: FLAGS}`; any
+        other key than a flag's names the predictor); `keep_where` gives other limits or further
+        flags (`{RMSE: [0, 6]}`); `mask: none` says that flags were applied already.
 
     Raises
     ------
@@ -141,12 +137,7 @@ def open_vod(key: str, settings: RasterSource, root: Path, grid: GeoBox) -> Iter
         id(s) for s in in_season([s for s, _ in images], settings.dates, settings.months, where)
     }
     used = [nodes for scene, nodes in images if id(scene) in kept]
-    if len(used) > 1 and settings.composite is None:
-        raise InputError(
-            f"{len(used)} dates and no rule to make one image of them",
-            where=where,
-            remedy="add composite: median (or mean, p25)",
-        )
+    need_rule(f"{len(used)} dates", len(used), settings, where)
     first = used[0]
     if any(n.values.shape != first.values.shape or n.west != first.west for n in used):
         raise InputError("its files are on different grids", where=where)
@@ -156,8 +147,8 @@ def open_vod(key: str, settings: RasterSource, root: Path, grid: GeoBox) -> Iter
         min_observations=settings.min_observations,
     )
     nodes = Nodes(merged, first.west, first.north, first.step)
-    name = next(iter(settings.bands)) if isinstance(settings.bands, dict) else key
-    yield VodReader(key, str(name), nodes, grid, to_nodes)
+    named = [name for name in _names(settings) if name not in _limits(settings, record)]
+    yield VodReader(key, named[0] if named else key, nodes, grid, to_nodes)
 
 
 def _window(grid: GeoBox, to_nodes: Transformer) -> tuple[float, float, float, float]:
@@ -193,14 +184,16 @@ def _images(
             f"cannot be read as NetCDF ({error})", where=path.name, remedy="get the file again"
         ) from error
     with dataset:
-        given = settings.bands.get("vod") if isinstance(settings.bands, dict) else None
-        usual = [str(given)] if given else record.bands["vod"]
-        values = _variable(dataset, usual, path, where)
+        given, limits = _names(settings), _limits(settings, record)
+        own = [(name, place) for name, place in given.items() if name not in limits]
+        role, usual = (own[0][0], [own[0][1]]) if own else ("vod", record.bands["vod"])
+        values = _variable(dataset, usual, role, path, where)
         cut, nodes = _cut(values, record.grid_crs, window, path)
         used = np.ones(cut.shape, dtype=bool)
-        for name, (low, high) in record.limits.items() if settings.mask != "none" else ():
-            names = [name, *record.limit_names.get(name, [])]
-            flag, _ = _cut(_variable(dataset, names, path, where), record.grid_crs, window, path)
+        for name, (low, high) in limits.items():
+            usual = [given[name]] if name in given else [name, *record.limit_names.get(name, [])]
+            variable = _variable(dataset, usual, name, path, where)
+            flag, _ = _cut(variable, record.grid_crs, window, path)
             used &= (flag >= low) & (flag <= high)
         data = np.where(used & np.isfinite(cut), cut, np.nan)
         data = data.reshape(-1, *data.shape[-2:])
@@ -211,21 +204,37 @@ def _images(
     ]
 
 
+def _names(settings: RasterSource) -> dict[str, str]:
+    """Return what the project file says: predictor or flag → variable."""
+    given = settings.bands if isinstance(settings.bands, dict) else {}
+    return {name: str(variable) for name, variable in given.items()}
+
+
+def _limits(settings: RasterSource, record: SensorRecord) -> dict[str, tuple[float, float]]:
+    """Return flag → lowest and highest value to use: the product's, then the project's own."""
+    usual = {} if settings.mask == "none" else record.limits
+    return {**usual, **settings.keep_where}
+
+
 def _days(values: xr.DataArray, path: Path, n: int) -> list[dt.date | None]:
     if "time" in values.coords and values["time"].size == n:
         return [pd.Timestamp(t).date() for t in np.atleast_1d(values["time"].values)]
     return [day_in(path.stem)] * n
 
 
-def _variable(dataset: xr.Dataset, names: Sequence[str], path: Path, where: str) -> xr.DataArray:
+def _variable(
+    dataset: xr.Dataset, names: Sequence[str], role: str, path: Path, where: str
+) -> xr.DataArray:
     known = [str(name) for name in dataset.data_vars]
     for name in names:
         if name in known:
             return dataset[name]
+    spared = "" if role == "vod" else ", or set mask: none if flags were applied already"
     raise InputError(
-        f"has no variable {names[0]!r}; it has {', '.join(known)}",
+        f"has no variable {' or '.join(map(repr, names))}; it has {', '.join(known) or 'none'}",
         where=f"{path.name} ({where})",
-        remedy=nearest(names[0], known) or "name it: bands: {vod: NAME}, or mask: none for flags",
+        remedy=f"{nearest(names[0], known) or 'look which it is'}; "
+        f"name it: bands: {{{role}: NAME}}{spared}",
     )
 
 
