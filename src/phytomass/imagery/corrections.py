@@ -74,6 +74,17 @@ class Filter:
 
 
 @dataclass(frozen=True)
+class Prepared:
+    """What corrections and filters know of whole scenes; (scene, band) → fit, and bright level.
+
+    Found once by walking over the grid, it can be handed to readers on other workers.
+    """
+
+    fits: Mapping[tuple[str, str], IlluminationFit] = field(default_factory=dict)
+    bright: Mapping[tuple[str, str], float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Flattening:
     """The terrain correction of a source; without one values pass unchanged."""
 
@@ -147,6 +158,7 @@ def open_corrections(
     root: Path,
     grid: GeoBox,
     held: ExitStack,
+    prepared: Prepared | None = None,
 ) -> tuple[Flattening, Filter]:
     """Open the elevation model, fit the corrections and find the bright level of each scene.
 
@@ -162,25 +174,42 @@ def open_corrections(
         The project's grid.
     held : ExitStack
         Closes the elevation model.
+    prepared : Prepared, optional
+        What is known of the scenes already: nothing is read then.
     """
     scenes = [scene for group in groups.values() for scene in group]
     rule = settings.slope or settings.topography
     elevation = None
     if rule is not None:
         elevation = held.enter_context(open_elevation(rule.dem, rule.resample, root, grid))
+    if settings.topography is not None:
+        for scene in scenes:
+            sun_of(scene, settings)
+    prepared = prepared or _prepare(settings, scenes, elevation, grid)
+    flattening = Flattening(settings, elevation, prepared.fits)
+    speckle = settings.speckle
+    if speckle is None:
+        return flattening, Filter()
+    return flattening, Filter(speckle, speckle.looks or record.looks, prepared.bright)
+
+
+def _prepare(
+    settings: RasterSource,
+    scenes: Sequence[OpenScene],
+    elevation: Elevation | None,
+    grid: GeoBox,
+) -> Prepared:
+    """Walk over the grid for all that corrections and filters must know of whole scenes."""
     fits: dict[tuple[str, str], IlluminationFit] = {}
     if settings.topography is not None and elevation is not None:
         for scene in scenes:
             fits |= fit_scene(scene, settings, elevation, grid)
-    flattening = Flattening(settings, elevation, fits)
-    speckle = settings.speckle
-    if speckle is None:
-        return flattening, Filter()
     bright: dict[tuple[str, str], float] = {}
-    if speckle.filter == "improved_sigma":
+    if settings.speckle is not None and settings.speckle.filter == "improved_sigma":
+        flattening = Flattening(settings, elevation, fits)
         for scene in scenes:
             bright |= _bright_levels(scene, flattening, grid)
-    return flattening, Filter(speckle, speckle.looks or record.looks, bright)
+    return Prepared(fits, bright)
 
 
 def fit_scene(

@@ -16,7 +16,7 @@ from odc.geo.geobox import GeoBox
 from phytomass.errors import InputError, nearest
 from phytomass.grid import Block
 from phytomass.imagery.composite import chosen_date, composite, take_date
-from phytomass.imagery.corrections import Filter, Flattening, open_corrections
+from phytomass.imagery.corrections import Filter, Flattening, Prepared, open_corrections
 from phytomass.imagery.elevation import with_halo
 from phytomass.imagery.formula import evaluate, names_in
 from phytomass.imagery.kept import fetched_files
@@ -94,6 +94,11 @@ class ProductReader:
     def scenes(self) -> list[Scene]:
         """The scenes that are used."""
         return [opened.scene for group in self.groups.values() for opened in group]
+
+    @property
+    def prepared(self) -> Prepared:
+        """What corrections and filters know of whole scenes."""
+        return Prepared(self.corrections.fits, self.filter.bright)
 
     @property
     def halo(self) -> int:
@@ -217,7 +222,7 @@ def _grouped(scenes: Sequence[Scene], apart: bool, where: str) -> dict[str, list
 
 @contextmanager
 def open_product(
-    key: str, settings: RasterSource, root: Path, grid: GeoBox
+    key: str, settings: RasterSource, root: Path, grid: GeoBox, prepared: Prepared | None = None
 ) -> Iterator[ProductReader]:
     """Open a product source on a grid.
 
@@ -231,6 +236,8 @@ def open_product(
         Folder that relative paths start from.
     grid : GeoBox
         The project's grid.
+    prepared : Prepared, optional
+        What is known of its whole scenes already; found by reading them if absent.
 
     Raises
     ------
@@ -256,5 +263,5 @@ def open_product(
             ]
             for suffix, group in _grouped(scenes, settings.orbits == "apart", where).items()
         }
-        flattening, speckle = open_corrections(settings, record, groups, root, grid, held)
+        flattening, speckle = open_corrections(settings, record, groups, root, grid, held, prepared)
         yield ProductReader(key, settings, record, bands, groups, grid, flattening, speckle)

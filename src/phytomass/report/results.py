@@ -91,7 +91,8 @@ class Results:
     trees, rejected_rows, plots, plot_statistics, … : DataFrame or None
         The tables of those names; `predictors` is the table, `rasters["predictors"]` the raster.
     rasters : dict of str to Path
-        The rasters that are there: `agb`, `agb_before`, `agb_change`, `predictors`.
+        The rasters that are there: `agb`, `agb_before`, `agb_change`, `predictors` (a GeoTIFF, or
+        the folder of a Zarr store).
     documents : dict of str to dict
         The JSON files that are there, see `DOCUMENTS`.
     """
@@ -162,10 +163,13 @@ def read_results(folder: str | Path) -> Results:
     if problems:
         raise InputError.of(problems)
     rasters = {name: folder / f"{name}.tif" for name in RASTERS}
+    store = folder / "predictors.zarr"
+    if store.is_dir():
+        rasters["predictors"] = store
     return Results(
         folder,
         **tables,
-        rasters={name: path for name, path in rasters.items() if path.is_file()},
+        rasters={name: path for name, path in rasters.items() if path.exists()},
         documents={name: content for name, content in documents.items() if content is not None},
     )
 

@@ -22,8 +22,9 @@ TILE_PIXELS = 260
 
 def predictors_section(results: Results) -> Section:
     """Build the section on predictors."""
-    files = ("predictors.csv", "correlations.csv", "predictors.tif")
-    there = [results.predictors, results.correlations, results.rasters.get("predictors")]
+    raster = results.rasters.get("predictors")
+    files = ("predictors.csv", "correlations.csv", raster.name if raster else "predictors.tif")
+    there = [results.predictors, results.correlations, raster]
     if all(item is None for item in there):
         return Section("predictors", "Predictors", missing="no predictors.csv or predictors.tif")
     blocks = [*_table(results.predictors), *_correlations(results), *_tiles(results)]

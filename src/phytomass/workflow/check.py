@@ -16,6 +16,7 @@ from phytomass.accounting import check_zones
 from phytomass.allometry import check_species
 from phytomass.errors import InputError, Problem
 from phytomass.features import (
+    Workers,
     check_contents,
     check_patch,
     check_stack,
@@ -82,6 +83,17 @@ def check_project(opened: OpenProject, steps: Collection[str] = ()) -> Findings:
             _check_plots_on_rasters(findings, opened, grid, plots)
     findings.notes += _unusual_paths(opened)
     return findings
+
+
+def check_scheduler(scheduler: str) -> None:
+    """Check the name of a scheduler, before anything else is done.
+
+    Raises
+    ------
+    InputError
+        If it is none of `phytomass.features.Workers`, or its package is not installed.
+    """
+    Workers(scheduler=scheduler).require()
 
 
 def _check_field(findings: Findings, opened: OpenProject, crs: str) -> pd.DataFrame | None:
