@@ -2,6 +2,7 @@
 
 from phytomass.features.build import Blocks, build_stack, compute_blocks, write_zarr
 from phytomass.features.extract import Extraction, extract_samples, plots_outside
+from phytomass.features.illumination import illumination_table
 from phytomass.features.layers import Layer, predictor_sets
 from phytomass.features.quicklook import write_quicklooks
 from phytomass.features.samples import Patches, Samples
@@ -24,6 +25,7 @@ __all__ = [
     "check_stack",
     "compute_blocks",
     "extract_samples",
+    "illumination_table",
     "listed",
     "plots_outside",
     "predictor_sets",

@@ -8,6 +8,7 @@ from phytomass.imagery.formula import evaluate, names_in
 from phytomass.imagery.indices import Index, find_index, load_indices
 from phytomass.imagery.kept import fetched_files
 from phytomass.imagery.mask import Mask, check_mask, open_mask
+from phytomass.imagery.opened import OpenScene
 from phytomass.imagery.product import ProductReader, extra_layers, scenes_of
 from phytomass.imagery.reader import SourceReader, files_of
 from phytomass.imagery.settings import (
@@ -34,6 +35,7 @@ __all__ = [
     "Index",
     "Mask",
     "MaskSettings",
+    "OpenScene",
     "OwnIndex",
     "PredictorSettings",
     "Prepared",

@@ -22,6 +22,7 @@ REQUIRED: dict[str, tuple[str, ...]] = {
     "draw_counts": ("what", "n"),
     "error_shares": ("source", "alone_plot", "alone_mean", "cv_plot_percent", "cv_mean_percent"),
     "predictors": ("name",),
+    "illumination": ("source", "scene", "band", "method", "n", "r_before", "r_after"),
     "correlations": ("predictor", "r", "n", "p"),
     "model_comparison": ("model", "predictors", "split", "r2", "rmse"),
     "predictions": ("plot_id", "model", "split", "observed", "predicted"),
@@ -66,6 +67,9 @@ TEXT_COLUMNS = frozenset(
         "method",
         "best_single",
         "verdict",
+        "scene",
+        "band",
+        "date",
     ]
 )
 """Columns that are text even where every entry looks like a number or says `NA`."""
@@ -108,6 +112,7 @@ class Results:
     draw_counts: pd.DataFrame | None = None
     predictors: pd.DataFrame | None = None
     correlations: pd.DataFrame | None = None
+    illumination: pd.DataFrame | None = None
     model_comparison: pd.DataFrame | None = None
     predictions: pd.DataFrame | None = None
     class_shares: pd.DataFrame | None = None

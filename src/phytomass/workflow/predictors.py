@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 from odc.geo.geobox import GeoBox
 
-from phytomass.features import Workers, compute_blocks, write_quicklooks
+from phytomass.features import Workers, compute_blocks, illumination_table, write_quicklooks
 from phytomass.files import write_csv
 from phytomass.imagery import PredictorSettings, fetch_scenes, scenes_of
 from phytomass.progress import Progress
@@ -62,6 +62,10 @@ def _work(context: Context) -> None:
         )
         for name, one in wanted.items()
     }
+    lit = [illumination_table(one, grid, opened.root) for one in wanted.values()]
+    rows = pd.concat([table for table in lit if len(table)] or lit[:1])
+    if len(rows):
+        write_csv(context.folder / "illumination.csv", rows.drop_duplicates())
     suffix = SUFFIXES[settings.store]
     for name, blocks in computed.items():
         stack, _ = blocks.finish(context.folder / f"{name}{suffix}")
