@@ -5,6 +5,7 @@ from phytomass.features.extract import Extraction, extract_samples, plots_outsid
 from phytomass.features.illumination import illumination_table
 from phytomass.features.layers import Layer, predictor_sets
 from phytomass.features.quicklook import write_quicklooks
+from phytomass.features.raster import refuse_truncated
 from phytomass.features.samples import Patches, Samples
 from phytomass.features.sources import check_contents, check_stack, listed, source_files
 from phytomass.features.stack import PredictorStack, StackReader, check_patch
@@ -29,6 +30,7 @@ __all__ = [
     "listed",
     "plots_outside",
     "predictor_sets",
+    "refuse_truncated",
     "source_files",
     "write_quicklooks",
     "write_zarr",

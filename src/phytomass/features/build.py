@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import rasterio
 import xarray as xr
 from affine import Affine
 from numpy.typing import NDArray
@@ -20,7 +21,7 @@ from odc.geo.geobox import GeoBox
 from phytomass.errors import InputError
 from phytomass.features.cube import create_store, open_bands, write_block
 from phytomass.features.layers import Layer
-from phytomass.features.raster import new_raster
+from phytomass.features.raster import CACHE_MB, new_raster
 from phytomass.features.sources import (
     WholeGrid,
     check_stack,
@@ -37,7 +38,7 @@ from phytomass.imagery import PredictorSettings
 from phytomass.progress import Progress, silent
 
 KEPT = "; the finished part of the stack is kept"
-MOST_PER_TASK = 4
+MOST_PER_TASK = 8
 """Blocks of one task: its files are opened once."""
 _REQUEST = "request.json"
 _NOT_OURS = {"sets", "missing_at_plots", "leave_out", "store"}
@@ -298,7 +299,10 @@ def _compute(
     missing = blocks.missing()
     if not missing:
         return
-    with open_sources(settings, root, blocks.grid) as sources:
+    with (
+        rasterio.Env(GDAL_CACHEMAX=CACHE_MB),
+        open_sources(settings, root, blocks.grid) as sources,
+    ):
         known = sources.whole_grid()
     grid = _Grid.of(blocks.grid)
     size = min(max(len(missing) // (2 * pool.size), 1), MOST_PER_TASK)
@@ -351,6 +355,7 @@ def compute_part(
     store = folder / "blocks.zarr"
     with (
         full_disk_named(folder.parent, KEPT),
+        rasterio.Env(GDAL_CACHEMAX=CACHE_MB),
         open_sources(settings, root, grid.open(), known) as s,
     ):
         for block in part:

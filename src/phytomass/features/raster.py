@@ -11,8 +11,8 @@ import numpy as np
 import rasterio
 from odc.geo.geobox import GeoBox
 
-from phytomass.errors import DiskFullError
-from phytomass.grid import BLOCK, blocks_of
+from phytomass.errors import DiskFullError, InputError
+from phytomass.grid import BLOCK
 
 CACHE_MB = 256
 """GDAL's block cache while a grid is walked over: its default is 5 % of the machine's memory."""
@@ -95,25 +95,47 @@ def refuse_torn(path: Path) -> None:
     DiskFullError
         If a tile is missing, or reaches beyond the end of the file.
     """
-    size = path.stat().st_size
     try:
         with rasterio.open(path) as written:
-            height, width = written.block_shapes[0]
-            whole = all(
-                _reaches(written, band, block.row // height, block.col // width) <= size
-                for band in range(1, written.count + 1)
-                for block in blocks_of(written.shape, height)
-            )
+            whole = all(0 < end <= path.stat().st_size for end in _ends(written))
     except rasterio.RasterioIOError:
         whole = False
     if not whole:
         raise _torn(path)
 
 
-def _reaches(dataset: Any, band: int, row: int, col: int) -> float:
-    """Return where a tile ends in its file; infinite where there is none."""
-    place, size = (
-        dataset.get_tag_item(f"BLOCK_{what}_{col}_{row}", "TIFF", bidx=band)
-        for what in ("OFFSET", "SIZE")
-    )
-    return int(place) + int(size) if place and size else np.inf
+def refuse_truncated(path: Path) -> None:
+    """Raise when a GeoTIFF ends before its last tile, without reading pixels.
+
+    Files of other formats, and those that cannot be opened at all, pass.
+
+    Raises
+    ------
+    InputError
+        If tiles lie beyond the end of the file.
+    """
+    try:
+        with rasterio.open(path, driver="GTiff") as source:
+            last = max(_ends(source))
+    except rasterio.RasterioIOError:
+        return
+    size = path.stat().st_size
+    if last > size:
+        raise InputError(
+            f"is cut off: it has {size} bytes and needs {last}",
+            where=path.name,
+            remedy="the file is damaged: get it again, or take it out",
+        )
+
+
+def _ends(dataset: Any) -> Iterator[int]:
+    """Give the place in its file where each tile ends; 0 for one that was never written."""
+    height, width = dataset.block_shapes[0]
+    for band in range(1, dataset.count + 1):
+        for row in range(-(-dataset.height // height)):
+            for col in range(-(-dataset.width // width)):
+                place, size = (
+                    dataset.get_tag_item(f"BLOCK_{what}_{col}_{row}", "TIFF", bidx=band)
+                    for what in ("OFFSET", "SIZE")
+                )
+                yield int(place) + int(size) if place and size else 0

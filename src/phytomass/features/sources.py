@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
+from pyproj import Proj
 
 from phytomass.errors import InputError
 from phytomass.features.layers import Layer, layers_of
@@ -37,6 +38,8 @@ from phytomass.imagery import (
 )
 
 Array = NDArray[np.float64]
+MOST_TURNED = 10.0
+"""Degrees between the grid's north and true north that directions may be wrong by."""
 
 
 @dataclass(frozen=True)
@@ -153,10 +156,39 @@ def check_stack(settings: PredictorSettings, root: Path, grid: GeoBox) -> list[L
     InputError
         For missing files or bands, other grids, names that collide, or an index without its bands.
     """
+    refuse_turned(settings, grid)
     nothing = WholeGrid(dict.fromkeys(settings.rasters, Prepared()))
     with open_sources(settings, root, grid, nothing) as sources:
         bands = {reader.key: reader.names for reader in sources.readers}
     return layers_of(settings, bands)
+
+
+def refuse_turned(settings: PredictorSettings, grid: GeoBox) -> None:
+    """Raise when directions are needed and the grid's north is not that of the compass.
+
+    Raises
+    ------
+    InputError
+        If an aspect, an illumination or a look direction is wanted on a grid whose northing turns
+        away from north by more than `MOST_TURNED`, as on polar grids.
+    """
+    derived = settings.terrain.derive if settings.terrain is not None else []
+    wanted: list[str] = [name for name in derived if name.startswith("aspect")]
+    for key, source in settings.rasters.items():
+        wanted += [f"{rule} of {key}" for rule in ("slope", "topography") if getattr(source, rule)]
+    if not wanted or grid.crs is None or not grid.crs.projected:
+        return
+    box = grid.boundingbox
+    projection = Proj(grid.crs.proj)
+    centre = ((box.left + box.right) / 2, (box.bottom + box.top) / 2)
+    turned = projection.get_factors(*projection(*centre, inverse=True)).meridian_convergence
+    if not abs(turned) <= MOST_TURNED:
+        raise InputError(
+            f"north on the grid is {abs(turned):.0f}° from north on the compass, which "
+            f"{', '.join(wanted)} would take for each other",
+            where="grid.crs",
+            remedy="choose the UTM zone of the study area, or leave them out",
+        )
 
 
 def check_contents(

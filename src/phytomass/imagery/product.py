@@ -60,7 +60,7 @@ def bands_of(settings: RasterSource, record: SensorRecord, has: set[str]) -> dic
             raise InputError(
                 f"no band {place!r}",
                 where=f"{record.id} bands",
-                remedy=nearest(str(place), list(record.bands))
+                remedy=nearest(str(place), sorted(has) or list(record.bands))
                 or f"there are {', '.join(sorted(has) or record.bands)}",
             )
         wanted[name] = band

@@ -23,6 +23,8 @@ from phytomass.features import (
     listed,
     plots_outside,
     predictor_sets,
+    refuse_truncated,
+    source_files,
 )
 from phytomass.grid import describe_grid, grid_of_raster, same_grid
 from phytomass.imagery import check_mask, files_of
@@ -133,6 +135,10 @@ def _check_files(findings: Findings, opened: OpenProject) -> None:
 
 def _check_rasters(findings: Findings, opened: OpenProject, grid: GeoBox) -> None:
     project, root = opened.project, opened.root
+    for settings in (project.predictors, project.earlier_predictors()):
+        if settings is not None:
+            for file in findings.attempt(partial(source_files, settings, root)) or ():
+                findings.attempt(partial(refuse_truncated, file))
     layers = findings.attempt(lambda: check_stack(project.predictors, root, grid))
     if layers is not None:
         findings.attempt(lambda: predictor_sets(project.predictors, layers))

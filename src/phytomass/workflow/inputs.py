@@ -23,6 +23,9 @@ from phytomass.inventory import plots_in_use
 from phytomass.models import patch_of
 from phytomass.workflow.load import OpenProject
 
+WIDEST = 1e7
+"""No study area is 10 000 km wide; one that seems so lies across the edge of its projection."""
+
 
 def grid_of(opened: OpenProject) -> GeoBox:
     """Return the project's grid.
@@ -56,7 +59,19 @@ def _area_bounds(opened: OpenProject, crs: str) -> tuple[float, float, float, fl
         polygons = geopandas.read_file(opened.root / area)
     except (DataSourceError, DataLayerError) as error:
         raise InputError(f"cannot be read as polygons ({error})", where=str(area)) from error
+    if polygons.crs is None:
+        raise InputError(
+            "has no coordinate reference system",
+            where=str(area),
+            remedy="save it again with its CRS, e.g. as a GeoPackage",
+        )
     west, south, east, north = polygons.to_crs(crs).total_bounds
+    if not max(east - west, north - south) < WIDEST:
+        raise InputError(
+            f"reaches around the globe in {crs}: it crosses the antimeridian or holds a pole there",
+            where=str(area),
+            remedy="choose a grid.crs made for the area, such as its UTM zone or UPS",
+        )
     return float(west), float(south), float(east), float(north)
 
 
