@@ -35,6 +35,7 @@ from phytomass.features.workers import Pool
 from phytomass.files import sha256_of
 from phytomass.grid import Block, grid_from_bounds
 from phytomass.imagery import PredictorSettings
+from phytomass.imagery import corrections as corrections_module
 from tests.conftest import coordinate_image, write_raster
 
 
@@ -182,6 +183,18 @@ def test_a_folder_that_is_no_stack(tmp_path: Path) -> None:
     zarr.open_group(tmp_path / "other.zarr", mode="w")
     with pytest.raises(InputError, match="no stack of predictors"):
         PredictorStack.open(tmp_path / "other.zarr")
+
+
+def test_what_blocks_know_of_the_whole_grid_is_found_once(
+    tmp_path: Path, large: GeoBox, settings: PredictorSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepare = corrections_module._prepare
+    found: list[object] = []
+    monkeypatch.setattr(
+        corrections_module, "_prepare", lambda *a: (found.append(a), prepare(*a))[1]
+    )
+    build_stack(settings, large, tmp_path, tmp_path / "p.tif")
+    assert len(found) == 2  # two products, four blocks
 
 
 class Broken(Exception):
