@@ -49,7 +49,7 @@ class WholeGrid:
     Parameters
     ----------
     scenes : mapping of str to Prepared
-        Source key → fits and bright levels of its scenes.
+        Source key → fits and speckle filter of its scenes.
     limits : mapping of str to (float, float)
         Predictor → values of its lowest and highest grey level.
     """

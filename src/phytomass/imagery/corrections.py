@@ -75,13 +75,13 @@ class Filter:
 
 @dataclass(frozen=True)
 class Prepared:
-    """What corrections and filters know of whole scenes; (scene, band) → fit, and bright level.
+    """What is found by reading whole scenes: (scene, band) → fit, and the speckle filter.
 
     Found once by walking over the grid, it can be handed to readers on other workers.
     """
 
     fits: Mapping[tuple[str, str], IlluminationFit] = field(default_factory=dict)
-    bright: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    filter: Filter = field(default_factory=Filter)
 
 
 @dataclass(frozen=True)
@@ -185,16 +185,13 @@ def open_corrections(
     if settings.topography is not None:
         for scene in scenes:
             sun_of(scene, settings)
-    prepared = prepared or _prepare(settings, scenes, elevation, grid)
-    flattening = Flattening(settings, elevation, prepared.fits)
-    speckle = settings.speckle
-    if speckle is None:
-        return flattening, Filter()
-    return flattening, Filter(speckle, speckle.looks or record.looks, prepared.bright)
+    prepared = prepared or _prepare(settings, record, scenes, elevation, grid)
+    return Flattening(settings, elevation, prepared.fits), prepared.filter
 
 
 def _prepare(
     settings: RasterSource,
+    record: SensorRecord,
     scenes: Sequence[OpenScene],
     elevation: Elevation | None,
     grid: GeoBox,
@@ -204,12 +201,25 @@ def _prepare(
     if settings.topography is not None and elevation is not None:
         for scene in scenes:
             fits |= fit_scene(scene, settings, elevation, grid)
+    flattening = Flattening(settings, elevation, fits)
+    return Prepared(fits, _open_filter(settings.speckle, record, scenes, flattening, grid))
+
+
+def _open_filter(
+    speckle: SpeckleSettings | None,
+    record: SensorRecord,
+    scenes: Sequence[OpenScene],
+    flattening: Flattening,
+    grid: GeoBox,
+) -> Filter:
+    """Prepare a speckle filter: find what it must know of whole scenes."""
+    if speckle is None:
+        return Filter()
     bright: dict[tuple[str, str], float] = {}
-    if settings.speckle is not None and settings.speckle.filter == "improved_sigma":
-        flattening = Flattening(settings, elevation, fits)
+    if speckle.filter == "improved_sigma":
         for scene in scenes:
             bright |= _bright_levels(scene, flattening, grid)
-    return Prepared(fits, bright)
+    return Filter(speckle, speckle.looks or record.looks, bright)
 
 
 def fit_scene(

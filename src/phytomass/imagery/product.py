@@ -97,8 +97,8 @@ class ProductReader:
 
     @property
     def prepared(self) -> Prepared:
-        """What corrections and filters know of whole scenes."""
-        return Prepared(self.corrections.fits, self.filter.bright)
+        """What was found by reading whole scenes."""
+        return Prepared(self.corrections.fits, self.filter)
 
     @property
     def halo(self) -> int:
