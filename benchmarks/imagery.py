@@ -1,92 +1,145 @@
-"""Seasonal median and speckle filters beside the usual way: ratios, and peak memory.
+"""Seasonal median and speckle filters beside the usual way, on files: time, ratio, peak memory.
 
-    python benchmarks/imagery.py median [--side 2048] [--dates 40]
-    python benchmarks/imagery.py speckle [--side 4096]
+    python benchmarks/imagery.py [--side 2048] [--dates 40] [--filter-side 4096] [--workers 2]
 
-Each way is timed in turn, several rounds, on one thread; the ratio is that of the best rounds.
+Writes distinct random images to a temporary folder, block by block, then runs every way in a fresh
+process of its own, several rounds in turn. Times are the best of the rounds, without imports and
+compilation, with reading and writing; peak memory is that of the whole process. The results of
+both ways are compared. The median at its full size needs 3 GB of disk, and the usual way memory.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import resource
+import subprocess
+import sys
+import tempfile
 import time
-import warnings
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import rasterio
 from scipy.ndimage import uniform_filter
 
-from phytomass.imagery.network import quantile_rows
+from phytomass.features import Workers, build_stack
+from phytomass.grid import Block, blocks_of, grid_from_bounds
+from phytomass.imagery import PredictorSettings
+from phytomass.imagery.sensors import find_sensor
 from phytomass.imagery.sigma_range import sigma_range
 from phytomass.imagery.speckle import improved_sigma, lee, refined_lee
 
 LOOKS = 4.4
-
-
-def best(ways: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """Return the shortest time of each way in seconds, taken in turn."""
-    times = dict.fromkeys(ways, np.inf)
-    for _ in range(rounds):
-        for name, work in ways.items():
-            clock = time.perf_counter()
-            work()
-            times[name] = min(times[name], time.perf_counter() - clock)
-    return times
+BANDS = ["B2", "B3", "B4", "B8", "B11", "B12"]
+PRODUCT = "sentinel-2-l2a"
+HALO = 3
 
 
 def peak_gb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
 
 
-def scene_block(rng: np.random.Generator, dates: int, side: int) -> np.ndarray:
-    values = rng.random((dates, 6, side, side), dtype=np.float32)
-    values[np.broadcast_to(rng.random((dates, 1, side, side)) < 0.4, values.shape)] = np.nan
-    return values
+def new_image(path: Path, side: int, bands: list[str], dtype: str) -> Any:
+    grid = grid_of(side)
+    out = rasterio.open(
+        path, "w", driver="GTiff", width=side, height=side, count=len(bands), dtype=dtype,
+        crs=str(grid.crs), transform=grid.transform, tiled=True, blockxsize=256, blockysize=256,
+    )  # fmt: skip
+    out.descriptions = tuple(bands)
+    return out
 
 
-def median(side: int, dates: int, block: int = 256) -> None:
-    """Walk over the image block by block, as the stack does: memory is that of one block."""
+def grid_of(side: int) -> Any:
+    west, north = 500_000, 3_900_000
+    return grid_from_bounds("EPSG:32643", 10, (west, north - 10 * side, west + 10 * side, north))
+
+
+def write_season(folder: Path, side: int, dates: int) -> None:
+    """Write reflectance of every date, 40 % of it under cloud."""
+    for date in range(dates):
+        rng = np.random.default_rng(date)
+        name = np.datetime64("2020-01-05") + 9 * date
+        path = folder / f"s2_{str(name).replace('-', '')}.tif"
+        with new_image(path, side, [*BANDS, "SCL"], "uint16") as out:
+            for block in blocks_of((side, side)):
+                shape = (block.rows, block.cols)
+                out.write(np.where(rng.random(shape) < 0.4, 9, 4), 7, window=block.window)
+                for band in range(1, 7):
+                    out.write(rng.integers(1, 6000, shape), band, window=block.window)
+
+
+def write_radar(folder: Path, side: int) -> None:
     rng = np.random.default_rng(1)
-    values = scene_block(rng, dates, block)
-    quantile_rows(values[:, :, :8], 0.5)
-    before = peak_gb()
+    with new_image(folder / "power.tif", side, ["VV"], "float32") as out:
+        for block in blocks_of((side, side)):
+            power = rng.gamma(LOOKS, 1 / LOOKS, (block.rows, block.cols))
+            out.write(power.astype(np.float32), 1, window=block.window)
 
-    def ours() -> None:
-        for _ in range((side // block) ** 2):
-            quantile_rows(values, 0.5)
 
-    def two_threads() -> None:
-        with ThreadPoolExecutor(2) as pool:
-            list(pool.map(lambda _: quantile_rows(values, 0.5), range((side // block) ** 2)))
+def season(pattern: str) -> PredictorSettings:
+    source = {
+        "files": pattern,
+        "product": PRODUCT,
+        "bands": BANDS,
+        "boa_offset": "applied",
+        "dilate_m": 0,
+        "composite": "median",
+    }
+    return PredictorSettings.model_validate({"rasters": {"s2": source}})
 
-    clock = time.perf_counter()
-    ours()
-    one = time.perf_counter() - clock
-    clock = time.perf_counter()
-    two_threads()
-    two = time.perf_counter() - clock
-    print(f"{dates} dates × 6 bands × {side}²: {one:.2f} s on one thread, {two:.2f} s on two")
-    print(f"peak memory {peak_gb():.2f} GB, {peak_gb() - before:.2f} above the one block of input")
-    import dask.array
+
+def our_median(folder: Path, target: Path, side: int, workers: int) -> None:
+    """As `phytomass stack` does it."""
+    out = target / "median.zarr"
+    build_stack(season("s2_*.tif"), grid_of(side), folder, out, workers=Workers(workers))
+
+
+def usual_median(folder: Path, target: Path, side: int, workers: int) -> None:
+    """As tutorials do it: xarray and Dask, chunks of 256² with all dates together."""
+    import dask
+    import rioxarray
     import xarray as xr
 
-    part = values[:, :1, :128, :128]
-    lazy = xr.DataArray(dask.array.from_array(part, chunks=(-1, 1, 64, 64)), dims=list("tbyx"))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        times = best(
-            {
-                "ours": lambda: quantile_rows(part, 0.5),
-                "numpy": lambda: np.nanmedian(part, axis=0),
-                "xarray + dask": lambda: lazy.median("t", skipna=True).compute(scheduler="sync"),
-            },
-            4,
-        )
-        assert np.array_equal(quantile_rows(part, 0.5), np.nanmedian(part, axis=0), equal_nan=True)
-    for name, seconds in times.items():
-        print(f"  {name}: {seconds * 1e3:.1f} ms, ratio {seconds / times['ours']:.0f}")
+    rule = find_sensor(PRODUCT).classes
+    assert rule is not None
+    images = [
+        rioxarray.open_rasterio(path, chunks={"band": -1, "x": 256, "y": 256})
+        for path in sorted(folder.glob("s2_*.tif"))
+    ]
+    stack = xr.concat(images, "time").chunk({"time": -1})
+    classes = stack.isel(band=6, drop=True)
+    values = stack.isel(band=slice(0, 6)).astype("float32") * np.float32(1e-4)
+    clear = values.where(~classes.isin(rule.reject) & (stack.isel(band=slice(0, 6)) != 0))
+    result = clear.median("time", skipna=True).to_dataset(name="median")
+    with dask.config.set(scheduler="threads", num_workers=workers):
+        result.drop_encoding().to_zarr(target / "median.zarr", mode="w", consolidated=False)
+
+
+def filtered(folder: Path, target: Path, work: Callable[[np.ndarray], np.ndarray]) -> None:
+    """Filter block by block with a halo, as the stack does: memory is that of a block."""
+    with (
+        rasterio.Env(GDAL_CACHEMAX=64),
+        rasterio.open(folder / "power.tif") as source,
+        new_image(target / "out.tif", source.width, ["VV"], "float32") as out,
+    ):
+        for block in blocks_of(source.shape):
+            top, left = min(block.row, HALO), min(block.col, HALO)
+            rows = min(block.row + block.rows + HALO, source.height) - block.row + top
+            cols = min(block.col + block.cols + HALO, source.width) - block.col + left
+            around = Block(block.row - top, block.col - left, rows, cols)
+            values = work(source.read(1, window=around.window).astype(np.float64))
+            inner = values[top : top + block.rows, left : left + block.cols]
+            out.write(inner.astype(np.float32), 1, window=block.window)
+
+
+def whole(folder: Path, target: Path, work: Callable[[np.ndarray], np.ndarray]) -> None:
+    with rasterio.open(folder / "power.tif") as source:
+        values = work(source.read(1).astype(np.float64))
+        with new_image(target / "out.tif", source.width, ["VV"], "float32") as out:
+            out.write(values.astype(np.float32), 1)
 
 
 def scipy_lee(power: np.ndarray, window: int = 7) -> np.ndarray:
@@ -96,11 +149,11 @@ def scipy_lee(power: np.ndarray, window: int = 7) -> np.ndarray:
     return mean + signal / np.maximum(variance, 1e-30) * (power - mean)
 
 
-def sigma_with_arrays(power: np.ndarray, bright: float) -> np.ndarray:
+def sigma_with_arrays(power: np.ndarray) -> np.ndarray:
     """The improved sigma filter without its point targets, as whole-array code does it."""
     limits = sigma_range(LOOKS)
     first = scipy_lee(power, 3)
-    edge = np.pad(power, 3, mode="reflect")
+    edge = np.pad(power, HALO, mode="reflect")
     total, squares, n = np.zeros_like(power), np.zeros_like(power), np.zeros_like(power)
     rows, cols = power.shape
     for dy in range(7):
@@ -116,55 +169,120 @@ def sigma_with_arrays(power: np.ndarray, bright: float) -> np.ndarray:
     return mean + signal / np.maximum(variance, 1e-30) * (power - mean)
 
 
-def speckle(side: int, block: int = 256) -> None:
-    """Filter block by block with a halo, as the stack does, beside code on whole arrays."""
-    power = np.random.default_rng(1).gamma(LOOKS, 1 / LOOKS, (side, side))
-    bright = float(np.quantile(power[:512], 0.98))
+BRIGHT = 3.0
+FILTERS: dict[str, tuple[Callable[..., None], Callable[[np.ndarray], np.ndarray]]] = {
+    "lee": (filtered, lambda z: lee(z, LOOKS)),
+    "refined lee": (filtered, lambda z: refined_lee(z, LOOKS)),
+    "improved sigma": (filtered, lambda z: improved_sigma(z, LOOKS, BRIGHT)),
+    "improved sigma, one pass": (
+        filtered,
+        lambda z: improved_sigma(z, LOOKS, BRIGHT, bias_correction=False),
+    ),
+    "lee, scipy": (whole, scipy_lee),
+    "improved sigma, arrays": (whole, sigma_with_arrays),
+}
+MEDIANS = {"median": our_median, "median, xarray + dask": usual_median}
+PAIRS = {
+    "median": "median, xarray + dask",
+    "lee": "lee, scipy",
+    "refined lee": None,
+    "improved sigma": None,
+    "improved sigma, one pass": "improved sigma, arrays",
+}
 
-    def blockwise(work: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-        out = np.empty_like(power)
-        for top in range(0, side, block):
-            for left in range(0, side, block):
-                up, west = max(top - 3, 0), max(left - 3, 0)
-                part = work(power[up : top + block + 3, west : left + block + 3])
-                inner = part[top - up : top - up + block, left - west : left - west + block]
-                out[top : top + block, left : left + block] = inner
-        return out
 
-    ours: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-        "Lee": lambda z: lee(z, LOOKS),
-        "refined Lee": lambda z: refined_lee(z, LOOKS),
-        "improved sigma": lambda z: improved_sigma(z, LOOKS, bright),
-        "improved sigma, one pass": lambda z: improved_sigma(
-            z, LOOKS, bright, bias_correction=False
-        ),
-    }
-    for work in ours.values():
-        work(power[:32, :32])
-    before = peak_gb()
-    for name, work in ours.items():
-        seconds = best({name: lambda work=work: blockwise(work)}, 2)[name]
-        print(f"{name}, 7 × 7 on {side}²: {seconds:.2f} s, {side**2 / seconds / 1e6:.0f} Mpx/s")
-    print(f"peak memory {peak_gb() - before:.2f} GB above the image of {power.nbytes / 1e9:.2f} GB")
-    usual = {
-        "Lee with scipy": lambda: scipy_lee(power),
-        "improved sigma with arrays": lambda: sigma_with_arrays(power, bright),
-    }
-    for name, seconds in best(usual, 1).items():
-        print(f"  {name}: {seconds:.2f} s")
-    print(f"  peak memory {peak_gb():.2f} GB")
+def child(way: str, folder: Path, target: Path, side: int, workers: int) -> None:
+    """Do one thing once, after a warm-up on a small image; print seconds and peak memory."""
+    with tempfile.TemporaryDirectory() as small:
+        little = Path(small)
+        warm = little / "out"
+        warm.mkdir()
+        if way in MEDIANS:
+            write_season(little, 64, 3)
+            MEDIANS[way](little, warm, 64, 1)
+        else:
+            write_radar(little, 64)
+            FILTERS[way][0](little, warm, FILTERS[way][1])
+    before, clock = peak_gb(), time.perf_counter()
+    if way in MEDIANS:
+        MEDIANS[way](folder, target, side, workers)
+    else:
+        FILTERS[way][0](folder, target, FILTERS[way][1])
+    seconds = time.perf_counter() - clock
+    print(json.dumps({"seconds": seconds, "peak": peak_gb(), "before": before}))
+
+
+def measured(way: str, folder: Path, side: int, workers: int) -> dict[str, float]:
+    with tempfile.TemporaryDirectory(dir=folder) as target:
+        command = [sys.executable, __file__, "--child", way, "--folder", str(folder)]
+        command += ["--target", target, "--side", str(side), "--workers", str(workers)]
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode:
+            print(f"{way} failed: {done.stderr.strip().splitlines()[-1:]}")
+            return {"seconds": np.inf, "peak": np.nan, "before": np.nan, "mean": np.nan}
+        result: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+        return result | {"mean": mean_of(Path(target))}
+
+
+def mean_of(target: Path) -> float:
+    """Return the mean of a result, to see that both ways computed the same."""
+    import zarr
+
+    if (target / "median.zarr").is_dir():
+        store = zarr.open_group(target / "median.zarr", mode="r")
+        names = BANDS if BANDS[0] in store else ["median"]
+        return float(np.mean([np.nanmean(store[name][:]) for name in names]))
+    with rasterio.open(target / "out.tif") as source:
+        return float(source.read(1).mean(dtype=np.float64))
+
+
+def compare(folder: Path, ours: list[str], side: int, workers: int, rounds: int) -> None:
+    ways = [way for own in ours for way in (own, PAIRS[own]) if way is not None]
+    runs: dict[str, list[dict[str, float]]] = {way: [] for way in ways}
+    for _ in range(rounds):
+        for way in ways:
+            runs[way].append(measured(way, folder, side, workers))
+    for own in ours:
+        reference = min(run["seconds"] for run in runs[own])
+        for way in (own, PAIRS[own]):
+            if way is None:
+                continue
+            seconds = min(run["seconds"] for run in runs[way])
+            peak = max(run["peak"] for run in runs[way])
+            above = max(run["peak"] - run["before"] for run in runs[way])
+            mean = runs[way][0]["mean"]
+            print(
+                f"| {way} | {seconds:.2f} | {seconds / reference:.1f} | {peak:.2f} | {above:.2f} "
+                f"| {mean:.6f} |"
+            )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("what", choices=["median", "speckle"])
-    parser.add_argument("--side", type=int)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--side", type=int, default=2048)
     parser.add_argument("--dates", type=int, default=40)
+    parser.add_argument("--filter-side", type=int, default=4096)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--folder", type=Path, help="where to write (default: temporary)")
+    parser.add_argument("--target", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--child", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.what == "median":
-        median(options.side or 2048, options.dates)
-    else:
-        speckle(options.side or 4096)
+    if options.child:
+        child(options.child, options.folder, options.target, options.side, options.workers)
+        return
+    with tempfile.TemporaryDirectory(dir=options.folder) as made:
+        folder = Path(made)
+        write_season(folder, options.side, options.dates)
+        write_radar(folder, options.filter_side)
+        print(
+            f"{options.dates} dates × 6 bands × {options.side}² with mask, {options.workers} threads"
+            f"; 7 × 7 filters on {options.filter_side}², one thread; best of {options.rounds}\n"
+        )
+        print("| way | s | ratio | peak, GB | above start, GB | mean |\n|---|---|---|---|---|---|")
+        compare(folder, ["median"], options.side, options.workers, options.rounds)
+        filters = ["lee", "refined lee", "improved sigma"]
+        compare(folder, filters, options.filter_side, 1, options.rounds)
 
 
 if __name__ == "__main__":

@@ -76,6 +76,14 @@ class ProjectFileError(InputError):
     """The project file is not valid; one problem per mistake."""
 
 
+class DiskFullError(PhytomassError):
+    """The disk, a quota or the file system's largest file was full before a file was whole."""
+
+
+class WorkersError(PhytomassError):
+    """Workers cannot be reached, or were lost; what they had finished is kept."""
+
+
 class PhytomassWarning(UserWarning):
     """Base of the warnings of phytomass."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -15,7 +16,46 @@ import geopandas
 import pandas as pd
 import pyogrio
 
-from phytomass.errors import InputError
+from phytomass.errors import DiskFullError, InputError
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""The system's numbers for a full disk, a used-up quota, and a file larger than allowed."""
+
+
+@contextmanager
+def full_disk_named(place: str | Path, kept: str = "") -> Iterator[None]:
+    """Turn the system's errors of a full disk into one that says so.
+
+    Parameters
+    ----------
+    place : str or Path
+        Where is written, for the message.
+    kept : str
+        What is kept all the same, for the remedy.
+
+    Raises
+    ------
+    DiskFullError
+        In place of an `OSError` of a full disk or a used-up quota.
+
+    Examples
+    --------
+    >>> with full_disk_named("results"):
+    ...     raise OSError(errno.ENOSPC, "No space left on device")
+    Traceback (most recent call last):
+    ...
+    phytomass.errors.DiskFullError: results: the disk is full (No space left on device) → ...
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        raise DiskFullError(
+            f"the disk is full ({error.strerror})",
+            where=str(place),
+            remedy=f"free some space and run again{kept}",
+        ) from error
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from phytomass.features import build_stack, check_stack
 from phytomass.grid import Block, grid_of_raster
 from phytomass.imagery import PredictorSettings, RasterSource, fetch_scenes, open_source
 from phytomass.imagery.retry import GaveUp, Patience
-from phytomass.imagery.stac import Signer, lonlat_bounds, profile_of
+from phytomass.imagery.stac import Signer, _in_window, lonlat_bounds, profile_of
 from tests.cli.test_bad_input import run
 from tests.conftest import coordinate_image, write_raster
 from tests.imagery.stac_server import StacServer
@@ -367,3 +368,16 @@ def test_pauses_grow_and_end_at_the_deadline() -> None:
     with pytest.raises(KeyError):
         patience = Patience(3, 100.0, sleep=sleep, clock=lambda: 0.0)
         patience.persist(lambda attempt: {}[attempt], (ZeroDivisionError,))
+
+
+def test_a_footprint_across_the_antimeridian_is_not_lost() -> None:
+    when = datetime(2020, 7, 1, tzinfo=UTC)
+    across = pystac.Item("a", None, [179.5, 16.0, -179.2, 17.0], when, {})
+    for bounds, inside in (
+        ((179.6, 16.2, 179.9, 16.8), True),
+        ((-179.9, 16.2, -179.3, 16.8), True),
+        ((-179.1, 16.2, -178.0, 16.8), False),
+        ((178.0, 16.2, 179.4, 16.8), False),
+        ((179.6, 17.2, 179.9, 17.8), False),
+    ):
+        assert _in_window(across, bounds, None) is inside

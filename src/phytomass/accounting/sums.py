@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
+from odc.geo.geobox import GeoBox
 
 from phytomass.errors import InputError
+from phytomass.features import PredictorStack
 from phytomass.grid import Block, blocks_of, describe_grid, grid_of_raster, same_grid
 
 
@@ -78,7 +80,7 @@ class Moments:
 
 @dataclass(frozen=True)
 class Layer:
-    """One band of a raster file."""
+    """One band of a raster file, or of a stack of predictors."""
 
     path: Path
     band: int = 1
@@ -92,9 +94,9 @@ def walk(layers: Sequence[Layer]) -> Iterator[tuple[Block, list[NDArray[np.float
     InputError
         If the rasters are on different grids, or a band is missing.
     """
-    grid = grid_of_raster(layers[0].path)
+    grid = _grid_of(layers[0].path)
     for layer in layers[1:]:
-        own = grid_of_raster(layer.path)
+        own = _grid_of(layer.path)
         if not same_grid(grid, own):
             raise InputError(
                 f"is on another grid: {describe_grid(own)}; {layers[0].path.name} is on"
@@ -103,17 +105,30 @@ def walk(layers: Sequence[Layer]) -> Iterator[tuple[Block, list[NDArray[np.float
                 remedy="bring it to the grid of the map",
             )
     with ExitStack() as stack:
-        opened = [stack.enter_context(rasterio.open(layer.path)) for layer in layers]
-        for layer, source in zip(layers, opened, strict=True):
-            if not 1 <= layer.band <= source.count:
-                raise InputError(f"no band {layer.band}", where=layer.path.name)
+        readers = [stack.enter_context(_opened(layer)) for layer in layers]
         for block in blocks_of(grid.shape):
-            yield (
-                block,
-                [
-                    source.read(layer.band, window=block.window, masked=True)
-                    .astype(np.float64)
-                    .filled(np.nan)
-                    for layer, source in zip(layers, opened, strict=True)
-                ],
+            yield block, [read(block) for read in readers]
+
+
+def _grid_of(path: Path) -> GeoBox:
+    return PredictorStack.open(path).grid if path.is_dir() else grid_of_raster(path)
+
+
+@contextmanager
+def _opened(layer: Layer) -> Iterator[Callable[[Block], NDArray[np.float64]]]:
+    """Open a band; what comes reads its blocks."""
+    if layer.path.is_dir():
+        stack = PredictorStack.open(layer.path)
+        with stack.reader([stack.names[layer.band - 1]]) as reader:
+            yield lambda block: reader.read(block)[0].astype(np.float64)
+        return
+    with rasterio.open(layer.path) as source:
+        if not 1 <= layer.band <= source.count:
+            raise InputError(f"no band {layer.band}", where=layer.path.name)
+        yield (
+            lambda block: (
+                source.read(layer.band, window=block.window, masked=True)
+                .astype(np.float64)
+                .filled(np.nan)
             )
+        )

@@ -57,7 +57,7 @@ def main() -> None:
             screen = Screen(as_json=as_json)
             screen.event("interrupted")
             if not as_json:
-                screen.err.print("Interrupted. Finished steps are kept: the next run goes on.")
+                screen.err.print("Interrupted. What is finished is kept: the next run goes on.")
         raise
 
 

@@ -16,3 +16,11 @@ Workers = Annotated[
     int | None,
     typer.Option("--workers", "-j", min=1, help="Processors to use; all by default."),
 ]
+Scheduler = Annotated[
+    str,
+    typer.Option(
+        "--scheduler",
+        help="Who computes the stack: threads, processes, or a Dask scheduler's address "
+        "(tcp://host:8786).",
+    ),
+]

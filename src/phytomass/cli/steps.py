@@ -8,12 +8,13 @@ from pathlib import Path
 import typer
 
 from phytomass.cli.console import Screen
-from phytomass.cli.options import AsJson, ProjectPath, Quiet, Workers
+from phytomass.cli.options import AsJson, ProjectPath, Quiet, Scheduler, Workers
 from phytomass.errors import InputError
 from phytomass.workflow import (
     STEPS,
     OpenProject,
     check_project,
+    check_scheduler,
     default_workers,
     load_project,
     run_steps,
@@ -21,12 +22,17 @@ from phytomass.workflow import (
 
 
 def run_targets(
-    opened: OpenProject, targets: Sequence[str], screen: Screen, workers: int | None
+    opened: OpenProject,
+    targets: Sequence[str],
+    screen: Screen,
+    workers: int | None,
+    scheduler: str = "threads",
 ) -> None:
     """Run the target steps and those they need, and show what happens.
 
     Everything the steps read is checked first, so that bad input leaves the results as they were.
     """
+    check_scheduler(scheduler)
     findings = check_project(opened, targets)
     if findings.problems:
         raise InputError.of(findings.problems)
@@ -38,6 +44,7 @@ def run_targets(
             workers=workers or default_workers(),
             progress=screen.progress,
             started=screen.started,
+            scheduler=scheduler,
         ):
             screen.finished(outcome)
     screen.event("results", folder=str(opened.results))
@@ -61,7 +68,9 @@ def _verb(*targets: str):  # type: ignore[no-untyped-def]  # typer reads the inn
         quiet: Quiet = False,
         as_json: AsJson = False,
         workers: Workers = None,
+        scheduler: Scheduler = "threads",
     ) -> None:
-        run_targets(load_project(project), targets, Screen(quiet, as_json), workers)
+        opened, screen = load_project(project), Screen(quiet, as_json)
+        run_targets(opened, targets, screen, workers, scheduler)
 
     return verb

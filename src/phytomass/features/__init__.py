@@ -1,28 +1,37 @@
 """Features: the predictor stack on one grid, and samples of it at plots."""
 
-from phytomass.features.cube import write_zarr
+from phytomass.features.build import Blocks, build_stack, compute_blocks, write_zarr
 from phytomass.features.extract import Extraction, extract_samples, plots_outside
+from phytomass.features.illumination import illumination_table
 from phytomass.features.layers import Layer, predictor_sets
 from phytomass.features.quicklook import write_quicklooks
+from phytomass.features.raster import refuse_truncated
 from phytomass.features.samples import Patches, Samples
-from phytomass.features.sources import check_contents, check_stack, listed
-from phytomass.features.stack import PredictorStack, StackReader, build_stack, check_patch
+from phytomass.features.sources import check_contents, check_stack, listed, source_files
+from phytomass.features.stack import PredictorStack, StackReader, check_patch
+from phytomass.features.workers import Workers
 
 __all__ = [
+    "Blocks",
     "Extraction",
     "Layer",
     "Patches",
     "PredictorStack",
     "Samples",
     "StackReader",
+    "Workers",
     "build_stack",
     "check_contents",
     "check_patch",
     "check_stack",
+    "compute_blocks",
     "extract_samples",
+    "illumination_table",
     "listed",
     "plots_outside",
     "predictor_sets",
+    "refuse_truncated",
+    "source_files",
     "write_quicklooks",
     "write_zarr",
 ]

@@ -1,125 +1,61 @@
-"""The stack as a Zarr store, computed chunk by chunk with Dask, on threads, processes or a cluster."""
+"""Stacks as Zarr stores: one float32 array per predictor, one chunk per block of the lattice."""
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import xarray as xr
+import zarr
+from affine import Affine
+from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
 from phytomass.errors import InputError
 from phytomass.features.layers import Layer
-from phytomass.features.sources import check_stack, open_sources, refuse_unscaled
-from phytomass.files import write_text
-from phytomass.grid import BLOCK, Block, blocks_of
-from phytomass.imagery import PredictorSettings
+from phytomass.grid import BLOCK, Block
+
+CRS_VARIABLE = "spatial_ref"
+"""Where the CF conventions, GDAL and rioxarray look for the CRS of the arrays."""
 
 
-def write_zarr(
-    settings: PredictorSettings,
-    grid: GeoBox,
-    root: Path,
-    target: Path,
-    *,
-    scheduler: str | None = "threads",
-    workers: int = 1,
-) -> xr.Dataset:
-    """Compute all predictors and write them as one Zarr store of float32 arrays.
-
-    Every chunk is computed and written by itself, so memory is that of one chunk per worker. The
-    store appears under its name when all chunks are there. If the work is broken off, it goes on
-    with the chunks that are missing, provided that settings and grid are the same.
+def create_store(path: Path, grid: GeoBox, layers: Sequence[Layer]) -> None:
+    """Create a store without values, with the provenance of every predictor.
 
     Parameters
     ----------
-    settings, grid, root
-        As in `build_stack`.
-    target : Path
-        The store, e.g. ``predictors.zarr``; an earlier one is replaced at the end.
-    scheduler : {"threads", "processes", "sync"} or None
-        Dask's scheduler; None takes the active one, e.g. a `dask.distributed` client's. Workers
-        of a cluster need the same folders.
-    workers : int
-        Threads or processes.
-
-    Returns
-    -------
-    Dataset
-        The store, opened lazily; dimensions y and x, pixel centres in the CRS of the grid.
-
-    Raises
-    ------
-    InputError
-        As `check_stack`.
+    path : Path
+        The folder; what is there is replaced.
+    grid : GeoBox
+        Its grid; dimensions are y and x, pixel centres in its CRS.
+    layers : sequence of Layer
+        The predictors: their name, sensor, kind, formula, source and unit become attributes.
     """
-    from dask.base import compute
-    from dask.delayed import delayed
-
-    layers = check_stack(settings, root, grid)
-    partial = target.with_name(f".{target.name}.partial")
-    _prepare(partial, settings, grid, layers)
-    work = delayed(_write_chunk)
-    tasks = [
-        work(
-            settings,
-            (grid.shape[0], grid.shape[1]),
-            list(grid.transform),
-            str(grid.crs),
-            root,
-            partial,
-            block,
-        )
-        for block in blocks_of(grid.shape)
-        if not _mark(partial, block).exists()
-    ]
-    options = {} if scheduler is None else {"scheduler": scheduler, "num_workers": workers}
-    compute(*tasks, **options)  # type: ignore[no-untyped-call]
-    for mark in partial.glob(".done-*"):
-        mark.unlink()
-    (partial / _STATE).unlink()
-    if target.exists():
-        shutil.rmtree(target)
-    partial.rename(target)
-    store: xr.Dataset = xr.open_zarr(target, consolidated=False)
-    return store
-
-
-_STATE = ".request"
-
-
-def _mark(partial: Path, block: Block) -> Path:
-    return partial / f".done-{block.row}-{block.col}"
-
-
-def _prepare(
-    partial: Path, settings: PredictorSettings, grid: GeoBox, layers: Sequence[Layer]
-) -> None:
-    """Make an empty store, unless one for the same request is there already."""
-    import zarr
-
-    request = f"{settings.model_dump_json()}\n{grid.crs} {list(grid.transform)} {grid.shape}\n"
-    state = partial / _STATE
-    if state.is_file() and state.read_text(encoding="utf-8") == request:
-        return
-    if partial.exists():
-        shutil.rmtree(partial)
-    try:
-        store = zarr.open_group(partial, mode="w")
-    except OSError as error:
-        raise InputError(f"cannot write here ({error})", where=str(partial.parent)) from error
-    store.attrs.update({"crs": str(grid.crs), "transform": list(grid.transform)[:6]})
-    affine, (rows, cols) = grid.transform, grid.shape
+    rows, cols = grid.shape
+    store = zarr.open_group(path, mode="w")
+    store.attrs.update(
+        {
+            "crs": str(grid.crs),
+            "transform": list(grid.transform)[:6],
+            "predictors": [layer.name for layer in layers],
+            "phytomass": version("phytomass"),
+        }
+    )
+    affine = grid.transform
     centres = {
         "y": affine.f + affine.e * (np.arange(rows) + 0.5),
         "x": affine.c + affine.a * (np.arange(cols) + 0.5),
     }
     for name, values in centres.items():
         array = store.create_array(name, data=values, dimension_names=[name])
-        array.attrs["units"] = "metre"
+        array.attrs["standard_name"] = f"projection_{name}_coordinate"
+    reference = store.create_array(CRS_VARIABLE, data=np.array(0, dtype=np.int64))
+    assert grid.crs is not None  # noqa: S101  # grids without CRS are refused when read
+    geotransform = " ".join(f"{v!r}" for v in affine.to_gdal())
+    reference.attrs.update({"crs_wkt": grid.crs.to_wkt(), "GeoTransform": geotransform})
     for layer in layers:
         array = store.create_array(
             layer.name,
@@ -129,28 +65,67 @@ def _prepare(
             fill_value=np.nan,
             dimension_names=["y", "x"],
         )
-        array.attrs.update(layer.row())
-    write_text(state, request)
+        array.attrs.update({**layer.row(), "grid_mapping": CRS_VARIABLE})
 
 
-def _write_chunk(
-    settings: PredictorSettings,
-    shape: tuple[int, int],
-    transform: list[float],
-    crs: str,
-    root: Path,
-    partial: Path,
-    block: Block,
-) -> None:
-    """Compute one chunk and write it; its mark comes last."""
-    import zarr
-    from affine import Affine
-
-    grid = GeoBox(shape, Affine(*transform[:6]), crs)
-    with open_sources(settings, root, grid) as sources:
-        values: dict[str, Any] = sources.block(block)
-    refuse_unscaled(settings, values)
-    store = zarr.open_group(partial, mode="r+")
+def write_block(path: Path, block: Block, values: Mapping[str, NDArray[np.float64]]) -> None:
+    """Write one block of every predictor: one chunk each, so that writers never meet."""
+    store = zarr.open_group(path, mode="r+")
     for name, layer in values.items():
         store[name][block.slices] = layer.astype(np.float32)  # type: ignore[index]
-    _mark(partial, block).touch()
+
+
+def describe_store(path: Path) -> tuple[GeoBox, tuple[str, ...]]:
+    """Return the grid and the predictors of a store.
+
+    Raises
+    ------
+    InputError
+        If the folder is no store that `create_store` made.
+    """
+    try:
+        store = zarr.open_group(path, mode="r")
+        attributes: dict[str, Any] = dict(store.attrs)
+        names = [str(name) for name in attributes["predictors"]]
+        array: Any = store[names[0]]
+        grid = GeoBox(array.shape, Affine(*attributes["transform"]), attributes["crs"])
+    except (OSError, KeyError, IndexError, TypeError, ValueError) as error:
+        raise InputError(
+            f"is no stack of predictors ({error})",
+            where=str(path),
+            remedy="run: phytomass stack",
+        ) from error
+    return grid, tuple(names)
+
+
+@dataclass(frozen=True)
+class StoreBands:
+    """Open arrays of a store."""
+
+    path: Path
+    arrays: Sequence[Any]
+
+    def read(self, block: Block) -> NDArray[np.float32]:
+        """Read a block: array of shape (bands, rows, cols), NaN where there are no data.
+
+        Raises
+        ------
+        InputError
+            If a chunk is damaged.
+        """
+        try:
+            layers = [array[block.slices] for array in self.arrays]
+        except (OSError, RuntimeError, ValueError) as error:
+            raise InputError(
+                f"cannot be read to its end ({error})",
+                where=str(self.path),
+                remedy="delete it and run: phytomass stack",
+            ) from error
+        values: NDArray[np.float32] = np.stack(layers)
+        return values
+
+
+def open_bands(path: Path, names: Sequence[str]) -> StoreBands:
+    """Open the named arrays of a store for reading block by block."""
+    store = zarr.open_group(path, mode="r")
+    return StoreBands(path, [store[name] for name in names])

@@ -5,9 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import rasterio
 from PIL import Image
-from rasterio.enums import Resampling
 
 from phytomass.features.stack import PredictorStack
 from phytomass.files import whole_file
@@ -34,13 +32,11 @@ def write_quicklooks(stack: PredictorStack, folder: Path, side: int = 512) -> li
     step = max(max(rows, cols) / side, 1.0)
     shape = (max(round(rows / step), 1), max(round(cols / step), 1))
     written = []
-    with rasterio.open(stack.path) as dataset:
-        for band, name in enumerate(stack.names, 1):
-            values = dataset.read(band, out_shape=shape, resampling=Resampling.nearest)
-            path = folder / f"quicklook_{name}.png"
-            with whole_file(path) as beside:
-                _write_png(beside, values)
-            written.append(path)
+    for name, values in zip(stack.names, stack.thinned(shape), strict=True):
+        path = folder / f"quicklook_{name}.png"
+        with whole_file(path) as beside:
+            _write_png(beside, values)
+        written.append(path)
     return written
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import rasterio
 from odc.geo.geobox import GeoBox
 
+from phytomass.errors import DiskFullError, InputError
 from phytomass.grid import BLOCK
 
 CACHE_MB = 256
@@ -31,9 +32,15 @@ def new_raster(
         Its grid.
     names, units : sequence of str
         Description and unit of each band.
+
+    Raises
+    ------
+    DiskFullError
+        If it could not be written to its end.
     """
     rows, cols = grid.shape
     with (
+        _write_errors(path),
         rasterio.Env(GDAL_CACHEMAX=CACHE_MB),
         rasterio.open(
             path,
@@ -59,3 +66,76 @@ def new_raster(
         out.descriptions = tuple(names)
         out.units = tuple(unit or "1" for unit in units)
         yield out
+    refuse_torn(path)
+
+
+@contextmanager
+def _write_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except rasterio.RasterioIOError as error:
+        if "Write failed" not in str(error):
+            raise
+        raise _torn(path) from error
+
+
+def _torn(path: Path) -> DiskFullError:
+    return DiskFullError(
+        "could not be written to its end: the disk or the quota is full",
+        where=str(path.parent),
+        remedy="free some space and run again",
+    )
+
+
+def refuse_torn(path: Path) -> None:
+    """Raise when a GeoTIFF lacks a tile: GDAL says nothing if the disk fills up at the very end.
+
+    Raises
+    ------
+    DiskFullError
+        If a tile is missing, or reaches beyond the end of the file.
+    """
+    try:
+        with rasterio.open(path) as written:
+            whole = all(0 < end <= path.stat().st_size for end in _ends(written))
+    except rasterio.RasterioIOError:
+        whole = False
+    if not whole:
+        raise _torn(path)
+
+
+def refuse_truncated(path: Path) -> None:
+    """Raise when a GeoTIFF ends before its last tile, without reading pixels.
+
+    Files of other formats, and those that cannot be opened at all, pass.
+
+    Raises
+    ------
+    InputError
+        If tiles lie beyond the end of the file.
+    """
+    try:
+        with rasterio.open(path, driver="GTiff") as source:
+            last = max(_ends(source))
+    except rasterio.RasterioIOError:
+        return
+    size = path.stat().st_size
+    if last > size:
+        raise InputError(
+            f"is cut off: it has {size} bytes and needs {last}",
+            where=path.name,
+            remedy="the file is damaged: get it again, or take it out",
+        )
+
+
+def _ends(dataset: Any) -> Iterator[int]:
+    """Give the place in its file where each tile ends; 0 for one that was never written."""
+    height, width = dataset.block_shapes[0]
+    for band in range(1, dataset.count + 1):
+        for row in range(-(-dataset.height // height)):
+            for col in range(-(-dataset.width // width)):
+                place, size = (
+                    dataset.get_tag_item(f"BLOCK_{what}_{col}_{row}", "TIFF", bidx=band)
+                    for what in ("OFFSET", "SIZE")
+                )
+                yield int(place) + int(size) if place and size else 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
+from pyproj import Proj
 
 from phytomass.errors import InputError
 from phytomass.features.layers import Layer, layers_of
@@ -22,8 +23,12 @@ from phytomass.imagery import (
     BlockReader,
     Elevation,
     PredictorSettings,
+    Prepared,
+    ProductReader,
     aspect_components,
     evaluate,
+    fetched_files,
+    files_of,
     find_index,
     glcm,
     open_elevation,
@@ -33,6 +38,24 @@ from phytomass.imagery import (
 )
 
 Array = NDArray[np.float64]
+MOST_TURNED = 10.0
+"""Degrees between the grid's north and true north that directions may be wrong by."""
+
+
+@dataclass(frozen=True)
+class WholeGrid:
+    """What blocks must know of the whole grid: found once, then handed to every worker.
+
+    Parameters
+    ----------
+    scenes : mapping of str to Prepared
+        Source key → fits and speckle filter of its scenes.
+    limits : mapping of str to (float, float)
+        Predictor → values of its lowest and highest grey level.
+    """
+
+    scenes: Mapping[str, Prepared] = field(default_factory=dict)
+    limits: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
 
 @dataclass
@@ -57,6 +80,14 @@ class StackSources:
             for measure in texture.measures:
                 values[f"{texture.of}_{measure}"] = layers[MEASURES.index(measure)][inner]
         return values
+
+    def whole_grid(self) -> WholeGrid:
+        """Return all that blocks must know of the whole grid; walks over it where needed."""
+        products = [reader for reader in self.readers if isinstance(reader, ProductReader)]
+        for texture in self.settings.textures:
+            if texture.limits is None:
+                self._limits(texture.of)
+        return WholeGrid({reader.key: reader.prepared for reader in products}, dict(self.limits))
 
     def _limits(self, name: str) -> tuple[float, float]:
         """Return 2 % and 98 % of a layer over the whole grid, found once."""
@@ -90,11 +121,23 @@ class StackSources:
 
 
 @contextmanager
-def open_sources(settings: PredictorSettings, root: Path, grid: GeoBox) -> Iterator[StackSources]:
-    """Open all sources of a stack on the grid."""
+def open_sources(
+    settings: PredictorSettings, root: Path, grid: GeoBox, known: WholeGrid | None = None
+) -> Iterator[StackSources]:
+    """Open all sources of a stack on the grid.
+
+    Parameters
+    ----------
+    settings, root, grid
+        As in `build_stack`.
+    known : WholeGrid, optional
+        What is known of the whole grid already: nothing is read for it then.
+    """
+    scenes = {} if known is None else known.scenes
+    limits = {} if known is None else dict(known.limits)
     with ExitStack() as stack:
         readers = [
-            stack.enter_context(open_source(key, source, root, grid))
+            stack.enter_context(open_source(key, source, root, grid, scenes.get(key)))
             for key, source in settings.rasters.items()
         ]
         dem = None
@@ -102,7 +145,7 @@ def open_sources(settings: PredictorSettings, root: Path, grid: GeoBox) -> Itera
             dem = stack.enter_context(
                 open_elevation(settings.terrain.dem, settings.terrain.resample, root, grid)
             )
-        yield StackSources(settings, readers, dem, grid)
+        yield StackSources(settings, readers, dem, grid, limits)
 
 
 def check_stack(settings: PredictorSettings, root: Path, grid: GeoBox) -> list[Layer]:
@@ -113,9 +156,39 @@ def check_stack(settings: PredictorSettings, root: Path, grid: GeoBox) -> list[L
     InputError
         For missing files or bands, other grids, names that collide, or an index without its bands.
     """
-    with open_sources(settings, root, grid) as sources:
+    refuse_turned(settings, grid)
+    nothing = WholeGrid(dict.fromkeys(settings.rasters, Prepared()))
+    with open_sources(settings, root, grid, nothing) as sources:
         bands = {reader.key: reader.names for reader in sources.readers}
     return layers_of(settings, bands)
+
+
+def refuse_turned(settings: PredictorSettings, grid: GeoBox) -> None:
+    """Raise when directions are needed and the grid's north is not that of the compass.
+
+    Raises
+    ------
+    InputError
+        If an aspect, an illumination or a look direction is wanted on a grid whose northing turns
+        away from north by more than `MOST_TURNED`, as on polar grids.
+    """
+    derived = settings.terrain.derive if settings.terrain is not None else []
+    wanted: list[str] = [name for name in derived if name.startswith("aspect")]
+    for key, source in settings.rasters.items():
+        wanted += [f"{rule} of {key}" for rule in ("slope", "topography") if getattr(source, rule)]
+    if not wanted or grid.crs is None or not grid.crs.projected:
+        return
+    box = grid.boundingbox
+    projection = Proj(grid.crs.proj)
+    centre = ((box.left + box.right) / 2, (box.bottom + box.top) / 2)
+    turned = projection.get_factors(*projection(*centre, inverse=True)).meridian_convergence
+    if not abs(turned) <= MOST_TURNED:
+        raise InputError(
+            f"north on the grid is {abs(turned):.0f}° from north on the compass, which "
+            f"{', '.join(wanted)} would take for each other",
+            where="grid.crs",
+            remedy="choose the UTM zone of the study area, or leave them out",
+        )
 
 
 def check_contents(
@@ -232,3 +305,27 @@ def listed(ids: list[str], most: int = 8) -> str:
     """
     text = ", ".join(ids[:most])
     return f"{text} and {len(ids) - most} more" if len(ids) > most else text
+
+
+def source_files(settings: PredictorSettings, root: Path) -> list[Path]:
+    """Return every file that the sources of a stack read, elevation models included.
+
+    Scenes of a catalogue are those that were fetched last; none before.
+
+    Raises
+    ------
+    InputError
+        If a file is missing or a pattern matches nothing.
+    """
+    found: list[Path] = []
+    for key, source in settings.rasters.items():
+        where = f"predictors.rasters.{key}"
+        found += files_of(source.files, root, where)
+        if source.catalog is not None and not source.files:
+            found += fetched_files(source, root) or []
+        for rule in (source.slope, source.topography):
+            if rule is not None:
+                found += files_of(rule.dem, root, where)
+    if settings.terrain is not None:
+        found += files_of(settings.terrain.dem, root, "predictors.terrain")
+    return found

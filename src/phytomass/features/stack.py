@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -17,12 +17,8 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
 from phytomass.errors import InputError, nearest
-from phytomass.features.raster import new_raster
-from phytomass.features.sources import check_stack, open_sources, refuse_empty, refuse_unscaled
-from phytomass.files import whole_file, write_csv
+from phytomass.features.cube import describe_store, open_bands
 from phytomass.grid import BLOCK, Block, blocks_of, cells_at, grid_of_raster
-from phytomass.imagery import PredictorSettings
-from phytomass.progress import Progress, silent
 
 Array = NDArray[np.float64]
 
@@ -34,7 +30,7 @@ class PredictorStack:
     Parameters
     ----------
     path : Path
-        GeoTIFF whose band descriptions are the predictor names.
+        GeoTIFF whose band descriptions are the predictor names, or a Zarr store (a folder).
     grid : GeoBox
         Its grid.
     names : tuple of str
@@ -52,8 +48,10 @@ class PredictorStack:
         Raises
         ------
         InputError
-            If the file is missing or a band has no name.
+            If the file is missing, a band has no name, or a folder is no stack.
         """
+        if Path(path).is_dir():
+            return cls(Path(path), *describe_store(Path(path)))
         grid = grid_of_raster(path)
         with rasterio.open(path) as source:
             names = source.descriptions
@@ -77,8 +75,13 @@ class PredictorStack:
                     where=self.path.name,
                     remedy=nearest(name, self.names) or f"the stack has {', '.join(self.names)}",
                 )
+        if self.path.is_dir():
+            yield StackReader(open_bands(self.path, names), self.grid)
+            return
         with rasterio.open(self.path) as dataset:
-            yield StackReader(dataset, [self.names.index(name) + 1 for name in names])
+            yield StackReader(
+                RasterBands(dataset, [self.names.index(n) + 1 for n in names]), self.grid
+            )
 
     def at(self, easting: Array, northing: Array) -> tuple[pd.DataFrame, NDArray[np.bool_]]:
         """Read every predictor at points.
@@ -150,25 +153,95 @@ class PredictorStack:
                     values[i] = data[:, row : row + side, col : col + side]
         return values
 
+    def thinned(self, shape: tuple[int, int]) -> NDArray[np.float32]:
+        """Read every predictor at fewer pixels, for pictures: the nearest ones, not averages.
+
+        Parameters
+        ----------
+        shape : (int, int)
+            Rows and columns wanted, at most those of the grid.
+
+        Returns
+        -------
+        array, shape (predictors, rows, cols)
+            NaN where there are no data.
+        """
+        rows, cols = (
+            ((np.arange(n) + 0.5) * (size / n)).astype(np.int64)
+            for n, size in zip(shape, self.grid.shape, strict=True)
+        )
+        values = np.full((len(self.names), *shape), np.nan, dtype=np.float32)
+        with self.reader(self.names) as reader:
+            for block in blocks_of(self.grid.shape):
+                i = np.flatnonzero((rows >= block.row) & (rows < block.row + block.rows))
+                j = np.flatnonzero((cols >= block.col) & (cols < block.col + block.cols))
+                if i.size and j.size:
+                    seen = reader.read(block)[:, rows[i] - block.row][:, :, cols[j] - block.col]
+                    values[:, i[:, None], j] = seen
+        return values
+
+    def averaged(self, name: str, side: int) -> NDArray[np.float64]:
+        """Read one predictor averaged over squares of side × side pixels, for pictures.
+
+        Returns
+        -------
+        array, shape (⌈rows / side⌉, ⌈cols / side⌉)
+            Means of the pixels with data; NaN where a square has none.
+        """
+        shape = tuple(-(-size // side) for size in self.grid.shape)
+        total, count = np.zeros(shape), np.zeros(shape)
+        with self.reader([name]) as reader:
+            for block in blocks_of(self.grid.shape):
+                values = reader.read(block)[0].astype(np.float64)
+                good = np.isfinite(values)
+                rows, cols = np.nonzero(good)
+                place = ((rows + block.row) // side, (cols + block.col) // side)
+                np.add.at(total, place, values[good])
+                np.add.at(count, place, 1.0)
+        with np.errstate(invalid="ignore"):
+            return total / count
+
     def to_xarray(self) -> xr.Dataset:
         """Open the stack as an xarray dataset with one lazily read variable per predictor."""
+        if self.path.is_dir():
+            store: xr.Dataset = xr.open_zarr(self.path, consolidated=False, decode_coords="all")
+            return store
         array = rioxarray.open_rasterio(self.path, chunks=None, masked=True)
         assert isinstance(array, xr.DataArray)  # noqa: S101  # one subdataset, one array
         bands = {n: array.sel(band=i, drop=True) for i, n in enumerate(self.names, 1)}
         return xr.Dataset(bands)
 
 
+class Bands(Protocol):
+    """Open bands of either kind of stack."""
+
+    def read(self, block: Block) -> NDArray[np.float32]:
+        """Read a block: array of shape (bands, rows, cols)."""
+
+
+@dataclass(frozen=True)
+class RasterBands:
+    """Bands of an open GeoTIFF."""
+
+    dataset: Any
+    indexes: Sequence[int]
+
+    def read(self, block: Block) -> NDArray[np.float32]:
+        """Read a block: array of shape (bands, rows, cols)."""
+        data: NDArray[np.float32] = self.dataset.read(list(self.indexes), window=block.window)
+        return data
+
+
 @dataclass(frozen=True)
 class StackReader:
     """Open bands of a stack."""
 
-    dataset: Any
-    indexes: list[int]
+    bands: Bands
+    grid: GeoBox
 
     def read(self, block: Block) -> NDArray[np.float32]:
         """Read a block: array of shape (predictors, rows, cols), NaN where there are no data."""
-        data: NDArray[np.float32] = self.dataset.read(self.indexes, window=block.window)
-        return data
+        return self.bands.read(block)
 
     def read_around(self, block: Block, halo: int) -> NDArray[np.float32]:
         """Read a block and `halo` more pixels on each side.
@@ -188,8 +261,9 @@ class StackReader:
         array, shape (predictors, rows + 2 halo, cols + 2 halo)
             NaN where there are no data.
         """
-        rows = mirrored(block.row - halo, block.row + block.rows + halo, self.dataset.height)
-        cols = mirrored(block.col - halo, block.col + block.cols + halo, self.dataset.width)
+        height, width = self.grid.shape
+        rows = mirrored(block.row - halo, block.row + block.rows + halo, height)
+        cols = mirrored(block.col - halo, block.col + block.cols + halo, width)
         top, left = int(rows.min()), int(cols.min())
         seen = self.read(Block(top, left, int(rows.max()) - top + 1, int(cols.max()) - left + 1))
         around: NDArray[np.float32] = seen[:, rows - top][:, :, cols - left]
@@ -226,92 +300,3 @@ def check_patch(side: int, grid: GeoBox) -> None:
             where="patch",
             remedy="use a smaller patch or a larger raster",
         )
-
-
-@dataclass
-class _Summary:
-    """Running count, sum, sum of squares and range of one predictor."""
-
-    n: int = 0
-    total: float = 0.0
-    squares: float = 0.0
-    low: float = np.inf
-    high: float = -np.inf
-
-    def add(self, values: Array) -> None:
-        good = values[np.isfinite(values)]
-        if good.size:
-            self.n += good.size
-            self.total += float(good.sum())
-            self.squares += float((good**2).sum())
-            self.low = min(self.low, float(good.min()))
-            self.high = max(self.high, float(good.max()))
-
-    def row(self, pixels: int) -> dict[str, float]:
-        if not self.n:
-            return {"valid_share": 0.0}
-        mean = self.total / self.n
-        sd = np.sqrt(max(self.squares / self.n - mean**2, 0.0))
-        share = self.n / pixels
-        return {"mean": mean, "sd": sd, "min": self.low, "max": self.high, "valid_share": share}
-
-
-def build_stack(
-    settings: PredictorSettings,
-    grid: GeoBox,
-    root: Path,
-    target: Path,
-    *,
-    progress: Progress = silent,
-) -> tuple[PredictorStack, pd.DataFrame]:
-    """Compute all predictors block by block and write them as one GeoTIFF.
-
-    Parameters
-    ----------
-    settings : PredictorSettings
-        Sources, indices and terrain.
-    grid : GeoBox
-        The project's grid.
-    root : Path
-        Folder that relative paths start from.
-    target : Path
-        The GeoTIFF; a table of the layers (`.csv`, same name) is written beside it.
-    progress : callable
-        Called with (what, done, total) per block.
-
-    Returns
-    -------
-    stack : PredictorStack
-        The stack, float32.
-    table : DataFrame
-        One row per predictor: name, sensor, kind, formula, source, unit, mean, sd, min, max,
-        valid_share.
-
-    Raises
-    ------
-    InputError
-        As `check_stack`; also if a predictor has no data at all, or reflectance is not in 0-1
-        where an index needs it.
-    """
-    layers = check_stack(settings, root, grid)
-    blocks = list(blocks_of(grid.shape))
-    summaries = {layer.name: _Summary() for layer in layers}
-    with whole_file(target) as beside:
-        with (
-            open_sources(settings, root, grid) as sources,
-            new_raster(
-                beside, grid, [layer.name for layer in layers], [layer.unit for layer in layers]
-            ) as out,
-        ):
-            for done, block in enumerate(blocks, 1):
-                values = sources.block(block)
-                for band, layer in enumerate(layers, 1):
-                    summaries[layer.name].add(values[layer.name])
-                    out.write(values[layer.name].astype(np.float32), band, window=block.window)
-                refuse_unscaled(settings, values)
-                progress("predictors", done, len(blocks))
-        refuse_empty([layer for layer in layers if summaries[layer.name].n == 0])
-    pixels = grid.shape[0] * grid.shape[1]
-    table = pd.DataFrame([layer.row() | summaries[layer.name].row(pixels) for layer in layers])
-    write_csv(target.with_suffix(".csv"), table)
-    return PredictorStack.open(target), table

@@ -1,12 +1,15 @@
 """Imagery: raster sources, composites, indices, terrain and masks on the project's grid."""
 
 from phytomass.imagery.composite import composite
+from phytomass.imagery.corrections import Prepared
 from phytomass.imagery.elevation import Elevation, open_elevation, with_halo
 from phytomass.imagery.fetch import fetch_scenes
 from phytomass.imagery.formula import evaluate, names_in
 from phytomass.imagery.indices import Index, find_index, load_indices
+from phytomass.imagery.kept import fetched_files
 from phytomass.imagery.mask import Mask, check_mask, open_mask
-from phytomass.imagery.product import extra_layers, scenes_of
+from phytomass.imagery.opened import OpenScene
+from phytomass.imagery.product import ProductReader, extra_layers, scenes_of
 from phytomass.imagery.reader import SourceReader, files_of
 from phytomass.imagery.settings import (
     CatalogueIndex,
@@ -16,8 +19,10 @@ from phytomass.imagery.settings import (
     RasterSource,
     TerrainSettings,
 )
+from phytomass.imagery.slopes import IlluminationFit, sun_incidence
 from phytomass.imagery.sources import AnnouncedReader, BlockReader, open_source
 from phytomass.imagery.speckle import bright_level
+from phytomass.imagery.sun import sun_of
 from phytomass.imagery.terrain import aspect_components, aspect_deg, extended, gradient, slope_deg
 from phytomass.imagery.texture import MEASURES, glcm
 
@@ -27,11 +32,15 @@ __all__ = [
     "BlockReader",
     "CatalogueIndex",
     "Elevation",
+    "IlluminationFit",
     "Index",
     "Mask",
     "MaskSettings",
+    "OpenScene",
     "OwnIndex",
     "PredictorSettings",
+    "Prepared",
+    "ProductReader",
     "RasterSource",
     "SourceReader",
     "TerrainSettings",
@@ -44,6 +53,7 @@ __all__ = [
     "extended",
     "extra_layers",
     "fetch_scenes",
+    "fetched_files",
     "files_of",
     "find_index",
     "glcm",
@@ -55,5 +65,7 @@ __all__ = [
     "open_source",
     "scenes_of",
     "slope_deg",
+    "sun_incidence",
+    "sun_of",
     "with_halo",
 ]

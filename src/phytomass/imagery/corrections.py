@@ -83,6 +83,17 @@ class Filter:
 
 
 @dataclass(frozen=True)
+class Prepared:
+    """What is found by reading whole scenes: (scene, band) → fit, and the speckle filter.
+
+    Found once by walking over the grid, it can be handed to readers on other workers.
+    """
+
+    fits: Mapping[tuple[str, str], IlluminationFit] = field(default_factory=dict)
+    filter: Filter = field(default_factory=Filter)
+
+
+@dataclass(frozen=True)
 class Flattening:
     """The terrain correction of a source; without one values pass unchanged."""
 
@@ -135,6 +146,7 @@ def open_corrections(
     root: Path,
     grid: GeoBox,
     held: ExitStack,
+    prepared: Prepared | None = None,
 ) -> tuple[Flattening, Filter]:
     """Open the elevation model, fit the corrections and find the bright level of each scene.
 
@@ -150,17 +162,34 @@ def open_corrections(
         The project's grid.
     held : ExitStack
         Closes the elevation model.
+    prepared : Prepared, optional
+        What is known of the scenes already: nothing is read then.
     """
     rule = settings.slope or settings.topography
     elevation = None
     if rule is not None:
         elevation = held.enter_context(open_elevation(rule.dem, rule.resample, root, grid))
+    if settings.topography is not None:
+        for scene in scenes:
+            sun_of(scene.scene, settings.topography)
+    prepared = prepared or _prepare(settings, record, scenes, elevation, grid)
+    return Flattening(settings, elevation, prepared.fits), prepared.filter
+
+
+def _prepare(
+    settings: RasterSource,
+    record: SensorRecord,
+    scenes: Sequence[OpenScene],
+    elevation: Elevation | None,
+    grid: GeoBox,
+) -> Prepared:
+    """Walk over the grid for all that corrections and filters must know of whole scenes."""
     fits: dict[tuple[str, str], IlluminationFit] = {}
     if settings.topography is not None and elevation is not None:
         for scene in scenes:
             fits |= fit_scene(scene, settings, elevation, grid)
     flattening = Flattening(settings, elevation, fits)
-    return flattening, _open_filter(settings.speckle, record, scenes, flattening, grid)
+    return Prepared(fits, _open_filter(settings.speckle, record, scenes, flattening, grid))
 
 
 def _open_filter(

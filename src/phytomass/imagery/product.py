@@ -16,7 +16,7 @@ from odc.geo.geobox import GeoBox
 from phytomass.errors import InputError, nearest
 from phytomass.grid import Block
 from phytomass.imagery.composite import chosen_date, composite, take_date
-from phytomass.imagery.corrections import Filter, Flattening, open_corrections
+from phytomass.imagery.corrections import Filter, Flattening, Prepared, open_corrections
 from phytomass.imagery.elevation import with_halo
 from phytomass.imagery.formula import evaluate, names_in
 from phytomass.imagery.kept import fetched_files
@@ -63,7 +63,7 @@ def bands_of(settings: RasterSource, record: SensorRecord, has: set[str]) -> dic
             raise InputError(
                 f"no band {place!r}",
                 where=f"{record.id} bands",
-                remedy=nearest(str(place), list(record.bands))
+                remedy=nearest(str(place), sorted(has) or list(record.bands))
                 or f"there are {', '.join(sorted(has) or record.bands)}",
             )
         wanted[name] = band
@@ -97,6 +97,16 @@ class ProductReader:
     def scenes(self) -> list[Scene]:
         """The scenes that are used."""
         return [scene.scene for scene in _flat(self.groups)]
+
+    @property
+    def opened(self) -> list[OpenScene]:
+        """The same, open."""
+        return _flat(self.groups)
+
+    @property
+    def prepared(self) -> Prepared:
+        """What was found by reading whole scenes."""
+        return Prepared(self.corrections.fits, self.filter)
 
     @property
     def halo(self) -> int:
@@ -239,14 +249,22 @@ def _grouped(scenes: Sequence[Scene], apart: bool, where: str) -> dict[str, list
 
 @contextmanager
 def open_product(
-    key: str, settings: RasterSource, root: Path, grid: GeoBox
+    key: str, settings: RasterSource, root: Path, grid: GeoBox, prepared: Prepared | None = None
 ) -> Iterator[ProductReader]:
     """Open a product source on a grid.
 
     Parameters
     ----------
-    key, settings, root, grid
-        As in `open_source`.
+    key : str
+        Its name in the project file, for messages.
+    settings : RasterSource
+        Files, product, season, corrections, filters and composite.
+    root : Path
+        Folder that relative paths start from.
+    grid : GeoBox
+        The project's grid.
+    prepared : Prepared, optional
+        What is known of its whole scenes already; found by reading them if absent.
 
     Raises
     ------
@@ -273,5 +291,7 @@ def open_product(
             ]
             for suffix, group in _grouped(scenes, settings.orbits == "apart", where).items()
         }
-        flattening, speckle = open_corrections(settings, record, _flat(groups), root, grid, held)
+        flattening, speckle = open_corrections(
+            settings, record, _flat(groups), root, grid, held, prepared
+        )
         yield ProductReader(key, settings, record, bands, groups, grid, flattening, speckle)

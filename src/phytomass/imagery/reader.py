@@ -148,16 +148,27 @@ class SourceReader:
             )
         return dict(zip(self.names, merged, strict=True))
 
+    def _raw(self, dataset: Any, indexes: Any, block: Block) -> Any:
+        try:
+            return dataset.read(indexes, window=block.window, masked=True)
+        except rasterio.RasterioIOError as error:
+            names = [Path(name).name for name in dataset.files if not name.startswith("<")]
+            raise InputError(
+                f"cannot be read to its end ({error.__cause__ or error})",
+                where=f"{', '.join(names) or self.settings.place} (predictors.rasters.{self.key})",
+                remedy="the file is damaged: get it again",
+            ) from error
+
     def _date(self, dataset: Any, flags: Any, bands: BandMap, block: Block) -> Array:
         settings = self.settings
         indexes = list(bands.bands.values())
-        raw = dataset.read(indexes, window=block.window, masked=True)
+        raw = self._raw(dataset, indexes, block)
         values: Array = raw.filled(0).astype(np.float64)
         invalid: NDArray[np.bool_] = np.ma.getmaskarray(raw) | ~np.isfinite(values)
         if settings.nodata is not None:
             invalid |= values == settings.nodata
         for band, (low, high) in settings.keep_where.items():
-            check = flags.read(bands.keep[band], window=block.window, masked=True)
+            check = self._raw(flags, bands.keep[band], block)
             seen = check.filled(0).astype(np.float64)
             invalid |= np.ma.getmaskarray(check) | ~((seen >= low) & (seen <= high))
         values = values * settings.scale + settings.offset

@@ -14,6 +14,7 @@ from odc.geo.geobox import GeoBox
 
 from phytomass.errors import InputError
 from phytomass.grid import Block
+from phytomass.imagery.corrections import Prepared
 from phytomass.imagery.kept import fetched_files
 from phytomass.imagery.product import bands_of, open_product
 from phytomass.imagery.reader import open_rasters
@@ -65,7 +66,7 @@ class AnnouncedReader:
 
 @contextmanager
 def open_source(
-    key: str, settings: RasterSource, root: Path, grid: GeoBox
+    key: str, settings: RasterSource, root: Path, grid: GeoBox, prepared: Prepared | None = None
 ) -> Iterator[BlockReader]:
     """Open a raster source on a grid.
 
@@ -80,6 +81,8 @@ def open_source(
     grid : GeoBox
         The project's grid. A file on another grid is an error unless `settings.resample` names
         a kernel.
+    prepared : Prepared, optional
+        What is known of a product's whole scenes already; found by reading them if absent.
 
     Raises
     ------
@@ -96,5 +99,5 @@ def open_source(
         with open_vod(key, settings, root, grid) as vod:
             yield vod
     else:
-        with open_product(key, settings, root, grid) as product:
+        with open_product(key, settings, root, grid, prepared) as product:
             yield product

@@ -219,7 +219,10 @@ def _in_window(
     if item.bbox is not None:
         half = len(item.bbox) // 2  # four numbers, or six with heights
         (west, south), (east, north) = item.bbox[:2], item.bbox[half : half + 2]
-        if west > bounds[2] or east < bounds[0] or south > bounds[3] or north < bounds[1]:
+        beyond, before = west > bounds[2], east < bounds[0]
+        # west of a footprint across the antimeridian is greater than its east (RFC 7946, 5.2)
+        apart = (beyond and before) if west > east else (beyond or before)
+        if apart or south > bounds[3] or north < bounds[1]:
             return False
     if dates is None or item.datetime is None:
         return True

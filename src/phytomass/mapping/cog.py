@@ -11,7 +11,7 @@ import rasterio
 import rasterio.shutil
 from odc.geo.geobox import GeoBox
 
-from phytomass.features.raster import CACHE_MB, new_raster
+from phytomass.features.raster import CACHE_MB, new_raster, refuse_torn
 from phytomass.files import whole_file
 
 
@@ -48,5 +48,6 @@ def cog_writer(
                     overview_resampling="average",
                     num_threads=1,
                 )
+            refuse_torn(whole)
         finally:
             blocks.unlink(missing_ok=True)

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
+from rasterio.crs import CRS
 from rasterio.enums import Resampling
 
+from phytomass.features import PredictorStack
 from phytomass.grid import blocks_of
 
 METRES_PER_DEGREE = 111_320.0
@@ -62,6 +65,8 @@ def read_layer(path: Path, band: int = 1, most: int = 900) -> Layer:
 
     Averages are over the pixels with data; a drawn pixel without any is NaN.
     """
+    if path.is_dir():
+        return _layer_of_store(PredictorStack.open(path), band, most)
     with rasterio.open(path) as source:
         reduced = max(1, -(-max(source.shape) // most))
         shape = tuple(max(1, -(-side // reduced)) for side in source.shape)
@@ -72,6 +77,17 @@ def read_layer(path: Path, band: int = 1, most: int = 900) -> Layer:
     filled[~np.isfinite(filled)] = np.nan
     west, south, east, north = bounds
     return Layer(filled, (west, south, east, north), name, projected, metres, reduced)
+
+
+def _layer_of_store(stack: PredictorStack, band: int, most: int) -> Layer:
+    grid = stack.grid
+    reduced = max(1, -(-max(grid.shape) // most))
+    box = grid.boundingbox
+    known = SimpleNamespace(crs=CRS.from_wkt(str(grid.crs.wkt if grid.crs else "")), bounds=box)
+    name, projected, metres = _crs_of(known)
+    values = stack.averaged(stack.names[band - 1], reduced)
+    bounds = (box.left, box.bottom, box.right, box.top)
+    return Layer(values, bounds, name, projected, metres, reduced)
 
 
 def _crs_of(source: Any) -> tuple[str, bool, float]:
@@ -94,6 +110,8 @@ def _crs_of(source: Any) -> tuple[str, bool, float]:
 
 def band_names(path: Path) -> list[str]:
     """Return the descriptions of the bands, or `band 1`, `band 2`, … where there are none."""
+    if path.is_dir():
+        return list(PredictorStack.open(path).names)
     with rasterio.open(path) as source:
         return [text or f"band {i}" for i, text in enumerate(source.descriptions, start=1)]
 
@@ -204,6 +222,8 @@ def values_at(
     -------
     array, shape (n, bands)
     """
+    if path.is_dir():
+        return PredictorStack.open(path).at(easting, northing)[0].to_numpy()
     with rasterio.open(path) as source:
         points = list(zip(easting.tolist(), northing.tolist(), strict=True))
         sampled = list(source.sample(points, masked=True))

@@ -22,6 +22,7 @@ REQUIRED: dict[str, tuple[str, ...]] = {
     "draw_counts": ("what", "n"),
     "error_shares": ("source", "alone_plot", "alone_mean", "cv_plot_percent", "cv_mean_percent"),
     "predictors": ("name",),
+    "illumination": ("source", "scene", "band", "method", "n", "r_before", "r_after"),
     "correlations": ("predictor", "r", "n", "p"),
     "model_comparison": ("model", "predictors", "split", "r2", "rmse"),
     "predictions": ("plot_id", "model", "split", "observed", "predicted"),
@@ -66,6 +67,9 @@ TEXT_COLUMNS = frozenset(
         "method",
         "best_single",
         "verdict",
+        "scene",
+        "band",
+        "date",
     ]
 )
 """Columns that are text even where every entry looks like a number or says `NA`."""
@@ -91,7 +95,8 @@ class Results:
     trees, rejected_rows, plots, plot_statistics, … : DataFrame or None
         The tables of those names; `predictors` is the table, `rasters["predictors"]` the raster.
     rasters : dict of str to Path
-        The rasters that are there: `agb`, `agb_before`, `agb_change`, `predictors`.
+        The rasters that are there: `agb`, `agb_before`, `agb_change`, `predictors` (a GeoTIFF, or
+        the folder of a Zarr store).
     documents : dict of str to dict
         The JSON files that are there, see `DOCUMENTS`.
     """
@@ -107,6 +112,7 @@ class Results:
     draw_counts: pd.DataFrame | None = None
     predictors: pd.DataFrame | None = None
     correlations: pd.DataFrame | None = None
+    illumination: pd.DataFrame | None = None
     model_comparison: pd.DataFrame | None = None
     predictions: pd.DataFrame | None = None
     class_shares: pd.DataFrame | None = None
@@ -162,10 +168,13 @@ def read_results(folder: str | Path) -> Results:
     if problems:
         raise InputError.of(problems)
     rasters = {name: folder / f"{name}.tif" for name in RASTERS}
+    store = folder / "predictors.zarr"
+    if store.is_dir():
+        rasters["predictors"] = store
     return Results(
         folder,
         **tables,
-        rasters={name: path for name, path in rasters.items() if path.is_file()},
+        rasters={name: path for name, path in rasters.items() if path.exists()},
         documents={name: content for name, content in documents.items() if content is not None},
     )
 

@@ -18,15 +18,26 @@ MOST_TILES = 24
 MOST_BARS = 40
 MOST_IN_MATRIX = 30
 TILE_PIXELS = 260
+METHODS = {"cosine": "cosine", "c": "C", "scs_c": "SCS+C", "minnaert": "Minnaert"}
+"""Topographic corrections as the literature writes them."""
 
 
 def predictors_section(results: Results) -> Section:
     """Build the section on predictors."""
-    files = ("predictors.csv", "correlations.csv", "predictors.tif")
-    there = [results.predictors, results.correlations, results.rasters.get("predictors")]
+    raster = results.rasters.get("predictors")
+    files: tuple[str, ...] = ("predictors.csv", "correlations.csv")
+    files += (raster.name if raster else "predictors.tif",)
+    there = [results.predictors, results.correlations, raster]
     if all(item is None for item in there):
         return Section("predictors", "Predictors", missing="no predictors.csv or predictors.tif")
-    blocks = [*_table(results.predictors), *_correlations(results), *_tiles(results)]
+    blocks = [
+        *_table(results.predictors),
+        *_illumination(results.illumination),
+        *_correlations(results),
+        *_tiles(results),
+    ]
+    if results.illumination is not None:
+        files = (*files, "illumination.csv")
     return Section("predictors", "Predictors", tuple(blocks), files=files)
 
 
@@ -58,6 +69,40 @@ def _clean_means(table: pd.DataFrame) -> list[float]:
     """Return the means, 0 where one is only rounding error beside its SD."""
     mean, sd = numbers_of(table, "mean"), numbers_of(table, "sd")
     return [0.0 if abs(m) < 1e-7 * s else m for m, s in zip(mean, sd, strict=True)]
+
+
+def _illumination(table: pd.DataFrame | None) -> list[Block]:
+    """Show what the topographic correction left of the sun's illumination: medians of the scenes."""
+    if table is None or table.empty:
+        return []
+    r = table.assign(before=table["r_before"].abs(), after=table["r_after"].abs())
+    grouped = r.groupby(["source", "band", "method"], sort=False)
+    shown = grouped.agg(
+        scenes=("scene", "nunique"),
+        n=("n", "sum"),
+        before=("before", "median"),
+        after=("after", "median"),
+        worst=("after", "max"),
+    ).reset_index()
+    return [
+        Heading("Illumination"),
+        Table.of(
+            "Correlation of reflectance with the illumination of slopes, before and after the "
+            "topographic correction.",
+            [
+                ("Source", "text", shown["source"]),
+                ("Band", "short", shown["band"]),
+                ("Method", "short", [METHODS.get(m, m) for m in shown["method"]]),
+                ("Scenes", "number", [count(v) for v in shown["scenes"]]),
+                ("n", "number", [count(v) for v in shown["n"]]),
+                ("|r| before", "number", [fixed(v, 3) for v in shown["before"]]),
+                ("|r| after", "number", [fixed(v, 3) for v in shown["after"]]),
+                ("Largest after", "number", [fixed(v, 3) for v in shown["worst"]]),
+            ],
+            note="n: forest pixels of all scenes that the correction was fitted on. |r|: Pearson's, "
+            "with the cosine of the sun's incidence on the slope, median of the scenes.",
+        ),
+    ]
 
 
 def _correlations(results: Results) -> list[Block]:

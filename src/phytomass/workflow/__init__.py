@@ -1,6 +1,6 @@
 """Workflow: the project file, the steps of a run, what is skipped and why, and provenance."""
 
-from phytomass.workflow.check import Findings, check_project
+from phytomass.workflow.check import Findings, check_project, check_scheduler
 from phytomass.workflow.engine import Context, Outcome, Step, default_workers, run_steps
 from phytomass.workflow.load import OpenProject, load_project
 from phytomass.workflow.project import Project
@@ -16,6 +16,7 @@ __all__ = [
     "Project",
     "Step",
     "check_project",
+    "check_scheduler",
     "default_workers",
     "load_project",
     "make_demo",

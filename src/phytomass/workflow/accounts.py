@@ -17,11 +17,10 @@ from phytomass.accounting import (
     potential_estimates,
     truth_summary,
 )
-from phytomass.features import PredictorStack
 from phytomass.files import write_csv
 from phytomass.inventory import plots_in_use
 from phytomass.workflow.engine import Context, Step
-from phytomass.workflow.inputs import existing, read_plots
+from phytomass.workflow.inputs import existing, read_plots, stack_in
 from phytomass.workflow.load import OpenProject
 from phytomass.workflow.project import Project
 
@@ -49,14 +48,14 @@ def _work(context: Context) -> None:
     before = done / "agb_before.tif"
     earlier = before if project.earlier is not None and project.earlier.files else None
     write_csv(folder / "class_shares.csv", class_shares(done / "agb.tif", project.map.classes))
-    names = PredictorStack.open(done / "predictors.tif").names
-    if "elevation" in names:
+    stack = stack_in(done)
+    if "elevation" in stack.names:
         profile = elevation_profile(
             done / "agb.tif",
-            done / "predictors.tif",
+            stack.path,
             project.map.elevation_band_m,
             before=earlier,
-            dem_band=names.index("elevation") + 1,
+            dem_band=stack.names.index("elevation") + 1,
         )
         write_csv(folder / "elevation_profile.csv", profile)
     context.progress("accounts", 1, 2)

@@ -16,12 +16,15 @@ from phytomass.accounting import check_zones
 from phytomass.allometry import check_species
 from phytomass.errors import InputError, Problem
 from phytomass.features import (
+    Workers,
     check_contents,
     check_patch,
     check_stack,
     listed,
     plots_outside,
     predictor_sets,
+    refuse_truncated,
+    source_files,
 )
 from phytomass.grid import describe_grid, grid_of_raster, same_grid
 from phytomass.imagery import check_mask, files_of
@@ -84,6 +87,17 @@ def check_project(opened: OpenProject, steps: Collection[str] = ()) -> Findings:
     return findings
 
 
+def check_scheduler(scheduler: str) -> None:
+    """Check the name of a scheduler, before anything else is done.
+
+    Raises
+    ------
+    InputError
+        If it is none of `phytomass.features.Workers`, or its package is not installed.
+    """
+    Workers(scheduler=scheduler).require()
+
+
 def _check_field(findings: Findings, opened: OpenProject, crs: str) -> pd.DataFrame | None:
     """Check field sheets and equations; return the plots if they can be used."""
     project, root = opened.project, opened.root
@@ -121,6 +135,10 @@ def _check_files(findings: Findings, opened: OpenProject) -> None:
 
 def _check_rasters(findings: Findings, opened: OpenProject, grid: GeoBox) -> None:
     project, root = opened.project, opened.root
+    for settings in (project.predictors, project.earlier_predictors()):
+        if settings is not None:
+            for file in findings.attempt(partial(source_files, settings, root)) or ():
+                findings.attempt(partial(refuse_truncated, file))
     layers = findings.attempt(lambda: check_stack(project.predictors, root, grid))
     if layers is not None:
         findings.attempt(lambda: predictor_sets(project.predictors, layers))

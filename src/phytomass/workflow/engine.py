@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from phytomass.errors import InputError
-from phytomass.files import sha256_of, write_json
+from phytomass.files import full_disk_named, sha256_of, write_json
 from phytomass.progress import Progress, silent
 from phytomass.workflow.load import OpenProject
 
@@ -50,6 +50,11 @@ class Context:
         Threads or processes to use.
     progress : callable
         Where to report.
+    scheduler : str
+        Who computes the stack (see `phytomass.features.Workers`).
+    unfinished : Path
+        Folder for parts of the work, made by the step if it wants one: it stays until the step
+        succeeds.
     """
 
     opened: OpenProject
@@ -57,6 +62,8 @@ class Context:
     folder: Path
     workers: int = 1
     progress: Progress = silent
+    scheduler: str = "threads"
+    unfinished: Path = Path(".unfinished")
 
 
 @dataclass(frozen=True)
@@ -151,6 +158,7 @@ def run_steps(
     workers: int = 1,
     progress: Progress = silent,
     started: Callable[[Step, str], None] = lambda step, why: None,
+    scheduler: str = "threads",
 ) -> Iterator[Outcome]:
     """Bring the results of the target steps up to date, in order; yield what became of each.
 
@@ -172,11 +180,15 @@ def run_steps(
         Reports the work within a step.
     started : callable
         Called with (step, why) before a step works.
+    scheduler : str
+        Who computes the stack (see `phytomass.features.Workers`).
 
     Raises
     ------
     InputError
         From a step, or when the results folder cannot be written to. Earlier results stay.
+    DiskFullError
+        If the disk is full. Earlier results stay, and finished parts of the stack.
     """
     by_name = {step.name: step for step in steps}
     wanted = _with_needs(by_name, targets)
@@ -196,8 +208,12 @@ def run_steps(
             continue
         started(step, why)
         begun, clock = datetime.now(UTC), time.perf_counter()
-        with _workshop(results, step.name) as folder:
-            step.work(Context(opened, results, folder, workers, progress))
+        with (
+            full_disk_named(results),
+            _unfinished(results, step.name) as parts,
+            _workshop(results, step.name) as folder,
+        ):
+            step.work(Context(opened, results, folder, workers, progress, scheduler, parts))
             outputs = _move(folder, results, record.steps.get(step.name))
         seconds = time.perf_counter() - clock
         record.steps[step.name] = {
@@ -209,7 +225,8 @@ def run_steps(
             **state,
             "outputs": outputs,
         }
-        record.write(opened, order)
+        with full_disk_named(results):
+            record.write(opened, order)
         yield Outcome(step.name, "run", why, seconds, tuple(o["path"] for o in outputs))
 
 
@@ -316,6 +333,18 @@ def _workshop(results: Path, name: str) -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _unfinished(results: Path, name: str) -> Iterator[Path]:
+    """Give a place for parts of a step's work; what lies there goes when the step succeeds."""
+    folder = results / f".unfinished-{name}"
+    try:
+        yield folder
+        shutil.rmtree(folder, ignore_errors=True)
+    finally:
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
 
 
 def _move(folder: Path, results: Path, old: dict[str, Any] | None) -> list[dict[str, str]]:

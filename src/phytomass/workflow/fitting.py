@@ -7,12 +7,11 @@ from typing import Any
 
 from phytomass.errors import InputError, nearest
 from phytomass.experiments import FittedModel, fit_final
-from phytomass.features import PredictorStack
 from phytomass.imagery import MaskSettings, open_mask
 from phytomass.mapping import MapCounts, MapRules, field_regressor, predict_map
 from phytomass.models.patch_cnn import PatchRegressor, save_network
 from phytomass.workflow.engine import Context
-from phytomass.workflow.inputs import index_names, layers_in, samples_of, sets_of
+from phytomass.workflow.inputs import index_names, layers_in, samples_of, sets_of, stack_in
 
 
 def fit_for(context: Context, model: str, set_name: str) -> FittedModel:
@@ -48,14 +47,14 @@ def write_map(
     fitted: FittedModel,
     target: Path,
     *,
-    stack: str = "predictors.tif",
+    stack: str = "predictors",
     mask: MaskSettings | None = None,
     period: str = "",
     label: str = "map",
 ) -> MapCounts:
     """Write the map of a fitted model over one of the project's stacks."""
     opened = context.opened
-    predictors = PredictorStack.open(context.done / stack)
+    predictors = stack_in(context.done, stack)
     tags = {
         "title": opened.project.name,
         "quantity": "aboveground biomass, dry mass",

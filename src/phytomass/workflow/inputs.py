@@ -23,6 +23,9 @@ from phytomass.inventory import plots_in_use
 from phytomass.models import patch_of
 from phytomass.workflow.load import OpenProject
 
+WIDEST = 1e7
+"""No study area is 10 000 km wide; one that seems so lies across the edge of its projection."""
+
 
 def grid_of(opened: OpenProject) -> GeoBox:
     """Return the project's grid.
@@ -56,16 +59,31 @@ def _area_bounds(opened: OpenProject, crs: str) -> tuple[float, float, float, fl
         polygons = geopandas.read_file(opened.root / area)
     except (DataSourceError, DataLayerError) as error:
         raise InputError(f"cannot be read as polygons ({error})", where=str(area)) from error
+    if polygons.crs is None:
+        raise InputError(
+            "has no coordinate reference system",
+            where=str(area),
+            remedy="save it again with its CRS, e.g. as a GeoPackage",
+        )
     west, south, east, north = polygons.to_crs(crs).total_bounds
+    if not max(east - west, north - south) < WIDEST:
+        raise InputError(
+            f"reaches around the globe in {crs}: it crosses the antimeridian or holds a pole there",
+            where=str(area),
+            remedy="choose a grid.crs made for the area, such as its UTM zone or UPS",
+        )
     return float(west), float(south), float(east), float(north)
 
 
 def raster_files(opened: OpenProject, settings: PredictorSettings) -> dict[str, list[Path]]:
     """Return the files of every predictor source, by role."""
-    files = {
-        f"predictor {key}": files_of(source.files, opened.root, f"predictors.rasters.{key}")
-        for key, source in settings.rasters.items()
-    }
+    files: dict[str, list[Path]] = {}
+    for key, source in settings.rasters.items():
+        where = f"predictors.rasters.{key}"
+        files[f"predictor {key}"] = files_of(source.files, opened.root, where)
+        for rule in (source.slope, source.topography):
+            if rule is not None:
+                files[f"elevation for {key}"] = files_of(rule.dem, opened.root, where)
     if settings.terrain is not None:
         files["elevation"] = files_of(settings.terrain.dem, opened.root, "predictors.terrain")
     return files
@@ -104,13 +122,19 @@ def layers_in(results: Path) -> list[Layer]:
     return [Layer(*(str(row[k]) for k in keys)) for row in table.to_dict("records")]
 
 
+def stack_in(results: Path, name: str = "predictors") -> PredictorStack:
+    """Open a stack of a results folder, whichever way it is stored."""
+    store = results / f"{name}.zarr"
+    return PredictorStack.open(store if store.is_dir() else results / f"{name}.tif")
+
+
 def samples_of(opened: OpenProject, results: Path) -> Extraction:
     """Join plots and stack of a results folder; outliers are left out only when asked for.
 
     Patches come along where a model of the project sees them.
     """
     plots = plots_in_use(read_plots(results), opened.project.inventory)
-    stack = PredictorStack.open(results / "predictors.tif")
+    stack = stack_in(results)
     side = max(patch_of(model) for model in opened.project.models)
     missing = opened.project.predictors.missing_at_plots
     return extract_samples(stack, plots, missing=missing, patch=side)

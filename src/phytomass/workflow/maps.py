@@ -61,7 +61,7 @@ def _work(context: Context) -> None:
             context,
             fitted,
             folder / "agb_before.tif",
-            stack="predictors_before.tif",
+            stack="predictors_before",
             mask=project.earlier.mask or project.mask,
             period=project.earlier.period,
             label="map, earlier date",

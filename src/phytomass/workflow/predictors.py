@@ -8,13 +8,15 @@ from typing import Any
 import pandas as pd
 from odc.geo.geobox import GeoBox
 
-from phytomass.features import build_stack, write_quicklooks
+from phytomass.features import Workers, compute_blocks, illumination_table, write_quicklooks
 from phytomass.files import write_csv
 from phytomass.imagery import PredictorSettings, fetch_scenes, scenes_of
 from phytomass.progress import Progress
 from phytomass.workflow.engine import Context, Step
 from phytomass.workflow.inputs import existing, grid_of, raster_files
 from phytomass.workflow.load import OpenProject
+
+SUFFIXES = {"geotiff": ".tif", "zarr": ".zarr"}
 
 
 def _settings(opened: OpenProject) -> dict[str, Any]:
@@ -39,19 +41,36 @@ def _inputs(opened: OpenProject) -> dict[str, list[Path]]:
 
 
 def _work(context: Context) -> None:
-    opened = context.opened
-    grid, progress = grid_of(opened), context.progress
+    opened, grid = context.opened, grid_of(context.opened)
     settings = opened.project.predictors
-    scenes = _scenes(settings, opened, grid, progress)
+    scenes = _scenes(settings, opened, grid, context.progress)
     if scenes is not None:
         write_csv(context.folder / "scenes.csv", scenes)
-    target = context.folder / "predictors.tif"
-    stack, _ = build_stack(settings, grid, opened.root, target, progress=progress)
-    write_quicklooks(stack, context.folder / "quicklooks")
+    wanted = {"predictors": settings}
     earlier = opened.project.earlier_predictors()
     if earlier is not None:
-        target = context.folder / "predictors_before.tif"
-        build_stack(earlier, grid, opened.root, target, progress=progress)
+        wanted["predictors_before"] = earlier
+    workers = Workers(context.workers, context.scheduler)
+    computed = {  # all before any is finished: what is broken off goes on where it was
+        name: compute_blocks(
+            one,
+            grid,
+            opened.root,
+            context.unfinished / name,
+            workers=workers,
+            progress=context.progress,
+        )
+        for name, one in wanted.items()
+    }
+    lit = [illumination_table(one, grid, opened.root) for one in wanted.values()]
+    rows = pd.concat([table for table in lit if len(table)] or lit[:1])
+    if len(rows):
+        write_csv(context.folder / "illumination.csv", rows.drop_duplicates())
+    suffix = SUFFIXES[settings.store]
+    for name, blocks in computed.items():
+        stack, _ = blocks.finish(context.folder / f"{name}{suffix}")
+        if name == "predictors":
+            write_quicklooks(stack, context.folder / "quicklooks")
 
 
 def _scenes(

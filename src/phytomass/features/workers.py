@@ -1,0 +1,211 @@
+"""Who computes the blocks of a stack: threads, processes, or the workers of a Dask scheduler."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import (
+    BrokenExecutor,
+    CancelledError,
+    Executor,
+    ProcessPoolExecutor,
+    ThreadPoolExecutor,
+    as_completed,
+    wait,
+)
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from importlib.util import find_spec
+from multiprocessing import get_context
+from typing import Any, TypeVar
+
+from phytomass.errors import InputError, WorkersError, nearest
+
+Result = TypeVar("Result")
+LOCAL = ("threads", "processes")
+LOST = (BrokenExecutor, CancelledError)
+"""Errors of a worker that is no longer there."""
+CONNECT_S = 15.0
+"""Seconds to wait for a scheduler, and again for its first worker."""
+
+
+@dataclass(frozen=True)
+class Workers:
+    """Who computes.
+
+    Parameters
+    ----------
+    count : int
+        Threads or processes; a scheduler uses all workers it has.
+    scheduler : str
+        `threads`, `processes`, or the address of a `dask.distributed` scheduler
+        (`tcp://host:8786`), whose workers must see the same folders.
+
+    Raises
+    ------
+    InputError
+        For anything else.
+
+    Examples
+    --------
+    >>> Workers(2, "process")
+    Traceback (most recent call last):
+    ...
+    phytomass.errors.InputError: scheduler: no scheduler 'process' → did you mean 'processes'?
+    """
+
+    count: int = 1
+    scheduler: str = "threads"
+
+    def __post_init__(self) -> None:
+        if self.scheduler not in LOCAL and "://" not in self.scheduler:
+            raise InputError(
+                f"no scheduler {self.scheduler!r}",
+                where="scheduler",
+                remedy=nearest(self.scheduler, LOCAL)
+                or "say threads, processes, or an address like tcp://host:8786",
+            )
+
+    def require(self) -> None:
+        """Raise when the package for a scheduler is not installed.
+
+        Raises
+        ------
+        InputError
+            With how to install it.
+        """
+        if self.scheduler not in LOCAL and find_spec("distributed") is None:
+            raise InputError(
+                f"{self.scheduler} needs the package distributed, which is not installed",
+                where="scheduler",
+                remedy="install it: pip install 'phytomass[cluster]'; or say threads or processes",
+            )
+
+    @contextmanager
+    def pool(self, timeout_s: float | None = None) -> Iterator[Pool]:
+        """Open the workers.
+
+        Parameters
+        ----------
+        timeout_s : float
+            Seconds to wait for a scheduler, and again for its first worker; 15 if absent.
+
+        Raises
+        ------
+        WorkersError
+            If the scheduler cannot be reached, or has no worker.
+        InputError
+            If the package `distributed` is not installed.
+        """
+        self.require()
+        if self.scheduler in LOCAL:
+            with self._local() as executor:
+                try:
+                    yield Pool(executor, self.count)
+                except BaseException:
+                    executor.shutdown(wait=True, cancel_futures=True)
+                    raise
+        else:
+            with _connected(self.scheduler, timeout_s or CONNECT_S) as client:
+                from distributed import KilledWorker
+
+                threads = sum(client.nthreads().values())
+                yield Pool(client.get_executor(pure=False), threads, (*LOST, KilledWorker))
+
+    def _local(self) -> Executor:
+        if self.scheduler == "threads":
+            return ThreadPoolExecutor(self.count)
+        # spawned, not forked: GDAL and Zarr have threads of their own
+        return ProcessPoolExecutor(self.count, get_context("spawn"), _ignore_interrupts)
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Open workers, and how many tasks they do at a time."""
+
+    executor: Executor
+    size: int
+    lost: tuple[type[BaseException], ...] = LOST
+
+    def run(
+        self, work: Callable[..., Result], tasks: Sequence[tuple[Any, ...]]
+    ) -> Iterator[Result]:
+        """Do the tasks in any order; yield what each gives as it is done.
+
+        Raises
+        ------
+        WorkersError
+            If a worker process ends, or the scheduler is lost; besides, whatever a task raises.
+        """
+        futures = [self.executor.submit(work, *task) for task in tasks]
+        try:
+            for future in as_completed(futures):
+                yield future.result()
+        except self.lost as error:
+            raise WorkersError(
+                f"a worker was lost before it was done ({str(error) or type(error).__name__})",
+                where="scheduler",
+                remedy="run again: what is finished is kept; with less memory take fewer workers",
+            ) from error
+        finally:
+            for future in futures:
+                future.cancel()
+            wait(futures)  # those at work must not write to a folder that is being removed
+
+
+def _ignore_interrupts() -> None:
+    """Leave Ctrl-C to the process that gave the work."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+@contextmanager
+def _connected(address: str, timeout_s: float) -> Iterator[Any]:
+    from distributed import Client
+
+    try:
+        client = Client(  # type: ignore[no-untyped-call]
+            address, timeout=timeout_s, set_as_default=False
+        )
+    except (OSError, ValueError) as error:
+        raise WorkersError(
+            f"no scheduler answers ({error})",
+            where=address,
+            remedy="check the address, and that `dask scheduler` runs there",
+        ) from error
+    with client:
+        try:
+            client.wait_for_workers(1, timeout=timeout_s)
+        except TimeoutError as error:
+            raise WorkersError(
+                "the scheduler has no workers",
+                where=address,
+                remedy=f"start some that see the same folders: dask worker {address}",
+            ) from error
+        _same_version(client, address)
+        yield client
+
+
+def _same_version(client: Any, address: str) -> None:
+    """Refuse workers whose results might differ.
+
+    Raises
+    ------
+    WorkersError
+        If a worker has no phytomass, or another version of it.
+    """
+    here = version("phytomass")
+    for worker, there in client.run(_own_version).items():
+        if there != here:
+            raise WorkersError(
+                f"the worker {worker} has phytomass {there or 'not installed'}, here it is {here}",
+                where=address,
+                remedy="install the same version there",
+            )
+
+
+def _own_version() -> str | None:
+    try:
+        return version("phytomass")
+    except ModuleNotFoundError:
+        return None
