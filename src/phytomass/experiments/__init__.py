@@ -12,6 +12,7 @@ from phytomass.experiments.choice import (
 )
 from phytomass.experiments.compare import Comparison, compare
 from phytomass.experiments.final import FittedModel, correlations, fit_final
+from phytomass.experiments.tables import model_tables
 
 __all__ = [
     "Choice",
@@ -22,6 +23,7 @@ __all__ = [
     "compare",
     "correlations",
     "fit_final",
+    "model_tables",
     "paired_difference",
     "sensor_comparison",
 ]

@@ -19,6 +19,15 @@ from phytomass.models.estimators import (
 )
 from phytomass.models.factories import parameter_names
 from phytomass.models.groups import fit_grouped
+from phytomass.models.lists import (
+    PublishedScore,
+    PublishedTable,
+    list_names,
+    model_list,
+    publication_of,
+    publications,
+    published_tables,
+)
 from phytomass.models.records import (
     STACK,
     ModelRecord,
@@ -41,16 +50,23 @@ __all__ = [
     "MinimumNormRegression",
     "ModelRecord",
     "ModelSettings",
+    "PublishedScore",
+    "PublishedTable",
     "StackedRegressor",
     "all_model_names",
     "build_model",
     "chosen_parameters",
     "fit_grouped",
     "grid_of",
+    "list_names",
     "minimum_plots",
+    "model_list",
     "model_names",
     "parameter_names",
     "patch_of",
+    "publication_of",
+    "publications",
+    "published_tables",
     "record_of",
     "records",
     "tuned",

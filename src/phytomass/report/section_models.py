@@ -20,6 +20,7 @@ from phytomass.report.facts import Facts
 from phytomass.report.figures_models import observed_predicted, reach_of, score_dots
 from phytomass.report.formatting import aligned, count, fixed, listed, number
 from phytomass.report.results import Results
+from phytomass.report.section_model_tables import model_tables_blocks
 from phytomass.report.values import MapModel, map_model_of, numbers_of, predictions_of
 from phytomass.report.words import sensors_in_words, splits_in_words
 
@@ -34,12 +35,19 @@ SCORES_NOTE = (
 def models_section(results: Results, facts: Facts) -> Section:
     """Build the section on models."""
     table = results.model_comparison
-    files = ("model_comparison.csv", "sensor_comparison.csv", "predictions.csv", "map_model.json")
+    files = (
+        "model_comparison.csv",
+        "model_tables.csv",
+        "sensor_comparison.csv",
+        "predictions.csv",
+        "map_model.json",
+    )
     if table is None or table.empty:
         return Section("models", "Models", missing="no model_comparison.csv")
     chosen = map_model_of(results)
     blocks = [
         *_choice(results, chosen, facts),
+        *model_tables_blocks(results),
         *_dots(table),
         *_scatter(results, chosen),
         *_sensors(results, facts),
