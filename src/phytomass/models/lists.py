@@ -58,7 +58,7 @@ def list_names() -> tuple[str, ...]:
     Examples
     --------
     >>> list_names()
-    ('mountain_paper', 'mountain_paper_full')
+    ('mountain_paper', 'mountain_paper_light', 'mountain_paper_full')
     """
     return tuple(dict.fromkeys(row["list"] for row in read_table("model_lists.csv")))
 
