@@ -8,7 +8,7 @@ from typing import Any
 from phytomass.draws import seed_of
 from phytomass.models.factories import FACTORIES, prefix_of
 from phytomass.models.patch_cnn import PatchRegressor
-from phytomass.models.records import Scalar, record_of
+from phytomass.models.records import NETWORKS, Scalar, record_of
 from phytomass.models.search import GridSearch
 from phytomass.models.settings import ModelSettings
 from phytomass.models.stack import Member
@@ -76,6 +76,23 @@ def patch_of(settings: ModelSettings) -> int:
     values = {**record_of(settings.name).defaults, **settings.parameters}
     sides = [values.get("patch", 1), *grid_of(settings).get("patch", [])]
     return max(side for side in sides if isinstance(side, int))
+
+
+def members_of(settings: ModelSettings) -> int:
+    """Return the members of the largest ensemble of networks in a model; 0 where there is none.
+
+    Examples
+    --------
+    >>> members_of(ModelSettings(name="svr")), members_of(ModelSettings(name="resnet"))
+    (0, 5)
+    """
+    if settings.members:
+        return max(members_of(member) for member in settings.members)
+    if settings.name not in NETWORKS:
+        return 0
+    own = build_model(settings)["model"].n_members
+    tried = [own, *grid_of(settings).get("n_members", [])]
+    return max(number for number in tried if isinstance(number, int))
 
 
 def grid_of(settings: ModelSettings) -> dict[str, list[Scalar]]:

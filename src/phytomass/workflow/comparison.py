@@ -16,6 +16,7 @@ def _settings(opened: OpenProject) -> dict[str, Any]:
     project = opened.project
     return {
         "models": [model.model_dump(mode="json") for model in project.models],
+        "training": project.training.model_dump(mode="json"),
         "validation": project.validation.model_dump(mode="json"),
         "predictors": project.predictors.model_dump(
             mode="json", include={"sets", "missing_at_plots", "leave_out"}

@@ -26,6 +26,7 @@ def _settings(opened: OpenProject) -> dict[str, Any]:
         "earlier": project.earlier.model_dump(mode="json") if project.earlier else None,
         "truth": project.truth.model_dump(mode="json") if project.truth else None,
         "models": [model.model_dump(mode="json") for model in project.models],
+        "training": project.training.model_dump(mode="json"),
         "name": project.name,
         "period": project.period,
     }
@@ -103,6 +104,7 @@ def _card(
         "predictors_set": fitted.predictors_set,
         "predictors": list(fitted.predictors),
         "parameters": dict(fitted.parameters),
+        "training": context.opened.project.training.model_dump(mode="json"),
         "selected_by": split,
         "reason": why,
         "n_train": fitted.n_train,

@@ -12,6 +12,7 @@ from phytomass.accounting import PotentialSettings
 from phytomass.allometry import AllometrySettings
 from phytomass.carbon import CarbonSettings
 from phytomass.errors import InputError, nearest
+from phytomass.experiments import TrainingSettings
 from phytomass.imagery import MaskSettings, PredictorSettings
 from phytomass.inventory import InventorySettings
 from phytomass.inventory.field_error import ErrorSettings
@@ -141,6 +142,8 @@ class Project(Settings):
     """The models to compare, or the name of a list: `mountain_paper`; all on one pixel if absent."""
     model_tables: str | None = None
     """Repeat the comparison tables of this publication; those of the list that `models` names."""
+    training: TrainingSettings = TrainingSettings()
+    """How models use the errors of the plots."""
     validation: ValidationSettings = ValidationSettings()
     """How the models are judged."""
     map: MapSettings = MapSettings()
