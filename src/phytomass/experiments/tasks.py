@@ -128,7 +128,8 @@ def fit(
     InputError
         If the library refuses the parameters; says which model.
     """
-    estimator = tuned(model, build_model(model, candidates=candidates, random_state=seed), inner)
+    built = build_model(model, candidates=candidates, random_state=seed)
+    estimator = tuned(model, built, inner, random_state=seed)
     with_threads(estimator, jobs)
     try:
         with threadpool_limits(limits=1):

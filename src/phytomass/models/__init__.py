@@ -20,6 +20,7 @@ from phytomass.models.estimators import (
 )
 from phytomass.models.factories import parameter_names
 from phytomass.models.groups import fit_grouped
+from phytomass.models.halving import HalvingSearch
 from phytomass.models.lists import (
     PublishedScore,
     PublishedTable,
@@ -39,7 +40,7 @@ from phytomass.models.records import (
     records,
 )
 from phytomass.models.search import GridSearch
-from phytomass.models.settings import ModelSettings
+from phytomass.models.settings import ModelSettings, SearchSettings
 from phytomass.models.stack import Member, StackedRegressor
 
 __all__ = [
@@ -47,12 +48,14 @@ __all__ = [
     "BestPredictorRegression",
     "BoundedPLSRegression",
     "GridSearch",
+    "HalvingSearch",
     "Member",
     "MinimumNormRegression",
     "ModelRecord",
     "ModelSettings",
     "PublishedScore",
     "PublishedTable",
+    "SearchSettings",
     "StackedRegressor",
     "all_model_names",
     "build_model",
