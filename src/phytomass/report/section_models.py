@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -18,7 +20,7 @@ from phytomass.report.content import (
 )
 from phytomass.report.facts import Facts
 from phytomass.report.figures_models import observed_predicted, reach_of, score_dots
-from phytomass.report.formatting import aligned, count, fixed, listed, number
+from phytomass.report.formatting import aligned, count, fixed, listed, number, percent
 from phytomass.report.results import Results
 from phytomass.report.section_model_tables import model_tables_blocks
 from phytomass.report.values import MapModel, map_model_of, numbers_of, predictions_of
@@ -76,10 +78,31 @@ def _choice(results: Results, chosen: MapModel | None, facts: Facts) -> list[Blo
     if parameters:
         listing = ", ".join(f"{key} = {_setting(value)}" for key, value in parameters.items())
         blocks.append(Words(f"Settings, tuned on inner folds: {listing}."))
+    blocks += [Words(sentence) for sentence in _training(said)]
     words = splits_in_words(facts)
     if words:
         blocks.append(Findings((words,)))
     return blocks
+
+
+def _training(said: dict[str, Any]) -> list[str]:
+    """Say how the errors of plots were used, and what a lower precision costs."""
+    training, sentences = said.get("training") or {}, []
+    if training.get("weights") == "standard_errors":
+        sentences.append(
+            "Plots weigh 1 / (se² + model variance) in training, by the standard errors of their "
+            "biomass; scores are not weighted."
+        )
+    if training.get("draws"):
+        sentences.append("Each member of a network learned a draw of its own of the plots.")
+    error = said.get("precision_error") or {}
+    if error:
+        sentences.append(
+            f"Mapped in {error['precision']}: on {count(error['n'])} training patches it differs "
+            f"from fp32 by {percent(error['rms'], 2)} of the predictions' SD (rms), at most "
+            f"{percent(error['largest'], 2)}."
+        )
+    return sentences
 
 
 def _setting(value: object) -> str:

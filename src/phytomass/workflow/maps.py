@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -75,8 +76,10 @@ def _work(context: Context) -> None:
         )
     why = choice["why"] if chosen else "named in the project file under map.model"
     card = _card(context, fitted, counts, choice["split"], why)
+    error = write_network(context, fitted, card["scores"])
+    if error is not None:
+        card["precision_error"] = asdict(error)
     write_json(folder / "map_model.json", card)
-    write_network(context, fitted, card["scores"])
     item = stac_item(
         folder / "agb.tif",
         item_id=f"{project.name.lower().replace(' ', '-')}-agb",
