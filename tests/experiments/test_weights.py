@@ -7,12 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.linear_model import LinearRegression
 
 from phytomass.draws import seed_of
 from phytomass.errors import InputError
 from phytomass.experiments import compare, fit_final, plot_weights
 from phytomass.experiments.weights import model_variance
 from phytomass.models import GridSearch, Member, ModelSettings, StackedRegressor, fit_grouped
+from phytomass.models.patch_cnn import weights_from_se
 from phytomass.validation import ValidationSettings
 from tests.experiments.conftest import SETS, fast, make_samples
 
@@ -28,16 +30,37 @@ def noisy(n=60, seed=0):
     return replace(samples, y=samples.y + error, y_se=se)
 
 
-def test_weights_are_the_inverse_of_both_variances():
-    samples = noisy()
-    every = np.arange(len(samples))
-    weights = plot_weights(samples, every, samples.group, seed=3)
-    good, bad = weights[0], weights[1]
-    assert weights.mean() == pytest.approx(1)
-    # 1/(4 + s²) : 1/(1600 + s²), so the ratio tells s²: positive, and about what cannot be seen
-    s2 = (1600 - 4 * good / bad) / (good / bad - 1)
-    assert good / bad == pytest.approx((1600 + s2) / (4 + s2))
-    assert 0.01 * samples.y.var() <= s2 < samples.y.var()
+def test_weights_are_the_inverse_of_both_variances(monkeypatch):
+    """With se 3 and 4 (not tied to the biomass) and a held-out error of 5: s² = 25 − 12.5."""
+    samples = make_samples(4, n_sites=4)
+    se = np.array([3.0, 4.0, 3.0, 4.0])
+    y = np.array([100.0, 100.0, 200.0, 200.0])
+    errors = np.array([5.0, -5.0, 5.0, -5.0])
+    monkeypatch.setattr("phytomass.experiments.weights._held_out", lambda *_: y - errors)
+    known = replace(samples, y=y, y_se=se)
+    weights = plot_weights(known, np.arange(4), known.group, seed=3)
+    s2 = max(25 - 12.5, 0.01 * 2500)  # the floor: 1 % of the variance of biomass
+    inverse = 1 / (se**2 + s2)
+    assert weights == pytest.approx(inverse / inverse.mean())
+
+
+def test_errors_that_grow_with_the_measured_biomass_do_not_pull_the_model_down():
+    """A plot measured too low has a small error; it must not weigh more for that."""
+    bias = {"measured": [], "freed": []}
+    for seed in range(6):
+        clean = make_samples(160, n_sites=80, seed=seed)
+        noise = 1 + 0.3 * np.random.default_rng(seed).normal(size=160).clip(-2.5, 2.5)
+        y = clean.y.clip(20) * noise
+        samples = replace(clean, y=y, y_se=0.3 * y)
+        weights = {
+            "measured": weights_from_se(samples.y_se, 10.0),
+            "freed": plot_weights(samples, np.arange(160), samples.group, seed=1),
+        }
+        for name, weight in weights.items():
+            model = LinearRegression().fit(samples.X, y, weight)
+            bias[name].append(float((model.predict(clean.X) - clean.y).mean()))
+    assert np.mean(bias["measured"]) < -8  # Mg/ha, of a mean of 80
+    assert abs(np.mean(bias["freed"])) < 2.5
 
 
 def test_the_model_variance_is_what_the_errors_do_not_explain():

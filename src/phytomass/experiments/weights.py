@@ -28,6 +28,10 @@ def plot_weights(
 ) -> Array | None:
     """Return the weights of the training plots: 1 / (se² + s²), s² what a model cannot explain.
 
+    The standard error of a plot mostly grows with the biomass that was measured there, so a plot
+    measured too low would weigh more than one measured too high, and the model would learn too
+    little biomass. se is therefore freed of the plot's own error: see `freed`.
+
     s² is measured on the training plots alone, once for all models: the mean squared error of a
     forest on whole groups of plots that it did not see, minus the mean se² (which that error
     contains), and at least 1 % of the variance of biomass. Without it, plots of small biomass,
@@ -55,18 +59,44 @@ def plot_weights(
     if np.ptp(se) == 0:
         return None
     X = samples.X.to_numpy(np.float64)[train]
-    unexplained = _unexplained(X, samples.y[train], se, units[train], seed)
-    return weights_from_se(se, float(np.sqrt(unexplained)))
+    y = samples.y[train]
+    predicted = _held_out(X, y, units[train], seed)
+    unexplained = model_variance(y - predicted, se, float(y.var()))
+    return weights_from_se(freed(se, y, predicted), float(np.sqrt(unexplained)))
 
 
-def _unexplained(X: Array, y: Array, se: Array, units: NDArray[np.str_], seed: int) -> float:
+def _held_out(X: Array, y: Array, units: NDArray[np.str_], seed: int) -> Array:
     predicted = np.empty(len(y))
     for part in inner_parts(units, FOLDS, seed):
         forest = RandomForestRegressor(
             n_estimators=TREES, min_samples_leaf=2, random_state=seed_of(seed, "weights"), n_jobs=1
         )
         predicted[part] = forest.fit(X[~part], y[~part]).predict(X[part])
-    return model_variance(y - predicted, se, float(y.var()))
+    return predicted
+
+
+def freed(se: Array, y: Array, predicted: Array) -> Array:
+    """Return standard errors as they would be at the predicted biomass: se + b (predicted − y).
+
+    b is the slope of the standard errors on the measured biomass: 0 where they have nothing to do
+    with it, the relative error where they are proportional to it. None falls below the smallest.
+
+    Parameters
+    ----------
+    se, y, predicted : array, shape (n,)
+        Standard errors, measured biomass, and its prediction by models that did not see the plot.
+
+    Examples
+    --------
+    >>> y = np.array([50.0, 100.0, 150.0])
+    >>> freed(0.2 * y, y, np.array([100.0, 100.0, 100.0]))
+    array([20., 20., 20.])
+    """
+    away = y - y.mean()
+    spread = float(away @ away)
+    slope = float(away @ se) / spread if spread > 0 else 0.0
+    result: Array = np.maximum(se + slope * (predicted - y), se.min())
+    return result
 
 
 def model_variance(error: Array, se: Array, variance: float) -> float:

@@ -80,18 +80,22 @@ def _work(context: Context) -> None:
     if error is not None:
         card["precision_error"] = asdict(error)
     write_json(folder / "map_model.json", card)
-    item = stac_item(
-        folder / "agb.tif",
+    write_json(folder / "stac_item.json", _item(context, fitted))
+    if project.truth is not None:
+        compared = compare_with_truth(context, fitted, project.truth)
+        write_csv(folder / "truth_comparison.csv", compared.scores)
+        write_csv(folder / "truth_differences.csv", compared.differences)
+
+
+def _item(context: Context, fitted: FittedModel) -> dict[str, Any]:
+    project = context.opened.project
+    return stac_item(
+        context.folder / "agb.tif",
         item_id=f"{project.name.lower().replace(' ', '-')}-agb",
         title=f"{project.name}: aboveground biomass",
         period=project.period,
         properties={"phytomass:model": fitted.model, "phytomass:predictors": fitted.predictors},
     )
-    write_json(folder / "stac_item.json", item)
-    if project.truth is not None:
-        compared = compare_with_truth(context, fitted, project.truth)
-        write_csv(folder / "truth_comparison.csv", compared.scores)
-        write_csv(folder / "truth_differences.csv", compared.differences)
 
 
 def _card(
