@@ -12,6 +12,7 @@ import yaml
 from phytomass.errors import InputError, ProjectFileError
 from phytomass.workflow import load_project, new_project, project_schema
 from phytomass.workflow.load import check_settings
+from phytomass.workflow.start import demo_project
 
 
 def minimal() -> dict[str, Any]:
@@ -37,6 +38,35 @@ def test_a_minimal_project_is_valid() -> None:
     project = check_settings(minimal(), "project.yaml")
     assert len(project.models) == 6
     assert project.carbon.root_shoot.value == 0.26
+
+
+def test_a_named_list_of_models_brings_the_tables_of_its_paper() -> None:
+    project = check_settings(minimal() | {"models": "mountain_paper"}, "project.yaml")
+    assert [m.name for m in project.models][:3] == ["resnet", "pixelnet", "xgboost"]
+    assert project.model_tables == "mountain_paper"
+    own = {"models": ["resnet", "svr"], "model_tables": "mountain_paper"}
+    assert check_settings(minimal() | own, "project.yaml").model_tables == "mountain_paper"
+    without = {"models": "mountain_paper", "model_tables": None}
+    assert check_settings(minimal() | without, "project.yaml").model_tables is None
+    # a project that was read and written again is the same project
+    again = check_settings(project.model_dump(mode="json", exclude_unset=True), "again")
+    assert again == project
+    allowed = json.loads(project_schema())["properties"]["models"]["anyOf"]
+    assert allowed[1]["enum"][0] == "mountain_paper"
+
+
+def test_the_demo_with_a_named_list_of_models() -> None:
+    content = demo_project(7, "mountain_paper")
+    project = check_settings(yaml.safe_load(content), "project.yaml")
+    plain = check_settings(yaml.safe_load(demo_project(7)), "project.yaml")
+    assert project.model_tables == "mountain_paper"
+    assert len(project.models) == 7
+    assert project.random_state == plain.random_state == 7
+    assert len(project.predictors.sets["mountain_paper"]) == 13  # Tibet paper, Table 1
+    assert project.validation.splits == ["spatial_blocks"]
+    assert project.truth == plain.truth
+    with pytest.raises(InputError, match="did you mean 'mountain_paper'"):
+        demo_project(7, "mountain_papers")
 
 
 def test_every_mistake_has_its_own_line() -> None:
@@ -68,6 +98,13 @@ def test_every_mistake_has_its_own_line() -> None:
         ({"random_state": "x"}, "random_state", "found 'x'"),
         ({"mask": {"path": "m.tif"}}, "mask", "give either `values` or `at_least`"),
         ({"grid": {"crs": "EPSG:32643"}}, "grid", "give either `like`, or `crs` and `resolution`"),
+        ({"models": "montain_paper"}, "models", "did you mean 'mountain_paper'"),
+        ({"model_tables": "tibet"}, "model_tables", "known are mountain_paper"),
+        (
+            {"models": ["svr"], "model_tables": "mountain_paper"},
+            "project.yaml",
+            "compares with resnet, which is not among `models`",
+        ),
         ({"map": {"model": "svm"}}, "project.yaml", "map.model 'svm' is not among"),
         ({"earlier": {"period": "2015", "files": {"s1": "b"}}}, "project.yaml", "s2"),
         ({"predictors": {}}, "predictors", "at least one source"),

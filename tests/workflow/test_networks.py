@@ -91,3 +91,19 @@ def test_check_names_a_patch_that_does_not_fit(project: Path) -> None:
     write_project(project, content)
     problems = check_project(load_project(project)).problems
     assert any("121 × 121 pixels is larger than the raster" in p.what for p in problems)
+
+
+def test_a_map_in_bf16_says_what_that_costs(project: Path) -> None:
+    content = with_networks("resnet")
+    content["models"] = [{"name": "resnet", "parameters": {**TINY, "precision": "bf16"}}]
+    content["truth"]["models"] = "map"
+    write_project(project, content)
+    for _ in run_steps(load_project(project), STEPS, ["report"]):
+        pass
+    results = project / "results"
+    card = json.loads((results / "map_network.json").read_text())
+    error = card["precision_error"]
+    assert error["precision"] == "bf16"
+    assert 0 < error["rms"] <= error["largest"] < 1
+    assert json.loads((results / "map_model.json").read_text())["precision_error"] == error
+    assert "Mapped in bf16: on" in (results / "report.html").read_text(encoding="utf-8")

@@ -16,6 +16,10 @@ from phytomass.workflow import STEPS, make_demo
 def demo(
     folder: Annotated[Path, typer.Argument(help="Folder for the demo; made if absent.")],
     seed: Annotated[int, typer.Option(help="Seed of the landscape and of the run.")] = 2020,
+    models: Annotated[
+        str | None,
+        typer.Option(help="Compare this list of models (mountain_paper) instead of the demo's."),
+    ] = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
     workers: Workers = None,
@@ -23,6 +27,6 @@ def demo(
     """Simulate a mountain landscape with known truth, and run everything on it."""
     screen = Screen(quiet, as_json)
     with screen.bars():
-        opened = make_demo(folder, seed=seed, progress=screen.progress)
+        opened = make_demo(folder, seed=seed, models=models, progress=screen.progress)
     screen.say(f"Simulated landscape and project file in {folder}")
     run_targets(opened, [step.name for step in STEPS], screen, workers)

@@ -12,16 +12,22 @@ from phytomass.experiments.choice import (
 )
 from phytomass.experiments.compare import Comparison, compare
 from phytomass.experiments.final import FittedModel, correlations, fit_final
+from phytomass.experiments.settings import TrainingSettings
+from phytomass.experiments.tables import model_tables
+from phytomass.experiments.weights import plot_weights
 
 __all__ = [
     "Choice",
     "Comparison",
     "Difference",
     "FittedModel",
+    "TrainingSettings",
     "choose",
     "compare",
     "correlations",
     "fit_final",
+    "model_tables",
     "paired_difference",
+    "plot_weights",
     "sensor_comparison",
 ]

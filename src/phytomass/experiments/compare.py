@@ -13,6 +13,7 @@ from phytomass.draws import seed_of
 from phytomass.errors import InputError, Problem
 from phytomass.experiments.patches import apart
 from phytomass.experiments.tasks import Key, Task, inputs_for, run_all
+from phytomass.experiments.weights import plot_weights
 from phytomass.features.samples import Samples
 from phytomass.models import ModelSettings, grid_of, minimum_plots, patch_of
 from phytomass.progress import Progress, silent
@@ -76,7 +77,9 @@ def compare(
     Each model is tuned by a grid search on inner folds of the training part alone, and so is the
     predictor of `simple_linear` chosen. The result is the same for any number of jobs. Where a
     model sees patches, training plots of `spatial_blocks` whose patch overlaps one of a test plot
-    are left out, for every model alike (see `apart`).
+    are left out, for every model alike (see `apart`). Where the samples have standard errors or
+    draws, models that take weights are weighted by them (see `plot_weights`) and networks learn
+    the draws, inside each training part; scores are never weighted.
 
     Parameters
     ----------
@@ -127,6 +130,7 @@ def compare(
         for p, names in enumerate(sets.values())
         for m, model in enumerate(models)
     }
+    weights = _weights(samples, sets, splits, random_state)
     tasks = [
         Task(
             key=(p, m, s, f),
@@ -138,6 +142,8 @@ def compare(
             candidates=candidate_columns(names, index_names),
             seed=seed_of(random_state, model.name, name, split.split, fold.repeat, fold.fold),
             units=split.units,
+            weight=weights.get((p, s, f)),
+            draws=samples.y_draws,
         )
         for p, (name, names) in enumerate(sets.items())
         for m, model in enumerate(models)
@@ -153,6 +159,25 @@ def compare(
         notes={split.split: split.note for split in splits},
         random_state=random_state,
     )
+
+
+def _weights(
+    samples: Samples, sets: Mapping[str, Sequence[str]], splits: list[Folds], random_state: int
+) -> dict[tuple[int, int, int], NDArray[np.float64] | None]:
+    """Weigh the training plots of each predictor set, split and fold, alike for every model."""
+    if samples.y_se is None:
+        return {}
+    return {
+        (p, s, f): plot_weights(
+            samples.with_predictors(list(names)),
+            fold.train,
+            split.units,
+            seed_of(random_state, "weights", name, split.split, fold.repeat, fold.fold),
+        )
+        for p, (name, names) in enumerate(sets.items())
+        for s, split in enumerate(splits)
+        for f, fold in enumerate(split.folds)
+    }
 
 
 def candidate_columns(names: Sequence[str], index_names: Sequence[str]) -> tuple[int, ...] | None:

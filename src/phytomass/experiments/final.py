@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy.stats import pearsonr
 
 from phytomass.draws import seed_of
 from phytomass.errors import InputError
 from phytomass.experiments.compare import candidate_columns
 from phytomass.experiments.tasks import TrainingPart, fit, inputs_for
+from phytomass.experiments.weights import plot_weights
 from phytomass.features.samples import Samples
 from phytomass.models import ModelSettings, chosen_parameters, grid_of, minimum_plots
 from phytomass.models.records import Scalar
@@ -101,7 +103,10 @@ def fit_final(
     X = inputs_for(samples, names, model)
     folds = _all_plots_folds(samples, validation, random_state) if _needs_folds(model) else None
     inner = _all_plots_inner(folds, validation, random_state) if folds and grid_of(model) else []
-    part = TrainingPart(X, samples.y, folds.units if folds else samples.group)
+    units = folds.units if folds else samples.group
+    part = TrainingPart(
+        X, samples.y, units, _weights(samples, names, set_name, random_state), samples.y_draws
+    )
     seed = seed_of(random_state, "final", model.name, set_name)
     fitted = fit(model, part, inner, candidate_columns(names, index_names), seed, jobs)
     return FittedModel(
@@ -114,6 +119,14 @@ def fit_final(
         y_min=float(samples.y.min()),
         y_max=float(samples.y.max()),
     )
+
+
+def _weights(
+    samples: Samples, names: Sequence[str], set_name: str, random_state: int
+) -> NDArray[np.float64] | None:
+    every = np.arange(len(samples))
+    seed = seed_of(random_state, "weights", set_name, "final")
+    return plot_weights(samples.with_predictors(list(names)), every, samples.group, seed)
 
 
 def _needs_folds(model: ModelSettings) -> bool:

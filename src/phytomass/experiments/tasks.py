@@ -57,6 +57,10 @@ class Task:
         Seed of the model.
     units : array of str, shape (n,)
         What the split never divides, for models with inner folds of their own.
+    weight : array, shape (len(fold.train),), optional
+        Weights of the training plots.
+    draws : array, shape (n, draws), optional
+        Draws of the biomass of all plots, Mg/ha.
     """
 
     key: Key
@@ -68,15 +72,22 @@ class Task:
     candidates: tuple[int, ...] | None
     seed: int
     units: NDArray[np.str_]
+    weight: NDArray[np.float64] | None = None
+    draws: NDArray[np.floating] | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class TrainingPart:
-    """Predictors (n, p) or patches (n, p, k, k), biomass (n,) in Mg/ha, and site or block (n,)."""
+    """Predictors (n, p) or patches (n, p, k, k), biomass (n,) in Mg/ha, and site or block (n,).
+
+    And, where they are used, weights (n,) and draws of the biomass (n, draws).
+    """
 
     X: NDArray[np.floating]
     y: NDArray[np.float64]
     units: NDArray[np.str_]
+    weight: NDArray[np.float64] | None = None
+    draws: NDArray[np.floating] | None = None
 
 
 def inputs_for(
@@ -117,11 +128,19 @@ def fit(
     InputError
         If the library refuses the parameters; says which model.
     """
-    estimator = tuned(model, build_model(model, candidates=candidates, random_state=seed), inner)
+    built = build_model(model, candidates=candidates, random_state=seed)
+    estimator = tuned(model, built, inner, random_state=seed)
     with_threads(estimator, jobs)
     try:
         with threadpool_limits(limits=1):
-            return fit_grouped(estimator, part.X, part.y, part.units)
+            return fit_grouped(
+                estimator,
+                part.X,
+                part.y,
+                part.units,
+                sample_weight=part.weight,
+                y_draws=part.draws,
+            )
     except (ValueError, TypeError) as error:
         raise InputError(
             f"{model.name} cannot be fitted with parameters {model.parameters or 'as default'}"
@@ -134,7 +153,8 @@ def fit(
 def run_task(task: Task) -> Result:
     """Fit on the training part and predict the test part."""
     train, test = task.fold.train, task.fold.test
-    part = TrainingPart(task.X[train], task.y[train], task.units[train])
+    draws = None if task.draws is None else task.draws[train]
+    part = TrainingPart(task.X[train], task.y[train], task.units[train], task.weight, draws)
     fitted = fit(task.model, part, task.inner, task.candidates, task.seed)
     with threadpool_limits(limits=1):
         return task.key, np.ravel(fitted.predict(task.X[test])).astype(np.float64)

@@ -81,11 +81,16 @@ class Samples:
     patches : Patches, optional
         The surroundings of the plots, for models that see them; the centre of each is its row
         of X.
+    y_se : array, shape (n,), optional
+        Standard errors of the biomass, Mg/ha: where they are given, training weighs plots by them.
+    y_draws : array, shape (n, draws), optional
+        Draws of the biomass, Mg/ha: where they are given, each member of a network learns its own.
 
     Raises
     ------
     InputError
-        If lengths differ, ids repeat, a value is missing, or patches belong to other plots.
+        If lengths differ, ids repeat, a value is missing, a standard error is negative, or patches
+        belong to other plots.
     """
 
     X: pd.DataFrame
@@ -95,6 +100,8 @@ class Samples:
     easting: NDArray[np.float64]
     northing: NDArray[np.float64]
     patches: Patches | None = None
+    y_se: NDArray[np.float64] | None = None
+    y_draws: NDArray[np.floating] | None = None
 
     def __post_init__(self) -> None:
         n = len(self.X)
@@ -106,10 +113,20 @@ class Samples:
         missing = [str(c) for c in self.X.columns if not np.isfinite(self.X[c].to_numpy()).all()]
         if missing or not np.isfinite(self.y).all():
             raise InputError(f"missing values in {', '.join(missing) or 'y'}", where="samples")
+        self._check_errors()
         if self.patches is not None:
             middle = self.patches.crop(1)[:, :, 0, 0] if self.patches.side % 2 else np.empty(0)
             if not np.array_equal(middle, self.X.to_numpy(np.float32)):
                 raise InputError("patches are not those of the plots", where="samples")
+
+    def _check_errors(self) -> None:
+        for name, values in (("y_se", self.y_se), ("y_draws", self.y_draws)):
+            if values is not None and len(values) != len(self.X):
+                raise InputError(f"{name} has {len(values)} entries, X has {len(self.X)}")
+            if values is not None and not np.isfinite(values).all():
+                raise InputError(f"missing values in {name}", where="samples")
+        if self.y_se is not None and (self.y_se < 0).any():
+            raise InputError("a standard error is negative", where="samples")
 
     def __len__(self) -> int:
         return len(self.X)

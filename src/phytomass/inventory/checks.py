@@ -99,7 +99,7 @@ def _too_stout(trees: pd.DataFrame) -> bool:
 def check_plots(plots: pd.DataFrame, reading: Reading, findings: Findings) -> None:
     """Add what is wrong with the plots."""
     _refuse_repeats(plots[plots["plot_id"] != ""], ["plot_id"], reading, findings)
-    _refuse_negative(plots, ["agb_mg_ha", "agb_before_mg_ha"], reading, findings)
+    _refuse_negative(plots, ["agb_mg_ha", "agb_se_mg_ha", "agb_before_mg_ha"], reading, findings)
     if "slope_deg" in plots and bool(((plots["slope_deg"] < 0) | (plots["slope_deg"] >= 80)).any()):
         bad = plots.index[(plots["slope_deg"] < 0) | (plots["slope_deg"] >= 80)]
         findings.problem(reading.place("slope_deg", bad), "is not a slope of 0 to 80 degrees")

@@ -66,6 +66,7 @@ PLOT_COLUMNS = (
     Column("site", "text", required=False, may_miss=True),
     Column("area_ha", "number", "area_ha", required=False),
     Column("agb_mg_ha", "number", "mass_per_area_mg_ha", required=False),
+    Column("agb_se_mg_ha", "number", "mass_per_area_mg_ha", required=False, may_miss=True),
     Column("agb_before_mg_ha", "number", "mass_per_area_mg_ha", required=False, may_miss=True),
     Column("elevation_m", "number", "length_m", required=False, may_miss=True),
     Column("slope_deg", "number", required=False),

@@ -46,9 +46,9 @@ class Inventory:
         with their biomass.
     plots : DataFrame
         plot_id, easting, northing (in the project's CRS), site (the plot's own id where none is
-        given), and where known area_ha, agb_mg_ha, agb_before_mg_ha, elevation_m. With trees also
-        n_trees_rejected: trees of the plot that were set aside for a fault, so that its biomass
-        is too low by them.
+        given), and where known area_ha, agb_mg_ha, agb_se_mg_ha, agb_before_mg_ha, elevation_m.
+        With trees also n_trees_rejected: trees of the plot that were set aside for a fault, so
+        that its biomass is too low by them.
     rejected : DataFrame
         file, row (as a spreadsheet counts, the header being row 1), column, value, reason.
     files : tuple of path
@@ -155,9 +155,10 @@ def _check_biomass_and_area(
             remedy = "map inventory.plots.columns.agb_mg_ha, or give inventory.trees"
             findings.problem(name, "no column 'agb_mg_ha', and there is no list of trees", remedy)
         return
-    if "agb_mg_ha" in settings.plots.columns:
-        remedy = "remove inventory.plots.columns.agb_mg_ha, or inventory.trees"
-        findings.problem("inventory", "biomass is given both by trees and by plots", remedy)
+    for column in sorted(_from_trees(settings) & set(settings.plots.columns)):
+        remedy = f"remove inventory.plots.columns.{column}, or inventory.trees"
+        what = "biomass" if column == "agb_mg_ha" else "the standard error of biomass"
+        findings.problem("inventory", f"{what} is given both by trees and by plots", remedy)
     expanded = _is_expanded(settings, trees)
     if settings.radius_along == "slope" and "slope_deg" not in found:
         findings.problem(name, "no column 'slope_deg', and radii were laid along the slope")
@@ -171,6 +172,13 @@ def _check_biomass_and_area(
     if "area_ha" in found and (settings.area_ha is not None or expanded):
         remedy = "keep one; inventory.plots.columns.area_ha: '' leaves the column out"
         findings.problem(name, "plot areas are given in the file and in the project", remedy)
+
+
+def _from_trees(settings: InventorySettings) -> set[str]:
+    """Return the columns of plots that come from the trees: no error where trees were weighed."""
+    if settings.trees is None:
+        return set()
+    return {"agb_mg_ha"} if "agb_kg" in settings.trees.columns else {"agb_mg_ha", "agb_se_mg_ha"}
 
 
 def _is_expanded(settings: InventorySettings, trees: Reading | None) -> bool:
@@ -208,7 +216,8 @@ def _plots(
 def _plot_columns(settings: InventorySettings) -> tuple[Column, ...]:
     """Return the columns to read: either trees and areas or biomass must be complete."""
     if settings.trees is not None:
-        return tuple(c for c in PLOT_COLUMNS if c.name != "agb_mg_ha")
+        computed = _from_trees(settings)
+        return tuple(c for c in PLOT_COLUMNS if c.name not in computed)
     return tuple(replace(c, may_miss=c.may_miss or c.name == "area_ha") for c in PLOT_COLUMNS)
 
 

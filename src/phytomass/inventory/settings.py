@@ -96,7 +96,8 @@ class InventorySettings(Settings):
 
     plots: TableSource
     """The plots: plot_id, easting, northing (or points), and site, area_ha, elevation_m if known;
-    without a tree list also agb_mg_ha; agb_before_mg_ha for an earlier measurement."""
+    without a tree list also agb_mg_ha and, if known, its standard error agb_se_mg_ha;
+    agb_before_mg_ha for an earlier measurement."""
 
     plot_area_ha: float | None = Field(default=None, gt=0, le=100)
     """Area of every plot, horizontal, in hectares."""

@@ -8,6 +8,7 @@ from phytomass.models.build import (
     build_model,
     chosen_parameters,
     grid_of,
+    members_of,
     patch_of,
     tuned,
     with_threads,
@@ -19,6 +20,16 @@ from phytomass.models.estimators import (
 )
 from phytomass.models.factories import parameter_names
 from phytomass.models.groups import fit_grouped
+from phytomass.models.halving import HalvingSearch
+from phytomass.models.lists import (
+    PublishedScore,
+    PublishedTable,
+    list_names,
+    model_list,
+    publication_of,
+    publications,
+    published_tables,
+)
 from phytomass.models.records import (
     STACK,
     ModelRecord,
@@ -29,7 +40,7 @@ from phytomass.models.records import (
     records,
 )
 from phytomass.models.search import GridSearch
-from phytomass.models.settings import ModelSettings
+from phytomass.models.settings import ModelSettings, SearchSettings
 from phytomass.models.stack import Member, StackedRegressor
 
 __all__ = [
@@ -37,20 +48,30 @@ __all__ = [
     "BestPredictorRegression",
     "BoundedPLSRegression",
     "GridSearch",
+    "HalvingSearch",
     "Member",
     "MinimumNormRegression",
     "ModelRecord",
     "ModelSettings",
+    "PublishedScore",
+    "PublishedTable",
+    "SearchSettings",
     "StackedRegressor",
     "all_model_names",
     "build_model",
     "chosen_parameters",
     "fit_grouped",
     "grid_of",
+    "list_names",
+    "members_of",
     "minimum_plots",
+    "model_list",
     "model_names",
     "parameter_names",
     "patch_of",
+    "publication_of",
+    "publications",
+    "published_tables",
     "record_of",
     "records",
     "tuned",

@@ -7,8 +7,9 @@ from typing import Any
 
 from phytomass.draws import seed_of
 from phytomass.models.factories import FACTORIES, prefix_of
+from phytomass.models.halving import HalvingSearch
 from phytomass.models.patch_cnn import PatchRegressor
-from phytomass.models.records import Scalar, record_of
+from phytomass.models.records import NETWORKS, Scalar, record_of
 from phytomass.models.search import GridSearch
 from phytomass.models.settings import ModelSettings
 from phytomass.models.stack import Member
@@ -78,6 +79,23 @@ def patch_of(settings: ModelSettings) -> int:
     return max(side for side in sides if isinstance(side, int))
 
 
+def members_of(settings: ModelSettings) -> int:
+    """Return the members of the largest ensemble of networks in a model; 0 where there is none.
+
+    Examples
+    --------
+    >>> members_of(ModelSettings(name="svr")), members_of(ModelSettings(name="resnet"))
+    (0, 5)
+    """
+    if settings.members:
+        return max(members_of(member) for member in settings.members)
+    if settings.name not in NETWORKS:
+        return 0
+    own = build_model(settings)["model"].n_members
+    tried = [own, *grid_of(settings).get("n_members", [])]
+    return max(number for number in tried if isinstance(number, int))
+
+
 def grid_of(settings: ModelSettings) -> dict[str, list[Scalar]]:
     """Return what is tuned, by parameter name; empty where nothing is.
 
@@ -96,8 +114,8 @@ def grid_of(settings: ModelSettings) -> dict[str, list[Scalar]]:
     return {key: list(values) for key, values in grid.items() if key not in settings.parameters}
 
 
-def tuned(settings: ModelSettings, estimator: Any, inner_cv: Any) -> Any:
-    """Wrap an estimator in a grid search over the model's grid, or return it where there is none.
+def tuned(settings: ModelSettings, estimator: Any, inner_cv: Any, *, random_state: int = 0) -> Any:
+    """Wrap an estimator in a search over the model's grid, or return it where there is none.
 
     Parameters
     ----------
@@ -107,11 +125,13 @@ def tuned(settings: ModelSettings, estimator: Any, inner_cv: Any) -> Any:
         As `build_model` returns it.
     inner_cv : splitter or list of (train, test)
         Inner folds of the training part.
+    random_state : int
+        Seed of the candidates of a halving search.
 
     Returns
     -------
     estimator
-        A `GridSearch`, or the estimator itself.
+        A `GridSearch`, a `HalvingSearch`, or the estimator itself.
     """
     grid = grid_of(settings)
     if not grid:
@@ -123,9 +143,28 @@ def tuned(settings: ModelSettings, estimator: Any, inner_cv: Any) -> Any:
         for key, most in record.search.items()
         if key not in grid and _exceeds(values[key], most)
     }
-    return GridSearch(
-        estimator, {prefix + key: tried for key, tried in grid.items()}, inner_cv, lighter
+    tried = {prefix + key: listed for key, listed in grid.items()}
+    if settings.search.method == "grid":
+        return GridSearch(estimator, tried, inner_cv, lighter)
+    return HalvingSearch(
+        estimator,
+        tried,
+        inner_cv,
+        lighter,
+        candidates=settings.search.candidates,
+        epochs=_epochs(settings, estimator, grid),
+        random_state=random_state,
     )
+
+
+def _epochs(
+    settings: ModelSettings, estimator: Any, grid: Mapping[str, Any]
+) -> tuple[str, int] | None:
+    """Halve the epochs of networks, unless they are tuned themselves; of other models the plots."""
+    if settings.name not in NETWORKS or "epochs" in grid:
+        return None
+    name = prefix_of(settings.name) + "epochs"
+    return name, estimator.get_params()[name]
 
 
 def _exceeds(value: Scalar, most: float) -> bool:

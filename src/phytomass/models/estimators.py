@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.cross_decomposition import PLSRegression
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from phytomass.errors import InputError, nearest
+
+Array = NDArray[np.float64]
 
 
 class BestPredictorRegression(RegressorMixin, BaseEstimator):  # type: ignore[misc]
@@ -49,7 +51,7 @@ class BestPredictorRegression(RegressorMixin, BaseEstimator):  # type: ignore[mi
     def __init__(self, candidates: Sequence[str | int] | None = None) -> None:
         self.candidates = candidates
 
-    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Choose the predictor and fit the line.
 
         Parameters
@@ -58,25 +60,28 @@ class BestPredictorRegression(RegressorMixin, BaseEstimator):  # type: ignore[mi
             Predictors.
         y : array, shape (n,)
             Target.
+        sample_weight : array, shape (n,), optional
+            Weights, of the correlation too.
 
         Raises
         ------
         InputError
             If a candidate is not among the predictors.
         """
-        predictors, target = _checked(self, X, y)
+        predictors, target, weight = _weighted(self, X, y, sample_weight)
         columns = self._positions()
         chosen = predictors[:, columns]
-        r = _correlations(chosen, target)
+        r = _correlations(chosen, target, weight)
         best = int(np.argmax(np.abs(r)))
-        column = chosen[:, best]
-        spread = column - column.mean()
-        slope = float(spread @ target / (spread @ spread)) if r[best] else 0.0
+        column, middle = chosen[:, best], float(weight @ target)
+        mean = float(weight @ column)
+        spread = weight * (column - mean)
+        slope = float(spread @ (target - middle) / (spread @ (column - mean))) if r[best] else 0.0
         self.predictor_ = columns[best]
         self.r_ = float(r[best])
         self.coef_ = np.zeros(self.n_features_in_)
         self.coef_[self.predictor_] = slope
-        self.intercept_ = float(target.mean() - slope * column.mean())
+        self.intercept_ = middle - slope * mean
         return self
 
     def predict(self, X: ArrayLike) -> NDArray[np.float64]:
@@ -113,14 +118,14 @@ def _position(candidate: str | int, names: list[str], n_predictors: int) -> int:
     return int(candidate)
 
 
-def _correlations(X: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Correlate each column with y; 0 where either is constant."""
-    centred, target = X - X.mean(axis=0), y - y.mean()
-    norm = np.sqrt((centred**2).sum(axis=0) * (target @ target))
+def _correlations(X: Array, y: Array, weight: Array) -> Array:
+    """Correlate each column with y, with weights of sum 1; 0 where either is constant."""
+    centred, target = X - weight @ X, y - weight @ y
+    norm = np.sqrt((weight @ centred**2) * (weight @ target**2))
     # Rounding of the mean can leave a constant column with a tiny spread and any correlation.
     usable = (norm > 0) & (np.ptp(X, axis=0) > 0) & (np.ptp(y) > 0)
     r: NDArray[np.float64] = np.divide(
-        centred.T @ target, norm, out=np.zeros(len(norm)), where=usable
+        centred.T @ (weight * target), norm, out=np.zeros(len(norm)), where=usable
     )
     return r
 
@@ -166,14 +171,26 @@ class MinimumNormRegression(RegressorMixin, BaseEstimator):  # type: ignore[misc
     def __init__(self, rcond: float = RANK_TOLERANCE) -> None:
         self.rcond = rcond
 
-    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
-        """Fit to predictors X of shape (n, p) and a target y of shape (n,)."""
-        predictors, target = _checked(self, X, y)
-        mean, scale = predictors.mean(axis=0), _spread(predictors)
-        standard = (predictors - mean) / scale
-        slopes, _, rank, _ = np.linalg.lstsq(standard, target - target.mean(), rcond=self.rcond)
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+        """Fit to predictors X (n, p) and a target y (n,): min Σ w (y − a − X b)².
+
+        Parameters
+        ----------
+        X : array, shape (n, p)
+            Predictors.
+        y : array, shape (n,)
+            Target.
+        sample_weight : array, shape (n,), optional
+            Weights w, of the scaling too; 1 by default.
+        """
+        predictors, target, weight = _weighted(self, X, y, sample_weight)
+        mean, middle = weight @ predictors, float(weight @ target)
+        scale = _spread(predictors, weight)
+        root = np.sqrt(weight)
+        standard = root[:, None] * (predictors - mean) / scale
+        slopes, _, rank, _ = np.linalg.lstsq(standard, root * (target - middle), rcond=self.rcond)
         self.coef_ = slopes / scale
-        self.intercept_ = float(target.mean() - mean @ self.coef_)
+        self.intercept_ = float(middle - mean @ self.coef_)
         self.rank_ = int(rank)
         return self
 
@@ -192,9 +209,30 @@ def _checked(
     return np.asarray(checked, dtype=np.float64), np.asarray(target, dtype=np.float64)
 
 
-def _spread(X: NDArray[np.float64]) -> NDArray[np.float64]:
+def _weighted(
+    estimator: Any, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None
+) -> tuple[Array, Array, Array]:
+    """Return checked predictors, target and weights of sum 1; rows of weight 0 are left out.
+
+    Raises
+    ------
+    InputError
+        If a weight is negative, or all are 0.
+    """
+    predictors, target = _checked(estimator, X, y)
+    if sample_weight is None:
+        return predictors, target, np.full(len(target), 1 / len(target))
+    weight = np.asarray(_check_sample_weight(sample_weight, predictors, dtype=np.float64))
+    if (weight < 0).any() or not weight.sum() > 0:
+        raise InputError("weights must not be negative, nor all 0", where="sample_weight")
+    used = weight > 0
+    return predictors[used], target[used], weight[used] / weight.sum()
+
+
+def _spread(X: Array, weight: Array) -> Array:
     """Return the SD of each column, infinite where it is constant (so that it scales to zero)."""
-    spread: NDArray[np.float64] = np.where(np.ptp(X, axis=0) > 0, X.std(axis=0), np.inf)
+    sd = np.sqrt(weight @ (X - weight @ X) ** 2)
+    spread: Array = np.where(np.ptp(X, axis=0) > 0, sd, np.inf)
     return spread
 
 
@@ -237,7 +275,8 @@ class BoundedPLSRegression(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         if self.n_components < 1:
             raise InputError(f"n_components is {self.n_components}, must be 1 or more")
         predictors, target = _checked(self, X, y)
-        standard = (predictors - predictors.mean(axis=0)) / _spread(predictors)
+        alike = np.full(len(target), 1 / len(target))
+        standard = (predictors - predictors.mean(axis=0)) / _spread(predictors, alike)
         size = np.linalg.svd(standard, compute_uv=False)
         rank = int((size > RANK_TOLERANCE * size[0]).sum())
         kept = max(1, min(self.n_components, rank))

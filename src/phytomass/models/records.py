@@ -54,7 +54,14 @@ class ModelRecord:
     sources: Mapping[str, str]
 
 
-def _table(name: str) -> list[dict[str, Any]]:
+def read_table(name: str) -> list[dict[str, Any]]:
+    """Read a table of this room as texts; each row must name its source.
+
+    Raises
+    ------
+    InputError
+        If a row has no source.
+    """
     with files("phytomass.models").joinpath(name).open(encoding="utf-8") as stream:
         rows = pd.read_csv(stream, dtype=str, keep_default_na=False).to_dict("records")
     for number, row in enumerate(rows, start=2):
@@ -77,8 +84,8 @@ def records() -> Mapping[str, ModelRecord]:
     >>> records()["random_forest"].defaults["n_estimators"]
     500
     """
-    models = {row["name"]: row for row in _table("models.csv")}
-    rows = _table("parameters.csv")
+    models = {row["name"]: row for row in read_table("models.csv")}
+    rows = read_table("parameters.csv")
     stray = {row["model"] for row in rows} - set(models)
     if stray:
         raise InputError(f"unknown model {', '.join(sorted(stray))}", where="parameters.csv")

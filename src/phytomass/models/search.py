@@ -66,6 +66,12 @@ class GridSearch(MetaEstimatorMixin, RegressorMixin, BaseEstimator):  # type: ig
 
         `per_plot` are further arguments of the estimator's `fit` with one entry per plot.
         """
+        self.best_params_ = self._search(X, y, per_plot)
+        self.best_estimator_: Any = clone(self.estimator).set_params(**self.best_params_)
+        self.best_estimator_.fit(X, y, **per_plot)
+        return self
+
+    def _search(self, X: ArrayLike, y: ArrayLike, per_plot: dict[str, Any]) -> dict[str, Scalar]:
         search = GridSearchCV(
             clone(self.estimator).set_params(**(self.lighter or {})),
             {key: list(values) for key, values in self.grid.items()},
@@ -75,10 +81,7 @@ class GridSearch(MetaEstimatorMixin, RegressorMixin, BaseEstimator):  # type: ig
             refit=False,
             error_score="raise",
         ).fit(X, y, **per_plot)
-        self.best_params_: dict[str, Scalar] = dict(search.best_params_)
-        self.best_estimator_: Any = clone(self.estimator).set_params(**self.best_params_)
-        self.best_estimator_.fit(X, y, **per_plot)
-        return self
+        return dict(search.best_params_)
 
     def predict(self, X: ArrayLike) -> NDArray[np.float64]:
         """Predict with the winner: array of shape (n,)."""

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from pydantic import field_validator, model_validator
+from typing import Literal
+
+from pydantic import Field, field_validator, model_validator
 
 from phytomass.errors import nearest
 from phytomass.models.factories import parameter_names
-from phytomass.models.records import NETWORKS, STACK, Scalar, all_model_names
+from phytomass.models.records import NETWORKS, STACK, Scalar, all_model_names, record_of
 from phytomass.settings import Settings
+
+
+class SearchSettings(Settings):
+    """How the values of a grid are searched."""
+
+    method: Literal["grid", "halving"] = "grid"
+    """Every combination; or successive halving, for grids too large for that."""
+    candidates: int = Field(default=27, ge=2)
+    """Halving: combinations to draw from the grid."""
 
 
 class ModelSettings(Settings):
@@ -26,6 +37,8 @@ class ModelSettings(Settings):
     """Parameters to fix, e.g. `n_estimators: 200`; they are then not tuned."""
     grid: dict[str, list[Scalar]] | None = None
     """Values to tune over, instead of the model's own grid; `{}` means no tuning."""
+    search: SearchSettings = SearchSettings()
+    """How the grid is searched."""
     members: list[ModelSettings] = []
     """The models of a `stack`, with their own parameters; they are not tuned inside it."""
 
@@ -50,6 +63,9 @@ class ModelSettings(Settings):
         empty = [key for key, values in (self.grid or {}).items() if not values]
         if empty:
             raise ValueError(f"the grid of {', '.join(empty)} holds no values")
+        nothing = not (record_of(self.name).grid if self.grid is None else self.grid)
+        if self.search.method == "halving" and nothing:
+            raise ValueError(f"{self.name} has no `grid` to search by halving")
         return self
 
     @model_validator(mode="after")

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import nnls
 from sklearn.base import BaseEstimator, RegressorMixin, clone
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from phytomass.errors import InputError
 from phytomass.models.groups import fit_grouped, inner_parts
@@ -71,7 +71,15 @@ class StackedRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         self.n_splits = n_splits
         self.random_state = random_state
 
-    def fit(self, X: ArrayLike, y: ArrayLike, groups: ArrayLike | None = None) -> Self:
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        groups: ArrayLike | None = None,
+        *,
+        sample_weight: ArrayLike | None = None,
+        y_draws: ArrayLike | None = None,
+    ) -> Self:
         """Fit to X of shape (n, p) or (n, p, k, k) and y of shape (n,).
 
         Parameters
@@ -82,6 +90,10 @@ class StackedRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             Target, Mg/ha.
         groups : array, shape (n,), optional
             Site or block of each plot, kept whole by the inner folds; each plot its own by default.
+        sample_weight : array, shape (n,), optional
+            Weights of the plots, in the members that take them and in the weights of the members.
+        y_draws : array, shape (n, draws), optional
+            Draws of the target, for members that are ensembles.
 
         Raises
         ------
@@ -92,20 +104,18 @@ class StackedRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             raise InputError("a stack needs members", where="members")
         values, target = _checked(self, X, y)
         units = np.arange(len(target)) if groups is None else np.asarray(groups)
+        plots = _Plots(values, target, units, _like(sample_weight, target), _rows(y_draws))
         self.held_out_ = np.empty((len(target), len(self.members)))
         for part in inner_parts(units, self.n_splits, self.random_state):
             for column, member in enumerate(self.members):
-                seen = _input_of(member, values)
-                fitted = fit_grouped(
-                    clone(member.estimator), seen[~part], target[~part], units[~part]
+                fitted = plots.fit(member, ~part)
+                self.held_out_[part, column] = np.ravel(
+                    fitted.predict(_input_of(member, values[part]))
                 )
-                self.held_out_[part, column] = np.ravel(fitted.predict(seen[part]))
-        weights = convex_weights(self.held_out_, target)
+        weights = convex_weights(self.held_out_, target, plots.weight)
         self.weights_ = {m.name: float(w) for m, w in zip(self.members, weights, strict=True)}
-        self.fitted_ = [
-            fit_grouped(clone(member.estimator), _input_of(member, values), target, units)
-            for member in self.members
-        ]
+        everywhere = np.ones(len(target), dtype=bool)
+        self.fitted_ = [plots.fit(member, everywhere) for member in self.members]
         return self
 
     def predict(self, X: ArrayLike) -> Array:
@@ -142,6 +152,38 @@ class StackedRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         return mean
 
 
+class _Plots(NamedTuple):
+    """What the members are fitted to; all arrays have one entry per plot."""
+
+    values: NDArray[Any]
+    target: Array
+    units: NDArray[Any]
+    weight: Array | None
+    draws: Array | None
+
+    def fit(self, member: Member, part: NDArray[np.bool_]) -> Any:
+        """Fit a member to some of the plots."""
+        return fit_grouped(
+            clone(member.estimator),
+            _input_of(member, self.values[part]),
+            self.target[part],
+            self.units[part],
+            sample_weight=None if self.weight is None else self.weight[part],
+            y_draws=None if self.draws is None else self.draws[part],
+        )
+
+
+def _like(sample_weight: ArrayLike | None, target: Array) -> Array | None:
+    if sample_weight is None:
+        return None
+    weight = _check_sample_weight(sample_weight, target[:, None], dtype=np.float64)
+    return np.asarray(weight, dtype=np.float64)
+
+
+def _rows(y_draws: ArrayLike | None) -> Array | None:
+    return None if y_draws is None else np.asarray(y_draws, dtype=np.float64)
+
+
 _ALLOWED: dict[str, Any] = {"allow_nd": True, "ensure_all_finite": "allow-nan"}
 
 
@@ -176,7 +218,7 @@ def _field(member: Member, fitted: Any, values: NDArray[Any], halo: int) -> Arra
     return result
 
 
-def convex_weights(predictions: Array, target: Array) -> Array:
+def convex_weights(predictions: Array, target: Array, plot_weight: Array | None = None) -> Array:
     """Return the weights, not negative and of sum 1, whose mean comes closest to the target.
 
     Parameters
@@ -185,6 +227,8 @@ def convex_weights(predictions: Array, target: Array) -> Array:
         Held-out predictions.
     target : array, shape (n,)
         What they should be.
+    plot_weight : array, shape (n,), optional
+        Weight of each plot's squared error.
 
     Returns
     -------
@@ -195,6 +239,9 @@ def convex_weights(predictions: Array, target: Array) -> Array:
     >>> convex_weights(np.array([[0.0, 2.0], [0.0, 4.0], [0.0, 6.0]]), np.array([1.0, 2.0, 3.0]))
     array([0.5, 0.5])
     """
+    if plot_weight is not None:
+        root = np.sqrt(plot_weight / plot_weight.mean())
+        predictions, target = root[:, None] * predictions, root * target
     scale = float(np.sqrt((target**2).mean())) or 1.0
     # the sum is one more equation, so heavy that rounding alone breaks it
     heavy = 1e4 * np.sqrt(len(target))

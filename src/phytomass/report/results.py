@@ -31,6 +31,7 @@ REQUIRED: dict[str, tuple[str, ...]] = {
     "estimates": ("quantity", "pool", "kind", "value", "unit", "statistic"),
     "sensor_comparison": ("model", "split", "best_single", "r2_both", "r2_single", "verdict"),
     "plots_left_out": ("plot_id",),
+    "model_tables": ("publication", "table", "split", "predictors", "model", "label", "r2", "rmse"),
     "truth_comparison": ("model", "r2", "rmse", "map_mean", "truth_mean"),
 }
 """Table (file name without `.csv`) → columns the report cannot do without."""
@@ -70,6 +71,12 @@ TEXT_COLUMNS = frozenset(
         "scene",
         "band",
         "date",
+        "publication",
+        "table",
+        "title",
+        "label",
+        "reference",
+        "published_unit",
     ]
 )
 """Columns that are text even where every entry looks like a number or says `NA`."""
@@ -121,6 +128,7 @@ class Results:
     truth_comparison: pd.DataFrame | None = None
     sensor_comparison: pd.DataFrame | None = None
     plots_left_out: pd.DataFrame | None = None
+    model_tables: pd.DataFrame | None = None
     rasters: dict[str, Path] = field(default_factory=dict)
     documents: dict[str, dict[str, Any]] = field(default_factory=dict)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -18,8 +20,9 @@ from phytomass.report.content import (
 )
 from phytomass.report.facts import Facts
 from phytomass.report.figures_models import observed_predicted, reach_of, score_dots
-from phytomass.report.formatting import aligned, count, fixed, listed, number
+from phytomass.report.formatting import aligned, count, fixed, listed, number, percent
 from phytomass.report.results import Results
+from phytomass.report.section_model_tables import model_tables_blocks
 from phytomass.report.values import MapModel, map_model_of, numbers_of, predictions_of
 from phytomass.report.words import sensors_in_words, splits_in_words
 
@@ -34,12 +37,19 @@ SCORES_NOTE = (
 def models_section(results: Results, facts: Facts) -> Section:
     """Build the section on models."""
     table = results.model_comparison
-    files = ("model_comparison.csv", "sensor_comparison.csv", "predictions.csv", "map_model.json")
+    files = (
+        "model_comparison.csv",
+        "model_tables.csv",
+        "sensor_comparison.csv",
+        "predictions.csv",
+        "map_model.json",
+    )
     if table is None or table.empty:
         return Section("models", "Models", missing="no model_comparison.csv")
     chosen = map_model_of(results)
     blocks = [
         *_choice(results, chosen, facts),
+        *model_tables_blocks(results),
         *_dots(table),
         *_scatter(results, chosen),
         *_sensors(results, facts),
@@ -68,10 +78,31 @@ def _choice(results: Results, chosen: MapModel | None, facts: Facts) -> list[Blo
     if parameters:
         listing = ", ".join(f"{key} = {_setting(value)}" for key, value in parameters.items())
         blocks.append(Words(f"Settings, tuned on inner folds: {listing}."))
+    blocks += [Words(sentence) for sentence in _training(said)]
     words = splits_in_words(facts)
     if words:
         blocks.append(Findings((words,)))
     return blocks
+
+
+def _training(said: dict[str, Any]) -> list[str]:
+    """Say how the errors of plots were used, and what a lower precision costs."""
+    training, sentences = said.get("training") or {}, []
+    if training.get("weights") == "standard_errors":
+        sentences.append(
+            "Plots weigh 1 / (se² + model variance) in training, by the standard errors of their "
+            "biomass; scores are not weighted."
+        )
+    if training.get("draws"):
+        sentences.append("Each member of a network learned a draw of its own of the plots.")
+    error = said.get("precision_error") or {}
+    if error:
+        sentences.append(
+            f"Mapped in {error['precision']}: on {count(error['n'])} training patches it differs "
+            f"from fp32 by {percent(error['rms'], 2)} of the predictions' SD (rms), at most "
+            f"{percent(error['largest'], 2)}."
+        )
+    return sentences
 
 
 def _setting(value: object) -> str:

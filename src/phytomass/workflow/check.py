@@ -33,6 +33,7 @@ from phytomass.models import minimum_plots, patch_of
 from phytomass.models.patch_cnn import require_torch
 from phytomass.workflow.inputs import existing, grid_of, raster_files
 from phytomass.workflow.load import OpenProject
+from phytomass.workflow.plot_errors import check_training
 
 T = TypeVar("T")
 
@@ -112,6 +113,7 @@ def _check_field(findings: Findings, opened: OpenProject, crs: str) -> pd.DataFr
     inventory = read_inventory(project.inventory, root, crs)
     if inventory.trees is not None and "agb_kg" not in inventory.trees:
         findings.problems += check_species(inventory.trees, project.allometry, root)
+    findings.attempt(lambda: check_training(opened, inventory))
     return inventory.plots
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from phytomass.experiments import choose, compare, correlations, sensor_comparison
+from phytomass.experiments import choose, compare, correlations, model_tables, sensor_comparison
 from phytomass.files import write_csv, write_json
 from phytomass.workflow.engine import Context, Step
 from phytomass.workflow.inputs import index_names, layers_in, samples_of, sets_of
@@ -16,12 +16,14 @@ def _settings(opened: OpenProject) -> dict[str, Any]:
     project = opened.project
     return {
         "models": [model.model_dump(mode="json") for model in project.models],
+        "training": project.training.model_dump(mode="json"),
         "validation": project.validation.model_dump(mode="json"),
         "predictors": project.predictors.model_dump(
             mode="json", include={"sets", "missing_at_plots", "leave_out"}
         ),
         "outliers": project.inventory.outliers,
         "random_state": project.random_state,
+        "model_tables": project.model_tables,
     }
 
 
@@ -51,6 +53,9 @@ def _work(context: Context) -> None:
     write_csv(folder / "predictions.csv", comparison.predictions)
     write_csv(folder / "sensor_comparison.csv", sensor_comparison(comparison))
     write_csv(folder / "plots_left_out.csv", extraction.left_out)
+    if opened.project.model_tables is not None:
+        tables = model_tables(comparison, opened.project.model_tables)
+        write_csv(folder / "model_tables.csv", tables)
     choice = choose(comparison, opened.project.validation.select_by)
     write_json(
         folder / "model_choice.json",

@@ -7,9 +7,15 @@ from typing import Any
 
 from phytomass.errors import InputError, nearest
 from phytomass.experiments import FittedModel, fit_final
+from phytomass.experiments.tasks import inputs_for
 from phytomass.imagery import MaskSettings, open_mask
 from phytomass.mapping import MapCounts, MapRules, field_regressor, predict_map
-from phytomass.models.patch_cnn import PatchRegressor, save_network
+from phytomass.models.patch_cnn import (
+    PatchRegressor,
+    PrecisionError,
+    precision_error,
+    save_network,
+)
 from phytomass.workflow.engine import Context
 from phytomass.workflow.inputs import index_names, layers_in, samples_of, sets_of, stack_in
 
@@ -78,16 +84,31 @@ def write_map(
         )
 
 
-def write_network(context: Context, fitted: FittedModel, scores: dict[str, Any]) -> None:
-    """Save the map's model as safetensors with a card, where it is a network (`map_network.*`)."""
+def write_network(
+    context: Context, fitted: FittedModel, scores: dict[str, Any]
+) -> PrecisionError | None:
+    """Save the map's model as safetensors with a card, where it is a network (`map_network.*`).
+
+    Returns
+    -------
+    PrecisionError or None
+        What a precision below fp32 costs on the training patches; it is in the card too.
+    """
     network = field_regressor(fitted.estimator)
     if not isinstance(network, PatchRegressor):
-        return
+        return None
     units = {layer.name: layer.unit for layer in layers_in(context.done)}
+    error = None
+    if network.precision not in ("fp32", "fp64"):
+        samples = samples_of(context.opened, context.done).samples
+        model = next(m for m in context.opened.project.models if m.name == fitted.model)
+        error = precision_error(network, inputs_for(samples, fitted.predictors, model))
     save_network(
         network,
         context.folder / "map_network.safetensors",
         bands=fitted.predictors,
         band_units=[units[name] for name in fitted.predictors],
         scores=scores,
+        error=error,
     )
+    return error

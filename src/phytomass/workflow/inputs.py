@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import geopandas
@@ -22,6 +23,7 @@ from phytomass.imagery import PredictorSettings, files_of
 from phytomass.inventory import plots_in_use
 from phytomass.models import patch_of
 from phytomass.workflow.load import OpenProject
+from phytomass.workflow.plot_errors import with_errors
 
 WIDEST = 1e7
 """No study area is 10 000 km wide; one that seems so lies across the edge of its projection."""
@@ -131,13 +133,15 @@ def stack_in(results: Path, name: str = "predictors") -> PredictorStack:
 def samples_of(opened: OpenProject, results: Path) -> Extraction:
     """Join plots and stack of a results folder; outliers are left out only when asked for.
 
-    Patches come along where a model of the project sees them.
+    Patches come along where a model of the project sees them, standard errors and draws where it
+    trains with them.
     """
     plots = plots_in_use(read_plots(results), opened.project.inventory)
     stack = stack_in(results)
     side = max(patch_of(model) for model in opened.project.models)
     missing = opened.project.predictors.missing_at_plots
-    return extract_samples(stack, plots, missing=missing, patch=side)
+    extraction = extract_samples(stack, plots, missing=missing, patch=side)
+    return replace(extraction, samples=with_errors(opened, results, extraction.samples))
 
 
 def sets_of(opened: OpenProject, results: Path) -> dict[str, list[str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ def _settings(opened: OpenProject) -> dict[str, Any]:
         "earlier": project.earlier.model_dump(mode="json") if project.earlier else None,
         "truth": project.truth.model_dump(mode="json") if project.truth else None,
         "models": [model.model_dump(mode="json") for model in project.models],
+        "training": project.training.model_dump(mode="json"),
         "name": project.name,
         "period": project.period,
     }
@@ -74,20 +76,26 @@ def _work(context: Context) -> None:
         )
     why = choice["why"] if chosen else "named in the project file under map.model"
     card = _card(context, fitted, counts, choice["split"], why)
+    error = write_network(context, fitted, card["scores"])
+    if error is not None:
+        card["precision_error"] = asdict(error)
     write_json(folder / "map_model.json", card)
-    write_network(context, fitted, card["scores"])
-    item = stac_item(
-        folder / "agb.tif",
+    write_json(folder / "stac_item.json", _item(context, fitted))
+    if project.truth is not None:
+        compared = compare_with_truth(context, fitted, project.truth)
+        write_csv(folder / "truth_comparison.csv", compared.scores)
+        write_csv(folder / "truth_differences.csv", compared.differences)
+
+
+def _item(context: Context, fitted: FittedModel) -> dict[str, Any]:
+    project = context.opened.project
+    return stac_item(
+        context.folder / "agb.tif",
         item_id=f"{project.name.lower().replace(' ', '-')}-agb",
         title=f"{project.name}: aboveground biomass",
         period=project.period,
         properties={"phytomass:model": fitted.model, "phytomass:predictors": fitted.predictors},
     )
-    write_json(folder / "stac_item.json", item)
-    if project.truth is not None:
-        compared = compare_with_truth(context, fitted, project.truth)
-        write_csv(folder / "truth_comparison.csv", compared.scores)
-        write_csv(folder / "truth_differences.csv", compared.differences)
 
 
 def _card(
@@ -103,6 +111,7 @@ def _card(
         "predictors_set": fitted.predictors_set,
         "predictors": list(fitted.predictors),
         "parameters": dict(fitted.parameters),
+        "training": context.opened.project.training.model_dump(mode="json"),
         "selected_by": split,
         "reason": why,
         "n_train": fitted.n_train,

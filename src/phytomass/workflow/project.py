@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from phytomass.accounting import PotentialSettings
 from phytomass.allometry import AllometrySettings
 from phytomass.carbon import CarbonSettings
+from phytomass.errors import InputError, nearest
+from phytomass.experiments import TrainingSettings
 from phytomass.imagery import MaskSettings, PredictorSettings
 from phytomass.inventory import InventorySettings
 from phytomass.inventory.field_error import ErrorSettings
-from phytomass.models import ModelSettings, model_names
+from phytomass.models import (
+    ModelSettings,
+    list_names,
+    model_list,
+    model_names,
+    publication_of,
+    publications,
+    published_tables,
+)
 from phytomass.settings import Settings
 from phytomass.validation import ValidationSettings
 
@@ -89,6 +100,12 @@ class MapSettings(Settings):
     """Height of the bands of the elevation profile in metres."""
 
 
+def _or_a_named_list(schema: dict[str, Any]) -> None:
+    """Let editors accept the name of a list in place of the list."""
+    listed = {key: schema.pop(key) for key in ("type", "items") if key in schema}
+    schema["anyOf"] = [listed, {"type": "string", "enum": list(list_names())}]
+
+
 class Project(Settings):
     """A phytomass project."""
 
@@ -118,8 +135,15 @@ class Project(Settings):
     """Rasters, indices and terrain."""
     mask: MaskSettings | None = None
     """The forest or plantation mask."""
-    models: list[ModelSettings] = [ModelSettings(name=name) for name in model_names()]
-    """The models to compare; all if absent."""
+    models: list[ModelSettings] = Field(
+        default=[ModelSettings(name=name) for name in model_names()],
+        json_schema_extra=_or_a_named_list,
+    )
+    """The models to compare, or the name of a list: `mountain_paper`; all on one pixel if absent."""
+    model_tables: str | None = None
+    """Repeat the comparison tables of this publication; those of the list that `models` names."""
+    training: TrainingSettings = TrainingSettings()
+    """How models use the errors of the plots."""
     validation: ValidationSettings = ValidationSettings()
     """How the models are judged."""
     map: MapSettings = MapSettings()
@@ -132,6 +156,35 @@ class Project(Settings):
     """Carbon carrying capacity, for the sequestration potential."""
     truth: TruthSettings | None = None
     """A reference map to compare with."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _tables_of_the_list(cls, value: object) -> object:
+        """Let a named list bring the tables of its publication, unless the project says otherwise."""
+        name = value.get("models") if isinstance(value, Mapping) else None
+        if not isinstance(value, Mapping) or not isinstance(name, str):
+            return value
+        return {"model_tables": publication_of(name), **value}
+
+    @field_validator("models", mode="before")
+    @classmethod
+    def _named_list(cls, models: object) -> object:
+        if not isinstance(models, str):
+            return models
+        try:
+            return list(model_list(models))
+        except InputError as error:
+            raise ValueError(error.problems[0].remedy) from error
+
+    @field_validator("model_tables")
+    @classmethod
+    def _known_publication(cls, name: str | None) -> str | None:
+        if name is not None and name not in publications():
+            hint = nearest(name, publications())
+            raise ValueError(
+                f"known are {', '.join(publications())}" + (f"; {hint}" if hint else "")
+            )
+        return name
 
     @field_validator("models")
     @classmethod
@@ -151,9 +204,20 @@ class Project(Settings):
             )
         if self.map.model is not None and self.map.model not in {m.name for m in self.models}:
             raise ValueError(f"map.model {self.map.model!r} is not among `models`")
+        if self.model_tables is not None:
+            self._reference_is_there(self.model_tables)
         if self.carbon.carbon_fractions and self.inventory.trees is None:
             raise ValueError("carbon.carbon_fractions needs a list of trees (inventory.trees)")
         return self
+
+    def _reference_is_there(self, publication: str) -> None:
+        listed = {model.name for model in self.models}
+        for reference in {table.rows[0].model for table in published_tables(publication)}:
+            if reference not in listed:
+                raise ValueError(
+                    f"model_tables {publication!r} compares with {reference}, "
+                    f"which is not among `models`"
+                )
 
     def earlier_predictors(self) -> PredictorSettings | None:
         """Return the `predictors` section of the earlier date; None where none is mapped."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from importlib.resources import files
 from pathlib import Path
 
 from phytomass.errors import InputError
 from phytomass.files import write_text
 from phytomass.landscape import LandscapeSettings, simulate, write_landscape
+from phytomass.models import model_list
 from phytomass.progress import Progress, silent
 from phytomass.workflow.load import OpenProject, load_project
 from phytomass.workflow.project import Project
@@ -43,18 +45,66 @@ def new_project(folder: Path) -> Path:
     return path
 
 
-def make_demo(folder: Path, *, seed: int = 2020, progress: Progress = silent) -> OpenProject:
-    """Simulate the demo's landscape into a folder, with its project file, and open it.
+MODELS_OF_DEMO = re.compile(r"^models:\n(?:  - .*\n)+", re.MULTILINE)
+"""The list of models in the demo's project file."""
 
-    A folder that holds the demo of the same seed already gets the same bytes again.
+LAYERS_OF_MOUNTAIN_PAPER = (
+    "VV VH VOD B3 B4 B8 B11 B12 L8_B3 L8_B4 L8_B5 L8_B6 L8_B7"  # Tibet paper, Table 1
+)
+
+
+def demo_project(seed: int, models: str | None = None) -> str:
+    """Return the demo's project file.
+
+    Parameters
+    ----------
+    seed : int
+        Of the run.
+    models : str, optional
+        A named list of models to compare instead of the demo's own: then on the mountain paper's
+        predictors and by spatial blocks alone, so that patch networks take minutes.
 
     Raises
     ------
     InputError
-        If the folder holds another project.
+        If there is no such list.
+    """
+    content = _template("demo.yaml").replace("random_state: 2020", f"random_state: {seed}")
+    if models is None:
+        return content
+    model_list(models)
+    layers = ", ".join(LAYERS_OF_MOUNTAIN_PAPER.split())
+    listed = f"models: {models}\n\nvalidation: {{splits: [spatial_blocks]}}\n"
+    terrain = "  terrain: {dem: data/dem.tif}\n"
+    sets = f"  sets:\n    mountain_paper: [{layers}]\n"
+    return MODELS_OF_DEMO.sub(listed, content).replace(terrain, terrain + sets)
+
+
+def make_demo(
+    folder: Path, *, seed: int = 2020, models: str | None = None, progress: Progress = silent
+) -> OpenProject:
+    """Simulate the demo's landscape into a folder, with its project file, and open it.
+
+    A folder that holds the same demo already gets the same bytes again.
+
+    Parameters
+    ----------
+    folder : Path
+        Made if absent.
+    seed : int
+        Of the landscape and of the run.
+    models : str, optional
+        See `demo_project`.
+    progress : Progress
+        Called as the landscape grows.
+
+    Raises
+    ------
+    InputError
+        If the folder holds another project, or there is no such list of models.
     """
     path = folder / "project.yaml"
-    content = _template("demo.yaml").replace("random_state: 2020", f"random_state: {seed}")
+    content = demo_project(seed, models)
     if path.exists() and path.read_text(encoding="utf-8") != content:
         raise InputError(
             "holds another project, or the demo was edited",

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from phytomass.errors import InputError
-from phytomass.models.patch_cnn import AlexNet, ResNet, load_network, save_network
+from phytomass.models.patch_cnn import AlexNet, ResNet, load_network, precision_error, save_network
 from tests.models.patch_cnn.small import SMALL, patches
 
 BANDS = ["B4", "VV", "NDVI"]
@@ -123,3 +123,34 @@ def test_weights_of_another_network_are_refused(saved, tmp_path):
     _edited(saved, weights_sha256=sha)
     with pytest.raises(InputError, match="do not fit the architecture"):
         load_network(saved)
+
+
+def test_the_card_says_what_bf16_costs(tmp_path):
+    X, y = patches(n=60)
+    net = ResNet(**SMALL, precision="bf16").fit(X, y)
+    error = precision_error(net, X)
+    half = net.predict(X)
+    whole = net.set_params(precision="fp32").predict(X)
+    gap = (half - whole) / whole.std()
+    assert error.rms == pytest.approx(np.sqrt((gap**2).mean()))
+    assert error.largest == pytest.approx(np.abs(gap).max())
+    assert 0 < error.rms < error.largest < 0.5
+    net.set_params(precision="bf16")
+    path = tmp_path / "net.safetensors"
+    save_network(net, path, bands=BANDS, error=error)
+    loaded, card = load_network(path)
+    assert card.precision_error == {
+        "precision": "bf16",
+        "rms": error.rms,
+        "largest": error.largest,
+        "n": 60,
+    }
+    assert np.array_equal(loaded.predict(X), half)
+
+
+def test_full_precision_has_no_error_and_many_patches_are_sampled():
+    X, y = patches(n=300)
+    net = ResNet(**{**SMALL, "n_members": 1, "epochs": 1})
+    assert precision_error(net.fit(X, y), X) is None
+    assert precision_error(net.set_params(precision="bf16"), X).n == 256
+    assert net.precision == "bf16"

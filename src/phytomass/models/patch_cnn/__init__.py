@@ -15,6 +15,7 @@ from phytomass.models.patch_cnn.estimators import (
     ResNet,
 )
 from phytomass.models.patch_cnn.patches import weights_from_se
+from phytomass.models.patch_cnn.precision import PrecisionError, precision_error
 from phytomass.models.patch_cnn.saving import ModelCard, load_network, save_network
 
 __all__ = [
@@ -24,8 +25,10 @@ __all__ = [
     "ModelCard",
     "PatchRegressor",
     "PixelNet",
+    "PrecisionError",
     "ResNet",
     "load_network",
+    "precision_error",
     "require_torch",
     "save_network",
     "weights_from_se",

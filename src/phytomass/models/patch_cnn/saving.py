@@ -19,6 +19,7 @@ from phytomass.files import whole_file, write_json
 from phytomass.models.patch_cnn.architecture import Architecture, check_architecture
 from phytomass.models.patch_cnn.door import require_torch
 from phytomass.models.patch_cnn.estimators import VGG, AlexNet, PatchRegressor, PixelNet, ResNet
+from phytomass.models.patch_cnn.precision import PrecisionError
 from phytomass.models.patch_cnn.targets import Scaling, Target
 from phytomass.settings import Settings
 
@@ -60,7 +61,9 @@ class ModelCard(Settings):
     training_hash: str
     """SHA-256 of training patches and targets."""
     scores: dict[str, Any] = {}
-    """Scores as the writer gave them, e.g. by split; errors of other precisions."""
+    """Scores as the writer gave them, e.g. by split."""
+    precision_error: dict[str, float | int | str] = {}
+    """Below fp32: error against it on training patches, in SD of the output (`PrecisionError`)."""
     members: int
     """Networks in the ensemble."""
     weights: str
@@ -76,6 +79,7 @@ def save_network(
     bands: Sequence[str],
     band_units: Sequence[str] = (),
     scores: Mapping[str, Any] | None = None,
+    error: PrecisionError | None = None,
 ) -> ModelCard:
     """Write a fitted network: weights to `path` (.safetensors), the card beside it (.json).
 
@@ -89,6 +93,8 @@ def save_network(
         Predictors in the order of the channels, and their units (empty where unknown).
     scores : mapping, optional
         Kept in the card.
+    error : PrecisionError, optional
+        What the network's precision costs (`precision_error`); kept in the card.
 
     Raises
     ------
@@ -115,6 +121,8 @@ def save_network(
         }
     )
     card = _card_of(model, path, content, (list(bands), units), dict(scores or {}))
+    if error is not None:
+        card = card.model_copy(update={"precision_error": asdict(error)})
     with whole_file(path) as beside:
         beside.write_bytes(content)
     write_json(path.with_suffix(".json"), card.model_dump(mode="json"))

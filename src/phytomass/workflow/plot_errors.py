@@ -1,0 +1,110 @@
+"""Standard errors and draws of the plots, on their way to training."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import zarr
+from numpy.typing import NDArray
+
+from phytomass.errors import InputError, Problem
+from phytomass.features.samples import Samples
+from phytomass.inventory import Inventory
+from phytomass.models import members_of
+from phytomass.workflow.load import OpenProject
+from phytomass.workflow.project import Project
+
+SE = "agb_se_mg_ha"
+
+
+def with_errors(opened: OpenProject, results: Path, samples: Samples) -> Samples:
+    """Give samples the standard errors and draws that the project trains with.
+
+    Raises
+    ------
+    InputError
+        If plots lack a standard error or draws.
+    """
+    training = opened.project.training
+    if training.weights == "standard_errors":
+        plots = pd.read_csv(results / "plots.csv", dtype={"plot_id": str})
+        samples = replace(samples, y_se=_errors_of(plots, samples.plot_id))
+    if training.draws:
+        samples = replace(samples, y_draws=_draws_of(opened.project, results, samples.plot_id))
+    return samples
+
+
+def _errors_of(plots: pd.DataFrame, ids: NDArray[np.str_]) -> NDArray[np.float64]:
+    problems = missing_errors(plots[plots["plot_id"].isin(ids)], "plots.csv")
+    if problems:
+        raise InputError.of(problems)
+    by_id = plots.set_index("plot_id")[SE]
+    return by_id.reindex(pd.Index(ids.tolist())).to_numpy(np.float64)
+
+
+def _draws_of(project: Project, results: Path, ids: NDArray[np.str_]) -> NDArray[np.float32]:
+    """Read as many draws as the largest ensemble has members."""
+    store = results / "plot_draws.zarr"
+    if not store.is_dir():
+        raise InputError("no draws of the plots", where=str(store), remedy=CHAIN)
+    group = zarr.open_group(str(store), mode="r")
+    place = {str(plot): row for row, plot in enumerate(np.asarray(group.attrs["plot_id"]))}
+    rows = [place[str(plot)] for plot in ids]
+    kept = max(members_of(model) for model in project.models)
+    draws = np.asarray(group["agb_mg_ha"][:, :kept], dtype=np.float32)  # type: ignore[index]
+    return draws[rows]
+
+
+CHAIN = (
+    "give inventory.trees, whose errors phytomass draws, or a column agb_se_mg_ha of the plots "
+    "(inventory.plots.columns)"
+)
+
+
+def missing_errors(plots: pd.DataFrame, where: str) -> list[Problem]:
+    """Return what keeps plots from being weighted by their standard errors."""
+    if SE not in plots:
+        what = "training.weights: standard_errors, and the plots have none"
+        return [Problem(where, what, CHAIN)]
+    bad = plots.loc[~np.isfinite(plots[SE].to_numpy(np.float64)), "plot_id"].astype(str).tolist()
+    if not bad:
+        return []
+    more = f" and {len(bad) - 5} more" if len(bad) > 5 else ""
+    what = f"no standard error for {len(bad)} plots: {', '.join(bad[:5])}{more}"
+    return [Problem(f"{where}, column {SE}", what, "complete it, or set training.weights: none")]
+
+
+def check_training(opened: OpenProject, inventory: Inventory) -> None:
+    """Check that the errors a project trains with will be there; nothing is drawn.
+
+    Raises
+    ------
+    InputError
+        With one problem per setting that has nothing to work with.
+    """
+    project = opened.project
+    trees, where = inventory.trees, str(project.inventory.plots.path)
+    drawn = trees is not None and "agb_kg" not in trees
+    problems = []
+    if project.training.weights == "standard_errors" and not drawn:
+        problems += missing_errors(inventory.plots, where)
+    if project.training.draws:
+        problems += _draw_problems(project, drawn)
+    if problems:
+        raise InputError.of(problems)
+
+
+def _draw_problems(project: Project, drawn: bool) -> list[Problem]:
+    where, members = "training.draws", max(members_of(model) for model in project.models)
+    if not members:
+        return [Problem(where, "no network among `models` learns draws", "set it to false")]
+    if not drawn:
+        what = "the plots have no draws"
+        return [Problem(where, what, "give inventory.trees without their mass, or set it to false")]
+    if project.errors.draws < members:
+        what = f"errors.draws is {project.errors.draws}, the largest ensemble has {members} members"
+        return [Problem(where, what, "raise errors.draws")]
+    return []
