@@ -38,6 +38,8 @@ from phytomass.imagery import PredictorSettings
 from phytomass.imagery import corrections as corrections_module
 from tests.conftest import coordinate_image, write_raster
 
+LAYERS = ("e", "n", "VV", "VH", "B4", "B8", "VV_entropy")
+
 
 @pytest.fixture
 def large() -> GeoBox:
@@ -83,6 +85,26 @@ def settings(tmp_path: Path, large: GeoBox) -> PredictorSettings:
     )
 
 
+def test_each_predictor_is_a_cloud_optimised_file_of_its_own(
+    tmp_path: Path, large: GeoBox, settings: PredictorSettings
+) -> None:
+    stack, _ = build_stack(settings, large, tmp_path, tmp_path / "p")
+    assert stack.names == PredictorStack.open(tmp_path / "p").names == LAYERS
+    assert stack.grid == large
+    with rasterio.open(tmp_path / "p/VV.tif") as dataset:
+        assert dataset.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
+        assert dataset.overviews(1) == [2]
+        assert dataset.block_shapes == [(256, 256)]
+        assert dataset.tags()["source"] == "s1_*.tif"
+        assert np.isnan(dataset.nodata)
+    (tmp_path / "p/VH.tif").unlink()
+    with pytest.raises(InputError, match=r"VH\.tif is missing"):
+        PredictorStack.open(tmp_path / "p")
+    (tmp_path / "p/stack.json").write_text("{}")
+    with pytest.raises(InputError, match="no stack of predictors"):
+        PredictorStack.open(tmp_path / "p")
+
+
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[str]:
     """A scheduler on loopback with two worker processes."""
@@ -101,6 +123,10 @@ def test_blocks_are_those_of_one_reading_of_the_whole(
         settings, large, tmp_path, tmp_path / "p.tif", workers=Workers(2, "threads")
     )
     store = write_zarr(settings, large, tmp_path, tmp_path / "p.zarr")
+    cogs, _ = build_stack(settings, large, tmp_path, tmp_path / "p")
+    one_by_one = cogs.to_xarray()
+    with cogs.reader(cogs.names) as reader:
+        corner = reader.read(Block(40, 200, 100, 150))
     with rasterio.open(stack.path) as dataset:
         assert dataset.tags(3)["source"] == "s1_*.tif"
         assert dataset.tags(3)["formula"] == "mean of valid dates"
@@ -108,6 +134,9 @@ def test_blocks_are_those_of_one_reading_of_the_whole(
             expected = whole[name].astype(np.float32)
             assert np.array_equal(values, expected, equal_nan=True), name
             assert np.array_equal(store[name].to_numpy(), expected, equal_nan=True), name
+            assert np.array_equal(one_by_one[name].to_numpy(), expected, equal_nan=True), name
+            cut = corner[cogs.names.index(name)]
+            assert np.array_equal(cut, expected[40:140, 200:350], equal_nan=True), name
     means = table.set_index("name")["mean"]
     assert means["VV"] == pytest.approx(np.nanmean(whole["VV"]), rel=1e-12)
     assert np.isnan(store["VV"].to_numpy()).sum() > 0

@@ -20,9 +20,9 @@ from tests.workflow.conftest import small_settings, write_project
 ALL = [step.name for step in STEPS]
 
 
-def use_zarr(folder: Path) -> None:
+def use_store(folder: Path, store: str) -> None:
     content = small_settings()
-    content["predictors"]["store"] = "zarr"
+    content["predictors"]["store"] = store
     write_project(folder, content)
 
 
@@ -30,35 +30,39 @@ def hashes(results: Path) -> dict[str, str]:
     return {path.name: sha256_of(path) for path in results.iterdir()}
 
 
-def test_everything_downstream_is_the_same_with_a_zarr_stack(
-    project: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("store", ["zarr", "cogs"])
+def test_everything_downstream_is_the_same_with_another_store(
+    project: Path, monkeypatch: pytest.MonkeyPatch, store: str
 ) -> None:
+    suffix = {"zarr": ".zarr", "cogs": ""}[store]
+    name = f"predictors{suffix}"
     results = project / "results"
     before = hashes(results)
-    use_zarr(project)
+    use_store(project, store)
     assert run(monkeypatch, "check", str(project), "--quiet") == 0
     outcomes = {o.name: o for o in run_steps(load_project(project), STEPS, ALL, workers=2)}
     assert outcomes["stack"].why == "settings changed: earlier.store, predictors.store"
     after = hashes(results)
     assert before.keys() - after.keys() == {"predictors.tif", "predictors_before.tif"}
-    assert after.keys() - before.keys() == {"predictors.zarr", "predictors_before.zarr"}
+    assert after.keys() - before.keys() == {name, f"predictors_before{suffix}"}
     differ = {name for name in before.keys() & after.keys() if before[name] != after[name]}
     assert differ <= {"provenance.json", "report.html"}  # which name the stack's file
     record = json.loads((results / "provenance.json").read_text())
     stack = next(step for step in record["steps"] if step["name"] == "stack")
     listed = {output["path"]: output["sha256"] for output in stack["outputs"]}
-    assert listed["predictors.zarr"] == after["predictors.zarr"]
+    assert listed[name] == after[name]
     report = (results / "report.html").read_text(encoding="utf-8")
-    assert "predictors.zarr" in report
+    assert store != "zarr" or name in report
     assert "predictors.tif" not in report
     assert "Correlation matrix" in report
     again = list(run_steps(load_project(project), STEPS, ALL))
     assert {outcome.status for outcome in again} == {"skipped"}
-    chunk = next(path for path in (results / "predictors.zarr/B4/c").rglob("*") if path.is_file())
+    place = {"zarr": "predictors.zarr/B4/c", "cogs": "predictors"}[store]
+    chunk = next(path for path in sorted((results / place).rglob("*")) if path.is_file())
     chunk.unlink()
     why = {o.name: o.why for o in run_steps(load_project(project), STEPS, ["stack"])}
-    assert why["stack"] == "predictors.zarr was changed by something else"
-    assert hashes(results)["predictors.zarr"] == after["predictors.zarr"]
+    assert why["stack"] == f"{name} was changed by something else"
+    assert hashes(results)[name] == after[name]
 
 
 @pytest.mark.parametrize("scheduler", ["processes", "cluster"])
@@ -109,7 +113,7 @@ def test_a_scheduler_that_cannot_be_used_touches_nothing(
 ) -> None:
     before = hashes(project / "results")
     (project / "data/dem.tif").touch()
-    use_zarr(project)
+    use_store(project, "zarr")
     monkeypatch.setattr("phytomass.features.workers.CONNECT_S", 1.0)
     assert run(monkeypatch, "stack", str(project), "--scheduler", "tcp://127.0.0.1:9") == 2
     error = capsys.readouterr().err
@@ -124,7 +128,7 @@ def test_a_scheduler_that_cannot_be_used_touches_nothing(
 
 
 def test_the_store_knows_its_bands(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    use_zarr(project)
+    use_store(project, "zarr")
     assert run(monkeypatch, "stack", str(project), "-q") == 0
     store = zarr.open_group(project / "results/predictors.zarr", mode="r")
     table = (project / "results/predictors.csv").read_text().splitlines()

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
 from phytomass.errors import InputError
+from phytomass.features.cogs import write_cogs
 from phytomass.features.cube import create_store, open_bands, write_block
 from phytomass.features.layers import Layer
 from phytomass.features.raster import CACHE_MB, new_raster
@@ -86,12 +87,14 @@ class Blocks:
         return pd.DataFrame(rows)
 
     def finish(self, target: Path) -> tuple[PredictorStack, pd.DataFrame]:
-        """Make them a stack: a Zarr store if the target ends in `.zarr`, else a GeoTIFF.
+        """Make them a stack, in the way that the suffix of the target says.
 
         Parameters
         ----------
         target : Path
-            The stack; a table of the layers (`.csv`, same name) is written beside it.
+            `.zarr`: a Zarr store; `.tif`: one GeoTIFF; without a suffix: a folder with one
+            Cloud-Optimised GeoTIFF per predictor. A table of the layers (`.csv`, same name) is
+            written beside it.
 
         Raises
         ------
@@ -101,14 +104,21 @@ class Blocks:
         table = self.table()
         target.parent.mkdir(parents=True, exist_ok=True)
         with full_disk_named(target.parent, KEPT):
-            if target.suffix == ".zarr":
+            if target.suffix == ".tif":
+                self._write_raster(target)
+            else:
+                made = self.store if target.suffix == ".zarr" else self._write_cogs()
                 if target.exists():
                     shutil.rmtree(target)
-                self.store.rename(target)
-            else:
-                self._write_raster(target)
+                made.rename(target)
             write_csv(target.with_suffix(".csv"), table)
         return PredictorStack.open(target), table
+
+    def _write_cogs(self) -> Path:
+        folder = self.folder / "cogs"
+        shutil.rmtree(folder, ignore_errors=True)
+        write_cogs(self.store, self.grid, self.layers, folder)
+        return folder
 
     def _write_raster(self, target: Path) -> None:
         names = [layer.name for layer in self.layers]
@@ -181,7 +191,7 @@ def build_stack(
     workers: Workers | None = None,
     progress: Progress = silent,
 ) -> tuple[PredictorStack, pd.DataFrame]:
-    """Compute all predictors and write them as one GeoTIFF or one Zarr store.
+    """Compute all predictors and write them as one GeoTIFF, one Zarr store or a folder of COGs.
 
     Parameters
     ----------
@@ -192,8 +202,8 @@ def build_stack(
     root : Path
         Folder that relative paths start from.
     target : Path
-        A GeoTIFF, or a Zarr store if it ends in `.zarr`; a table of the layers (`.csv`, same
-        name) is written beside it.
+        A GeoTIFF (`.tif`), a Zarr store (`.zarr`), or a folder of Cloud-Optimised GeoTIFFs (no
+        suffix); a table of the layers (`.csv`, same name) is written beside it.
     workers : Workers, optional
         Who computes; one thread if absent.
     progress : callable

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
 from phytomass.errors import InputError, nearest
+from phytomass.features.cogs import describe_cogs, is_cogs, open_cogs
 from phytomass.features.cube import describe_store, open_bands
 from phytomass.grid import BLOCK, Block, blocks_of, cells_at, grid_of_raster
 
@@ -30,7 +31,7 @@ class PredictorStack:
     Parameters
     ----------
     path : Path
-        GeoTIFF whose band descriptions are the predictor names, or a Zarr store (a folder).
+        GeoTIFF whose band descriptions are the predictor names, a Zarr store, or a folder of COGs.
     grid : GeoBox
         Its grid.
     names : tuple of str
@@ -50,6 +51,8 @@ class PredictorStack:
         InputError
             If the file is missing, a band has no name, or a folder is no stack.
         """
+        if is_cogs(Path(path)):
+            return cls(Path(path), *describe_cogs(Path(path)))
         if Path(path).is_dir():
             return cls(Path(path), *describe_store(Path(path)))
         grid = grid_of_raster(path)
@@ -75,6 +78,10 @@ class PredictorStack:
                     where=self.path.name,
                     remedy=nearest(name, self.names) or f"the stack has {', '.join(self.names)}",
                 )
+        if is_cogs(self.path):
+            with open_cogs(self.path, names) as cogs:
+                yield StackReader(cogs, self.grid)
+            return
         if self.path.is_dir():
             yield StackReader(open_bands(self.path, names), self.grid)
             return
@@ -203,13 +210,18 @@ class PredictorStack:
 
     def to_xarray(self) -> xr.Dataset:
         """Open the stack as an xarray dataset with one lazily read variable per predictor."""
+        if is_cogs(self.path):
+            return xr.Dataset({name: _opened(self.path / f"{name}.tif") for name in self.names})
         if self.path.is_dir():
             store: xr.Dataset = xr.open_zarr(self.path, consolidated=False, decode_coords="all")
             return store
-        array = rioxarray.open_rasterio(self.path, chunks=None, masked=True)
-        assert isinstance(array, xr.DataArray)  # noqa: S101  # one subdataset, one array
-        bands = {n: array.sel(band=i, drop=True) for i, n in enumerate(self.names, 1)}
-        return xr.Dataset(bands)
+        return xr.Dataset({n: _opened(self.path, i) for i, n in enumerate(self.names, 1)})
+
+
+def _opened(path: Path, band: int = 1) -> xr.DataArray:
+    array = rioxarray.open_rasterio(path, chunks=None, masked=True)
+    assert isinstance(array, xr.DataArray)  # noqa: S101  # one subdataset, one array
+    return array.sel(band=band, drop=True)
 
 
 class Bands(Protocol):

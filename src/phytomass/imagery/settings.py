@@ -248,8 +248,9 @@ class PredictorSettings(Settings):
     """Textures of predictors."""
     terrain: TerrainSettings | None = None
     """Elevation model and what to derive from it."""
-    store: Literal["geotiff", "zarr"] = "geotiff"
-    """What the stack is written as: `predictors.tif`, or `predictors.zarr`."""
+    store: Literal["geotiff", "cogs", "zarr"] = "geotiff"
+    """What the stack is written as: `predictors.tif`, a folder `predictors` with one Cloud-Optimised
+    GeoTIFF per predictor, or `predictors.zarr`."""
     leave_out: list[str] = []
     """Bands needed for indices only: they are not predictors themselves."""
     sets: dict[str, list[str]] | None = None

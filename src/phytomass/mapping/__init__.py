@@ -1,7 +1,6 @@
 """Mapping: walking over a grid with any fitted regressor, and writing what it gives."""
 
 from phytomass.mapping.change import change_map
-from phytomass.mapping.cog import cog_writer
 from phytomass.mapping.dense import FieldRegressor, field_regressor, halo_of, predict_array
 from phytomass.mapping.predict import MapCounts, MapRules, Regressor, predict_block, predict_map
 from phytomass.mapping.stac import stac_item
@@ -12,7 +11,6 @@ __all__ = [
     "MapRules",
     "Regressor",
     "change_map",
-    "cog_writer",
     "field_regressor",
     "halo_of",
     "predict_array",

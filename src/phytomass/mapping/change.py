@@ -7,8 +7,8 @@ from pathlib import Path
 import rasterio
 
 from phytomass.errors import InputError
+from phytomass.features.cogs import cog_writer
 from phytomass.grid import blocks_of, grid_of_raster, same_grid
-from phytomass.mapping.cog import cog_writer
 
 
 def change_map(after: Path, before: Path, target: Path, tags: dict[str, str] | None = None) -> None:

@@ -16,9 +16,9 @@ from threadpoolctl import threadpool_limits
 
 from phytomass.errors import InputError
 from phytomass.features import PredictorStack, check_patch
+from phytomass.features.cogs import cog_writer
 from phytomass.grid import Block, blocks_of
 from phytomass.imagery import Mask
-from phytomass.mapping.cog import cog_writer
 from phytomass.mapping.dense import field_regressor, halo_of
 from phytomass.progress import Progress, silent
 

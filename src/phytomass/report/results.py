@@ -176,9 +176,9 @@ def read_results(folder: str | Path) -> Results:
     if problems:
         raise InputError.of(problems)
     rasters = {name: folder / f"{name}.tif" for name in RASTERS}
-    store = folder / "predictors.zarr"
-    if store.is_dir():
-        rasters["predictors"] = store
+    for stored in (folder / "predictors.zarr", folder / "predictors"):
+        if stored.is_dir():
+            rasters["predictors"] = stored
     return Results(
         folder,
         **tables,

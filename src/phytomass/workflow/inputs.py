@@ -126,8 +126,8 @@ def layers_in(results: Path) -> list[Layer]:
 
 def stack_in(results: Path, name: str = "predictors") -> PredictorStack:
     """Open a stack of a results folder, whichever way it is stored."""
-    store = results / f"{name}.zarr"
-    return PredictorStack.open(store if store.is_dir() else results / f"{name}.tif")
+    folders = (path for path in (results / f"{name}.zarr", results / name) if path.is_dir())
+    return PredictorStack.open(next(folders, results / f"{name}.tif"))
 
 
 def samples_of(opened: OpenProject, results: Path) -> Extraction:

@@ -16,7 +16,7 @@ from phytomass.workflow.engine import Context, Step
 from phytomass.workflow.inputs import existing, grid_of, raster_files
 from phytomass.workflow.load import OpenProject
 
-SUFFIXES = {"geotiff": ".tif", "zarr": ".zarr"}
+SUFFIXES = {"geotiff": ".tif", "cogs": "", "zarr": ".zarr"}
 
 
 def _settings(opened: OpenProject) -> dict[str, Any]:
