@@ -9,6 +9,7 @@ from phytomass.models.build import (
     chosen_parameters,
     grid_of,
     patch_of,
+    plots_needed,
     tuned,
     with_threads,
 )
@@ -19,6 +20,7 @@ from phytomass.models.estimators import (
 )
 from phytomass.models.factories import parameter_names
 from phytomass.models.groups import fit_grouped
+from phytomass.models.neighbourhood import NeighbourhoodRegressor, with_means
 from phytomass.models.records import (
     STACK,
     ModelRecord,
@@ -41,6 +43,7 @@ __all__ = [
     "MinimumNormRegression",
     "ModelRecord",
     "ModelSettings",
+    "NeighbourhoodRegressor",
     "StackedRegressor",
     "all_model_names",
     "build_model",
@@ -51,8 +54,10 @@ __all__ = [
     "model_names",
     "parameter_names",
     "patch_of",
+    "plots_needed",
     "record_of",
     "records",
     "tuned",
+    "with_means",
     "with_threads",
 ]

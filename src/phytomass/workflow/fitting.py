@@ -35,7 +35,7 @@ def fit_for(context: Context, model: str, set_name: str) -> FittedModel:
         samples_of(opened, done).samples,
         set_name,
         sets[set_name],
-        next(m for m in opened.project.models if m.name == model),
+        next(m for m in opened.project.models if m.key == model),
         opened.project.validation,
         index_names=index_names(done),
         random_state=opened.project.random_state,

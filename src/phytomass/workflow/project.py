@@ -136,9 +136,11 @@ class Project(Settings):
     @field_validator("models")
     @classmethod
     def _distinct(cls, models: list[ModelSettings]) -> list[ModelSettings]:
-        names = [model.name for model in models]
+        names = [model.key for model in models]
         if not names or len(set(names)) < len(names):
-            raise ValueError("name at least one model, and each model once")
+            raise ValueError(
+                "name at least one model, and each once (or with a `label` of its own)"
+            )
         return models
 
     @model_validator(mode="after")
@@ -149,7 +151,7 @@ class Project(Settings):
                 f"earlier.files names {', '.join(sorted(unknown))}, "
                 f"predictors.rasters has {', '.join(self.predictors.rasters)}"
             )
-        if self.map.model is not None and self.map.model not in {m.name for m in self.models}:
+        if self.map.model is not None and self.map.model not in {m.key for m in self.models}:
             raise ValueError(f"map.model {self.map.model!r} is not among `models`")
         if self.carbon.carbon_fractions and self.inventory.trees is None:
             raise ValueError("carbon.carbon_fractions needs a list of trees (inventory.trees)")
