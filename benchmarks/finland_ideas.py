@@ -21,8 +21,9 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import rasterio
@@ -44,7 +45,7 @@ from phytomass.grid import cells_at
 from phytomass.mapping import predict_array
 from phytomass.models import ModelSettings, NeighbourhoodRegressor, build_model, fit_grouped
 from phytomass.models.patch_cnn import PatchRegressor
-from phytomass.models.stack import convex_weights
+from phytomass.models.weights import Weighing, calibration, weights_of
 from phytomass.validation import ValidationSettings, make_folds, r2
 from phytomass.workflow import STEPS, load_project, make_demo, run_steps
 from phytomass.workflow.inputs import read_plots
@@ -214,17 +215,24 @@ IDEAS: dict[str, tuple[View, Factory]] = {
     ),
     "light_pretrained_masked": (everything, light(pretrain="centre")),
     "light_pretrained_bands": (everything, light(pretrain="bands")),
+    "light_no_dropout": (everything, light(dropout=0.0)),
+    "light_160_epochs": (everything, light(epochs=160)),
     "light_patch_7": (everything, light(patch=7)),
 }
-MIXES = {
-    "mean: forest_means + resnet": ("forest_means", "resnet"),
-    "mean: forest_means + svr_means + resnet": ("forest_means", "svr_means", "resnet"),
-    "mean: forest_means + gp_means + resnet": ("forest_means", "gp_means", "resnet"),
-    "mean: forest_means + resnet_light": ("forest_means", "resnet_light"),
-    "mean: forest + resnet_light": ("forest", "resnet_light"),
-    "mean: forest_means + gp_means": ("forest_means", "gp_means"),
-    "mean: forest_means + svr_means": ("forest_means", "svr_means"),
-}
+MIXES = (
+    ("forest", "resnet"),
+    ("forest_means", "resnet"),
+    ("forest", "forest_means", "resnet"),
+    ("forest", "svr", "resnet"),
+    ("forest_means", "gp_means", "resnet"),
+    ("forest_means_kriged", "resnet"),
+    ("forest", "resnet_light"),
+    ("forest_means", "resnet_light"),
+    ("forest", "svr", "resnet_light"),
+    ("forest", "resnet_light", "light_pretrained_bands"),
+    ("forest", "svr"),
+)
+"""What is averaged, from ideas that have run."""
 
 
 @dataclass
@@ -287,27 +295,25 @@ def line(case: Case, name: str, outcome: Outcome) -> str:
     return f"| {case.name} | {name} | {blocks:.3f} | {figures} | {outcome.seconds:.0f} |"
 
 
-def mixed(case: Case, parts: list[Outcome], weighing: Callable[[Array, Array], Array]) -> Outcome:
+def mixed(case: Case, parts: list[Outcome], rule: Weighing, lined: bool) -> tuple[Outcome, Array]:
     """Combine ideas: for each block by weights from the other blocks, for the map by all."""
     held = np.column_stack([part.held_out for part in parts])
+    tests = [np.isin(np.arange(len(case.y)), fold.test) for fold in case.folds]
     result = np.full(len(case.y), np.nan)
-    for fold in case.folds:
-        others = np.setdiff1d(np.arange(len(case.y)), fold.test)
-        result[fold.test] = held[fold.test] @ weighing(held[others], case.y[others])
-    weights = weighing(held, case.y)
-    maps = np.tensordot(weights, np.array([part.map for part in parts]), axes=1)
-    return Outcome(result, maps, sum(part.seconds for part in parts))
 
+    def combined(learn: NDArray[np.bool_], folds: list[NDArray[np.bool_]]) -> tuple[Array, Array]:
+        seen, y = held[learn], case.y[learn]
+        lines = calibration(seen, y) if lined else np.array([[0.0], [1.0]])
+        weights = weights_of(lines[0] + lines[1] * seen, y, [f[learn] for f in folds], rule)
+        return lines, weights
 
-def equal(held: Array, _: Array) -> Array:
-    return np.full(held.shape[1], 1 / held.shape[1])
-
-
-def halfway(held: Array, y: Array) -> Array:
-    return (equal(held, y) + convex_weights(held, y)) / 2
-
-
-WEIGHINGS = {"equal": equal, "convex": convex_weights, "halfway": halfway}
+    for own in tests:
+        lines, weights = combined(~own, [test for test in tests if test is not own])
+        result[own] = (lines[0] + lines[1] * held[own]) @ weights
+    lines, weights = combined(np.ones(len(case.y), dtype=bool), tests)
+    maps = np.stack([part.map for part in parts], axis=-1)
+    predicted = np.maximum((lines[0] + lines[1] * maps) @ weights, 0)
+    return Outcome(result, predicted, sum(part.seconds for part in parts)), weights
 
 
 def ceiling(case: Case, jobs: int) -> str:
@@ -351,13 +357,19 @@ def main() -> None:
             outcome = run_idea(case, idea, options.jobs)
             np.savez(kept, **outcome.__dict__)
         if idea:
-            print(line(case, idea, read(kept)), flush=True)
-    for name, ideas in MIXES.items():
+            alone = read(kept)
+            print(line(case, idea, alone), flush=True)
+            on_line = mixed(case, [alone], "equal", lined=True)[0]
+            print(line(case, f"{idea}, on its line", on_line), flush=True)
+    for ideas in MIXES:
         files = [options.work / f"{case.name}-{idea}.npz" for idea in ideas]
         if all(file.exists() for file in files):
             parts = [read(file) for file in files]
-            for rule, weighing in WEIGHINGS.items():
-                print(line(case, f"{name}, {rule}", mixed(case, parts, weighing)), flush=True)
+            for rule, lined in product(get_args(Weighing), (False, True)):
+                outcome, weights = mixed(case, parts, rule, lined)
+                shares = ", ".join(f"{weight:.2f}" for weight in weights)
+                name = f"{rule}{', lines' if lined else ''}: {' + '.join(ideas)} ({shares})"
+                print(line(case, name, outcome), flush=True)
     if options.ceiling:
         print(ceiling(case, options.jobs))
 

@@ -131,6 +131,7 @@ class TunedResNet(ResNet):
         *,
         growth: int = 2,
         n_members: int = 5,
+        dropout: float = 0.3,
         epochs: int = 80,
         learning_rate: float = 4e-3,
         target: Any = "none",
@@ -146,6 +147,7 @@ class TunedResNet(ResNet):
             patch,
             growth=growth,
             n_members=n_members,
+            dropout=dropout,
             epochs=epochs,
             learning_rate=learning_rate,
             target=target,
@@ -180,8 +182,8 @@ class TunedResNet(ResNet):
         trainer.mixup, trainer.band_dropout = self.mixup, self.band_dropout
         if self.pretrain:
             assert self.field is not None
-            scaled = self.scaling_.apply(self.field[None])[0].astype(np.float32)
-            trainer.network.load_state_dict(pretrained(self, scaled, seed), strict=False)
+            trunk = _once(self, self.field, seed)
+            trainer.network.load_state_dict(trunk, strict=False)
         return trainer.run(lambda: False)
 
 
@@ -216,6 +218,18 @@ class _Changed(_Trainer):
             shape = (x.shape[0], x.shape[1], 1, 1)
             x = x * (torch.rand(shape, generator=self.random) >= self.band_dropout)
         return x
+
+
+_TRUNKS: dict[tuple[Any, ...], dict[str, Tensor]] = {}
+
+
+def _once(model: TunedResNet, field: Field, seed: int) -> dict[str, Tensor]:
+    """Pre-train once for all folds, on the scaling of the first: no plot's biomass is used."""
+    key = (id(field), model.pretrain, seed, model.architecture_)
+    if key not in _TRUNKS:
+        scaled = model.scaling_.apply(field[None])[0].astype(np.float32)
+        _TRUNKS[key] = pretrained(model, scaled, seed)
+    return _TRUNKS[key]
 
 
 def pretrained(model: TunedResNet, scaled: Field, seed: int) -> dict[str, Tensor]:

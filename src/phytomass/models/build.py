@@ -177,7 +177,9 @@ def chosen_parameters(settings: ModelSettings, fitted: Any) -> dict[str, Scalar]
     prefix = _prefix(settings)
     best = getattr(fitted, "best_params_", {})
     if settings.members:
-        return values | dict(fitted["model"].weights_)
+        last = fitted["model"]
+        slopes = {f"{name}_slope": round(b, 6) for name, (_, b) in last.lines_.items()}
+        return values | dict(last.weights_) | (slopes if last.calibrate else {})
     return values | {str(key).removeprefix(prefix): value for key, value in best.items()}
 
 

@@ -7,14 +7,15 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import nnls
 from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from phytomass.errors import InputError
 from phytomass.models.groups import fit_grouped, inner_parts
+from phytomass.models.weights import Weighing, calibration, weights_of
 
 Array = NDArray[np.float64]
+Part = NDArray[np.bool_]
 
 
 class Member(NamedTuple):
@@ -28,9 +29,11 @@ class Member(NamedTuple):
 class StackedRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     """Weighted mean of models; weights are not negative and sum to 1.
 
-    Each member is fitted on the plots outside each inner fold and predicts those inside it; the
-    weights minimise the squared error of the weighted mean of these predictions. Then each member
-    is fitted on all plots. Members are used as they are, without tuning.
+    Each member is fitted on the plots outside each inner fold and predicts those inside it. From
+    these predictions follow a straight line per member, which undoes too small or too large a
+    spread (ensembles of networks predict too close to the mean: see `calibration`), and then the
+    weights (see `weights_of`). At last each member is fitted on all plots. Members are used as
+    they are, without tuning.
 
     Parameters
     ----------
@@ -38,6 +41,10 @@ class StackedRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         The models; members on one pixel get the centre of each patch.
     n_splits : int
         Inner folds, of whole groups.
+    weights : {"shrunk", "free", "equal"}
+        As equal as the plots allow; those of least squared error; or equal.
+    calibrate : bool
+        Put each member on its line first. Without lines, equal weights need no inner folds.
     random_state : int
         Seed of the folds.
 
@@ -45,10 +52,13 @@ class StackedRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     ----------
     weights_ : dict of str to float
         Weight of each member, by its name.
+    lines_ : dict of str to (float, float)
+        Intercept (Mg/ha) and slope of each member's line.
     fitted_ : list of estimator
         The members, fitted on all plots.
     held_out_ : array, shape (n, members)
-        Predictions of each plot by members that did not see it.
+        Predictions of each plot by members that did not see it, not yet on their lines; NaN where
+        none were needed.
 
     References
     ----------
@@ -66,9 +76,18 @@ class StackedRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     {'mean': 0.0, 'line': 1.0}
     """
 
-    def __init__(self, members: Sequence[Member], n_splits: int = 5, random_state: int = 0) -> None:
+    def __init__(
+        self,
+        members: Sequence[Member],
+        n_splits: int = 5,
+        weights: Weighing = "shrunk",
+        calibrate: bool = True,
+        random_state: int = 0,
+    ) -> None:
         self.members = members
         self.n_splits = n_splits
+        self.weights = weights
+        self.calibrate = calibrate
         self.random_state = random_state
 
     def fit(self, X: ArrayLike, y: ArrayLike, groups: ArrayLike | None = None) -> Self:
@@ -86,27 +105,35 @@ class StackedRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         Raises
         ------
         InputError
-            If there is no member, or fewer than two groups.
+            If there is no member, fewer than two groups, or no such rule of weights.
         """
         if not self.members:
             raise InputError("a stack needs members", where="members")
         values, target = _checked(self, X, y)
         units = np.arange(len(target)) if groups is None else np.asarray(groups)
-        self.held_out_ = np.empty((len(target), len(self.members)))
-        for part in inner_parts(units, self.n_splits, self.random_state):
-            for column, member in enumerate(self.members):
-                seen = _input_of(member, values)
-                fitted = fit_grouped(
-                    clone(member.estimator), seen[~part], target[~part], units[~part]
-                )
-                self.held_out_[part, column] = np.ravel(fitted.predict(seen[part]))
-        weights = convex_weights(self.held_out_, target)
-        self.weights_ = {m.name: float(w) for m, w in zip(self.members, weights, strict=True)}
+        parts = inner_parts(units, self.n_splits, self.random_state)
+        self.held_out_ = self._held_out(values, target, units, parts)
+        names = [member.name for member in self.members]
+        lines = calibration(self.held_out_, target) if self.calibrate else _as_they_are(len(names))
+        weights = weights_of(lines[0] + lines[1] * self.held_out_, target, parts, self.weights)
+        self.lines_ = {name: (float(a), float(b)) for name, a, b in zip(names, *lines, strict=True)}
+        self.weights_ = dict(zip(names, weights.tolist(), strict=True))
         self.fitted_ = [
             fit_grouped(clone(member.estimator), _input_of(member, values), target, units)
             for member in self.members
         ]
         return self
+
+    def _held_out(
+        self, values: NDArray[Any], target: Array, units: NDArray[Any], parts: list[Part]
+    ) -> Array:
+        held = np.full((len(target), len(self.members)), np.nan)
+        for part in parts if self.calibrate or self.weights != "equal" else ():
+            for column, member in enumerate(self.members):
+                seen, rest = _input_of(member, values), ~part
+                fitted = fit_grouped(clone(member.estimator), seen[rest], target[rest], units[rest])
+                held[part, column] = np.ravel(fitted.predict(seen[part]))
+        return held
 
     def predict(self, X: ArrayLike) -> Array:
         """Predict: array of shape (n,), Mg/ha."""
@@ -138,8 +165,14 @@ class StackedRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         return max(_last(fitted).halo_ if member.sees_patches else 0 for member, fitted in seen)
 
     def _mean(self, columns: Array) -> Array:
-        mean: Array = np.tensordot(np.array(list(self.weights_.values())), columns, axes=1)
+        weights = np.array(list(self.weights_.values()))
+        intercept, slope = np.array(list(self.lines_.values())).T
+        mean: Array = np.tensordot(weights * slope, columns, axes=1) + weights @ intercept
         return mean
+
+
+def _as_they_are(members: int) -> Array:
+    return np.vstack([np.zeros(members), np.ones(members)])
 
 
 _ALLOWED: dict[str, Any] = {"allow_nd": True, "ensure_all_finite": "allow-nan"}
@@ -174,31 +207,3 @@ def _field(member: Member, fitted: Any, values: NDArray[Any], halo: int) -> Arra
     if complete.any():
         result[complete] = np.ravel(fitted.predict(around[:, complete].T.astype(np.float64)))
     return result
-
-
-def convex_weights(predictions: Array, target: Array) -> Array:
-    """Return the weights, not negative and of sum 1, whose mean comes closest to the target.
-
-    Parameters
-    ----------
-    predictions : array, shape (n, members)
-        Held-out predictions.
-    target : array, shape (n,)
-        What they should be.
-
-    Returns
-    -------
-    array, shape (members,)
-
-    Examples
-    --------
-    >>> convex_weights(np.array([[0.0, 2.0], [0.0, 4.0], [0.0, 6.0]]), np.array([1.0, 2.0, 3.0]))
-    array([0.5, 0.5])
-    """
-    scale = float(np.sqrt((target**2).mean())) or 1.0
-    # the sum is one more equation, so heavy that rounding alone breaks it
-    heavy = 1e4 * np.sqrt(len(target))
-    left = np.vstack([predictions / scale, np.full((1, predictions.shape[1]), heavy)])
-    found, _ = nnls(left, np.append(target / scale, heavy))
-    weights: Array = found / found.sum()
-    return weights.round(12)
