@@ -95,7 +95,7 @@ def test_a_pull_towards_equal_weights_agrees_with_a_general_optimiser(seed):
         constraints={"type": "eq", "fun": lambda w: w.sum() - 1},
         options={"ftol": 1e-12, "maxiter": 500},
     )
-    assert convex_weights(predictions, target, 0.7) == pytest.approx(general.x, abs=2e-3)
+    assert convex_weights(predictions, target, shrinkage=0.7) == pytest.approx(general.x, abs=2e-3)
 
 
 def _held(rng, noises, n=300):
@@ -161,6 +161,25 @@ def test_a_member_that_predicts_too_close_to_the_mean_is_stretched():
     assert plain.lines_ == {"a": (0.0, 1.0), "b": (0.0, 1.0)}
     assert np.std(lined.predict(X) - y) < 0.3 * np.std(plain.predict(X) - y)
     assert lined.predict_field(X[5])[0, 0] == pytest.approx(lined.predict(X[5:6])[0])
+
+
+def test_a_plot_of_weight_three_counts_as_three_plots():
+    held, target, _ = _held(np.random.default_rng(8), [20, 40], n=60)
+    weight = np.ones(60)
+    weight[:20] = 3.0
+    thrice = np.r_[np.arange(60), np.arange(20), np.arange(20)]
+    found = convex_weights(held, target, weight, shrinkage=0.5)
+    assert found == pytest.approx(
+        convex_weights(held[thrice], target[thrice], shrinkage=0.5), abs=1e-6
+    )
+    assert found != pytest.approx(convex_weights(held, target, shrinkage=0.5), abs=1e-3)
+    w = weight / weight.mean()
+    for x, line in zip(held.T, calibration(held, target, weight).T, strict=True):
+        b, a = np.polyfit(x, target, 1, w=np.sqrt(w))
+        centred = x - np.average(x, weights=w)
+        error = (w * (target - a - b * x) ** 2).sum() / 58 / (w * centred**2).sum()
+        assert line[1] == pytest.approx(1 + (b - 1) * max(0, 1 - error / (b - 1) ** 2))
+        assert line @ [1, np.average(x, weights=w)] == pytest.approx(np.average(target, weights=w))
 
 
 def test_equal_weights_without_lines_need_no_inner_folds():

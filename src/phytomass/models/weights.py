@@ -18,7 +18,7 @@ SHRINKAGES = (np.inf, 16.0, 4.0, 1.0, 0.25, 0.0)
 """Pulls towards equal weights that are tried, the strongest first."""
 
 
-def calibration(predictions: Array, target: Array) -> Array:
+def calibration(predictions: Array, target: Array, plot_weight: Array | None = None) -> Array:
     """Return the line that each member's predictions need to have the right spread.
 
     The slope b of the observed on the held-out predictions is above 1 where a member predicts too
@@ -32,6 +32,8 @@ def calibration(predictions: Array, target: Array) -> Array:
         Held-out predictions.
     target : array, shape (n,)
         Observed.
+    plot_weight : array, shape (n,), optional
+        Weight of each plot's squared error.
 
     Returns
     -------
@@ -49,19 +51,31 @@ def calibration(predictions: Array, target: Array) -> Array:
     >>> calibration(held, target).round(6).tolist()
     [[-6.0, 0.0], [2.0, 1.0]]
     """
-    centred, wanted = predictions - predictions.mean(axis=0), target - target.mean()
-    square = (centred**2).sum(axis=0)
-    spread = square > 1e-20 * np.maximum((predictions**2).sum(axis=0), 1e-300)
-    b = np.divide(wanted @ centred, square, out=np.zeros(len(square)), where=spread)
-    left = ((wanted[:, None] - b * centred) ** 2).sum(axis=0) / max(1, len(target) - 2)
+    w = _relative(plot_weight, len(target))
+    middle, mean = w @ predictions / w.sum(), w @ target / w.sum()
+    centred, wanted = predictions - middle, target - mean
+    square = w @ centred**2
+    spread = square > 1e-20 * np.maximum(w @ predictions**2, 1e-300)
+    b = np.divide((w * wanted) @ centred, square, out=np.zeros(len(square)), where=spread)
+    left = w @ (wanted[:, None] - b * centred) ** 2 / max(1, len(target) - 2)
     variance = np.divide(left, square, out=np.zeros(len(square)), where=spread)
     share = np.divide(variance, (b - 1) ** 2, out=np.ones(len(square)), where=b != 1)
     slope = np.where(spread & (b > 0), 1 + (b - 1) * np.maximum(0, 1 - share), 0.0)
-    lines: Array = np.vstack([target.mean() - slope * predictions.mean(axis=0), slope])
+    lines: Array = np.vstack([mean - slope * middle, slope])
     return lines
 
 
-def convex_weights(predictions: Array, target: Array, shrinkage: float = 0.0) -> Array:
+def _relative(plot_weight: Array | None, n: int) -> Array:
+    return np.ones(n) if plot_weight is None else plot_weight / plot_weight.mean()
+
+
+def convex_weights(
+    predictions: Array,
+    target: Array,
+    plot_weight: Array | None = None,
+    *,
+    shrinkage: float = 0.0,
+) -> Array:
     """Return the weights, not negative and of sum 1, whose mean comes closest to the target.
 
     They minimise ``mean((y - P w)²) + shrinkage · s² · |w - 1/m|²`` with m members and s² the mean
@@ -73,6 +87,8 @@ def convex_weights(predictions: Array, target: Array, shrinkage: float = 0.0) ->
         Held-out predictions.
     target : array, shape (n,)
         What they should be.
+    plot_weight : array, shape (n,), optional
+        Weight of each plot's squared error.
     shrinkage : float
         Pull towards equal weights; 0 is none, infinity makes them equal.
 
@@ -86,14 +102,17 @@ def convex_weights(predictions: Array, target: Array, shrinkage: float = 0.0) ->
     >>> target = np.array([1.0, 2.0, 3.0])
     >>> convex_weights(held, target)
     array([0.75, 0.25])
-    >>> convex_weights(held, target, np.inf)
+    >>> convex_weights(held, target, shrinkage=np.inf)
     array([0.5, 0.5])
     """
     n, members = predictions.shape
     if np.isinf(shrinkage):
         return np.full(members, 1 / members)
+    w = _relative(plot_weight, n)
+    pull = shrinkage * w @ predictions.var(axis=1)
+    predictions, target = np.sqrt(w)[:, None] * predictions, np.sqrt(w) * target
     scale = float(np.sqrt((target**2).mean())) or 1.0
-    pull = np.sqrt(shrinkage * n * predictions.var(axis=1).mean()) / scale
+    pull = np.sqrt(pull) / scale
     # the sum is one more equation, so heavy that rounding alone breaks it
     heavy = 1e4 * np.sqrt(n)
     left = np.vstack(
@@ -110,6 +129,8 @@ def weights_of(
     target: Array,
     parts: Sequence[NDArray[np.bool_]],
     rule: Weighing = "shrunk",
+    *,
+    plot_weight: Array | None = None,
 ) -> Array:
     """Return the weights of a stack's members.
 
@@ -128,6 +149,8 @@ def weights_of(
         The inner folds.
     rule : {"shrunk", "free", "equal"}
         As above; no shrinkage; or equal weights.
+    plot_weight : array, shape (n,), optional
+        Weight of each plot's squared error.
 
     Raises
     ------
@@ -155,17 +178,22 @@ def weights_of(
             remedy=f"use {', '.join(get_args(Weighing))}",
         )
     if rule == "equal":
-        return convex_weights(predictions, target, np.inf)
-    strength = 0.0 if rule == "free" else _strongest(predictions, target, parts)
-    return convex_weights(predictions, target, strength)
+        return np.full(predictions.shape[1], 1 / predictions.shape[1])
+    plot_weight = _relative(plot_weight, len(target))
+    strength = 0.0 if rule == "free" else _strongest(predictions, target, parts, plot_weight)
+    return convex_weights(predictions, target, plot_weight, shrinkage=strength)
 
 
-def _strongest(predictions: Array, target: Array, parts: Sequence[NDArray[np.bool_]]) -> float:
+def _strongest(
+    predictions: Array, target: Array, parts: Sequence[NDArray[np.bool_]], w: Array
+) -> float:
     errors = np.empty((len(SHRINKAGES), len(target)))
     for row, strength in enumerate(SHRINKAGES):
         for part in parts:
-            weights = convex_weights(predictions[~part], target[~part], strength)
-            errors[row, part] = (predictions[part] @ weights - target[part]) ** 2
+            weights = convex_weights(
+                predictions[~part], target[~part], w[~part], shrinkage=strength
+            )
+            errors[row, part] = w[part] * (predictions[part] @ weights - target[part]) ** 2
     more = errors - errors[np.argmin(errors.mean(axis=1))]
     within = more.mean(axis=1) <= more.std(axis=1) / np.sqrt(len(target))
     return SHRINKAGES[int(np.argmax(within))]
