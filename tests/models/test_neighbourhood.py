@@ -167,6 +167,7 @@ def test_settings_build_tune_and_report():
     found = chosen_parameters(chosen, fitted)
     assert found["C"] == 10.0
     assert found["epsilon"] == 0.2
+    assert found["neighbourhood"] == "3, 5"
     assert field_regressor(fitted).halo_ == 2
     inner = fitted.best_estimator_["model"].estimator_
     assert inner["model"].regressor_.C == 10.0

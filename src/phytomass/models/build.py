@@ -158,7 +158,7 @@ def _exceeds(value: Scalar, most: float) -> bool:
 
 
 def chosen_parameters(settings: ModelSettings, fitted: Any) -> dict[str, Scalar]:
-    """Return the parameters a fitted model has: defaults, fixed ones, and tuned ones.
+    """Return the parameters a fitted model has: defaults, fixed ones, tuned ones, and its windows.
 
     Parameters
     ----------
@@ -174,6 +174,8 @@ def chosen_parameters(settings: ModelSettings, fitted: Any) -> dict[str, Scalar]
     500
     """
     values: dict[str, Scalar] = {**record_of(settings.name).defaults, **settings.parameters}
+    if settings.neighbourhood:
+        values["neighbourhood"] = ", ".join(str(side) for side in settings.neighbourhood)
     prefix = _prefix(settings)
     best = getattr(fitted, "best_params_", {})
     if settings.members:
