@@ -45,7 +45,7 @@ from phytomass.grid import cells_at
 from phytomass.mapping import predict_array
 from phytomass.models import ModelSettings, NeighbourhoodRegressor, build_model, fit_grouped
 from phytomass.models.patch_cnn import PatchRegressor
-from phytomass.models.weights import Weighing, calibration, weights_of
+from phytomass.models.weights import Weighing, lines_of, weights_of
 from phytomass.validation import ValidationSettings, make_folds, r2
 from phytomass.workflow import STEPS, load_project, make_demo, run_steps
 from phytomass.workflow.inputs import read_plots
@@ -303,8 +303,9 @@ def mixed(case: Case, parts: list[Outcome], rule: Weighing, lined: bool) -> tupl
 
     def combined(learn: NDArray[np.bool_], folds: list[NDArray[np.bool_]]) -> tuple[Array, Array]:
         seen, y = held[learn], case.y[learn]
-        lines = calibration(seen, y) if lined else np.array([[0.0], [1.0]])
-        weights = weights_of(lines[0] + lines[1] * seen, y, [f[learn] for f in folds], rule)
+        parts = [fold[learn] for fold in folds]
+        lines = lines_of(seen, y, parts) if lined else np.array([[0.0], [1.0]])
+        weights = weights_of(lines[0] + lines[1] * seen, y, parts, rule)
         return lines, weights
 
     for own in tests:

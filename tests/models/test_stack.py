@@ -21,7 +21,7 @@ from phytomass.models import (
     chosen_parameters,
     patch_of,
 )
-from phytomass.models.weights import calibration, convex_weights, weights_of
+from phytomass.models.weights import calibration, convex_weights, lines_of, weights_of
 
 
 def _members():
@@ -144,6 +144,21 @@ def test_lines_of_members_that_tell_nothing():
     intercept, slope = calibration(held, target)
     assert slope.tolist() == [0, 0]
     assert intercept.tolist() == [9.5, 9.5]
+
+
+def test_a_line_that_does_not_carry_over_to_other_parts_is_not_used():
+    """Within each part the slope is 1, but each has a bias; together they feign a slope."""
+    part = np.repeat(np.arange(4), 10)
+    inside = np.tile(np.arange(10.0), 4)
+    held = inside + part
+    target = inside + np.array([0.0, 30.0, -25.0, 6.0])[part]
+    parts = [part == one for one in range(4)]
+    shrinking = 0.5 * (np.arange(40.0) - 20)
+    (a, _), (b, _) = lines_of(np.column_stack([held, shrinking]), target, parts)
+    assert (a, b) == (0, 1)
+    assert calibration(held[:, None], target)[0, 0] != 0
+    mixed = [np.arange(40) % 4 == one for one in range(4)]
+    assert lines_of(shrinking[:, None], 2 * shrinking, mixed).ravel() == pytest.approx([0, 2])
 
 
 def test_a_member_that_predicts_too_close_to_the_mean_is_stretched():

@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from phytomass.errors import InputError
 from phytomass.models.groups import fit_grouped, inner_parts
-from phytomass.models.weights import Weighing, calibration, weights_of
+from phytomass.models.weights import Weighing, lines_of, weights_of
 
 Array = NDArray[np.float64]
 Part = NDArray[np.bool_]
@@ -31,8 +31,8 @@ class StackedRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
 
     Each member is fitted on the plots outside each inner fold and predicts those inside it. From
     these predictions follow a straight line per member, which undoes too small or too large a
-    spread (ensembles of networks predict too close to the mean: see `calibration`), and then the
-    weights (see `weights_of`). At last each member is fitted on all plots. Members are used as
+    spread where that is a gain (ensembles of networks predict too close to the mean: see `lines_of`),
+    and then the weights (see `weights_of`). At last each member is fitted on all plots. Members are used as
     they are, without tuning.
 
     Parameters
@@ -114,7 +114,9 @@ class StackedRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         parts = inner_parts(units, self.n_splits, self.random_state)
         self.held_out_ = self._held_out(values, target, units, parts)
         names = [member.name for member in self.members]
-        lines = calibration(self.held_out_, target) if self.calibrate else _as_they_are(len(names))
+        lines = _as_they_are(len(names))
+        if self.calibrate:
+            lines = lines_of(self.held_out_, target, parts)
         weights = weights_of(lines[0] + lines[1] * self.held_out_, target, parts, self.weights)
         self.lines_ = {name: (float(a), float(b)) for name, a, b in zip(names, *lines, strict=True)}
         self.weights_ = dict(zip(names, weights.tolist(), strict=True))

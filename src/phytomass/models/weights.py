@@ -69,6 +69,50 @@ def _relative(plot_weight: Array | None, n: int) -> Array:
     return np.ones(n) if plot_weight is None else plot_weight / plot_weight.mean()
 
 
+def lines_of(
+    predictions: Array,
+    target: Array,
+    parts: Sequence[NDArray[np.bool_]],
+    plot_weight: Array | None = None,
+) -> Array:
+    """Return the lines of those members that gain by one; the others stay as they are.
+
+    A line counts as a gain where, found without each part and judged on it, it lowers the squared
+    error: blocks of plots may each have a bias that a line found on the others makes worse.
+
+    Parameters
+    ----------
+    predictions : array, shape (n, members)
+        Held-out predictions.
+    target : array, shape (n,)
+        Observed.
+    parts : sequence of array of bool, shape (n,)
+        The inner folds.
+    plot_weight : array, shape (n,), optional
+        Weight of each plot's squared error.
+
+    Returns
+    -------
+    array, shape (2, members)
+        Intercepts and slopes: those of `calibration`, or 0 and 1.
+
+    Examples
+    --------
+    >>> target = np.arange(50.0)
+    >>> parts = [np.arange(50) % 5 == fold for fold in range(5)]
+    >>> lines_of(np.column_stack([0.5 * target + 3, target]), target, parts).round(6).tolist()
+    [[-6.0, 0.0], [2.0, 1.0]]
+    """
+    w = _relative(plot_weight, len(target))
+    gain = (predictions - target[:, None]) ** 2
+    for part in parts:
+        a, b = calibration(predictions[~part], target[~part], w[~part])
+        gain[part] -= (a + b * predictions[part] - target[part, None]) ** 2
+    as_they_are = np.array([[0.0], [1.0]])
+    lines: Array = np.where(w @ gain > 0, calibration(predictions, target, w), as_they_are)
+    return lines
+
+
 def convex_weights(
     predictions: Array,
     target: Array,
