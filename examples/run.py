@@ -1,4 +1,5 @@
-"""Run the real case studies: python examples/run.py [finland] [bartlett] [finland_networks] [finland_models]
+"""Run the real case studies: python examples/run.py [finland] [bartlett] [finland_networks]
+                              [finland_models] [finland_months]
 
 The data are not part of the project (their licences differ). PHYTOMASS_DATA names the folder that
 holds them; a link `data` is made in each example.

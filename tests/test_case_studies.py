@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
 
 from phytomass.workflow import STEPS, default_workers, load_project, run_steps
 
@@ -38,6 +40,24 @@ def test_finland(data: Path, tmp_path: Path) -> None:
         both = scores.loc[(split, "both", "random_forest"), "rmse"]
         assert both < scores.loc[(split, "optical", "random_forest"), "rmse"]
         assert both < scores.loc[(split, "sar", "random_forest"), "rmse"]
+
+
+@pytest.mark.slow
+def test_finland_months(data: Path, tmp_path: Path) -> None:
+    """The stack alone of examples/finland_months: the other models take as long again."""
+    pytest.importorskip("torch")
+    content = yaml.safe_load((EXAMPLES / "finland_months" / "project.yaml").read_text("utf-8"))
+    content["models"] = [model for model in content["models"] if "members" in model]
+    (tmp_path / "project.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
+    (tmp_path / "data").symlink_to(data / "finland")
+    opened = load_project(tmp_path)
+    for _ in run_steps(opened, STEPS, ["map"], workers=default_workers()):
+        pass
+    truth = pd.read_csv(opened.results / "truth_comparison.csv").set_index("block_m")
+    assert truth.loc[10, "r2"] >= 0.68
+    assert truth.loc[10, "map_mean"] == pytest.approx(76.49, rel=0.03)
+    chosen = json.loads((opened.results / "map_model.json").read_text("utf-8"))["parameters"]
+    assert chosen["1_resnet_slope"] > 1.2  # the ensemble predicts too close to the mean
 
 
 @pytest.mark.slow

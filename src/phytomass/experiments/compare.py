@@ -15,7 +15,7 @@ from phytomass.experiments.patches import apart
 from phytomass.experiments.tasks import Key, Task, inputs_for, run_all
 from phytomass.experiments.weights import plot_weights
 from phytomass.features.samples import Samples
-from phytomass.models import ModelSettings, grid_of, minimum_plots, patch_of
+from phytomass.models import ModelSettings, grid_of, patch_of, plots_needed
 from phytomass.progress import Progress, silent
 from phytomass.validation import Folds, ValidationSettings, inner_folds, make_folds, scores
 
@@ -140,7 +140,7 @@ def compare(
             fold=fold,
             inner=inner[s, f] if grid_of(model) else [],
             candidates=candidate_columns(names, index_names),
-            seed=seed_of(random_state, model.name, name, split.split, fold.repeat, fold.fold),
+            seed=seed_of(random_state, model.key, name, split.split, fold.repeat, fold.fold),
             units=split.units,
             weight=weights.get((p, s, f)),
             draws=samples.y_draws,
@@ -201,7 +201,7 @@ def _check_request(
         if absent not in samples.X.columns
     ]
     problems += [Problem(f"predictors.sets.{name}", "is empty") for name in sets if not sets[name]]
-    listed = [model.name for model in models]
+    listed = [model.key for model in models]
     problems += [
         Problem("models", f"{name} is listed {listed.count(name)} times", "list it once")
         for name in dict.fromkeys(listed)
@@ -223,11 +223,11 @@ def _check_sizes(
         smallest = min(len(fold.train) for fold in split.folds)
         for name, names in sets.items():
             for model in models:
-                needed = minimum_plots(model.name, len(names))
+                needed = plots_needed(model, len(names))
                 if smallest < needed:
                     problems.append(
                         Problem(
-                            f"models.{model.name}",
+                            f"models.{model.key}",
                             f"needs {needed} or more plots to train on with the {len(names)}"
                             f" predictors of set {name}; {split.split} leaves {smallest}",
                             "add plots, use fewer predictors, or leave the model out",
@@ -263,7 +263,7 @@ def _predictions(
             pd.DataFrame(
                 {
                     "plot_id": samples.plot_id[fold.test],
-                    "model": models[m].name,
+                    "model": models[m].key,
                     "predictors": set_names[p],
                     "split": split.split,
                     "repeat": fold.repeat,

@@ -17,7 +17,7 @@ from phytomass.experiments.compare import candidate_columns
 from phytomass.experiments.tasks import TrainingPart, fit, inputs_for
 from phytomass.experiments.weights import plot_weights
 from phytomass.features.samples import Samples
-from phytomass.models import ModelSettings, chosen_parameters, grid_of, minimum_plots
+from phytomass.models import ModelSettings, chosen_parameters, grid_of, plots_needed
 from phytomass.models.records import Scalar
 from phytomass.validation import Folds, ValidationSettings, inner_folds, make_folds
 
@@ -93,11 +93,11 @@ def fit_final(
     InputError
         If there are fewer plots than the model needs, or no patches around them.
     """
-    needed = minimum_plots(model.name, len(names))
+    needed = plots_needed(model, len(names))
     if len(samples) < needed:
         raise InputError(
             f"needs {needed} or more plots with {len(names)} predictors, there are {len(samples)}",
-            where=f"models.{model.name}",
+            where=f"models.{model.key}",
             remedy="add plots, use fewer predictors, or choose another model",
         )
     X = inputs_for(samples, names, model)
@@ -107,11 +107,11 @@ def fit_final(
     part = TrainingPart(
         X, samples.y, units, _weights(samples, names, set_name, random_state), samples.y_draws
     )
-    seed = seed_of(random_state, "final", model.name, set_name)
+    seed = seed_of(random_state, "final", model.key, set_name)
     fitted = fit(model, part, inner, candidate_columns(names, index_names), seed, jobs)
     return FittedModel(
         estimator=getattr(fitted, "best_estimator_", fitted),
-        model=model.name,
+        model=model.key,
         predictors_set=set_name,
         predictors=tuple(names),
         parameters=chosen_parameters(model, fitted),

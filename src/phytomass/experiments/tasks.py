@@ -107,7 +107,7 @@ def inputs_for(
         found = "none" if chosen.patches is None else f"patches of {chosen.patches.side}"
         raise InputError(
             f"needs patches of {side} pixels around the plots, the samples have {found}",
-            where=f"models.{model.name}",
+            where=f"models.{model.key}",
             remedy="extract_samples(..., patch=...)",
         )
     return chosen.patches.crop(side)
@@ -143,9 +143,9 @@ def fit(
             )
     except (ValueError, TypeError) as error:
         raise InputError(
-            f"{model.name} cannot be fitted with parameters {model.parameters or 'as default'}"
+            f"{model.key} cannot be fitted with parameters {model.parameters or 'as default'}"
             f" and grid {'as default' if model.grid is None else model.grid}: {error}",
-            where=f"models.{model.name}",
+            where=f"models.{model.key}",
             remedy="correct the parameters of the model",
         ) from error
 

@@ -10,6 +10,7 @@ from phytomass.models.build import (
     grid_of,
     members_of,
     patch_of,
+    plots_needed,
     tuned,
     with_threads,
 )
@@ -30,6 +31,7 @@ from phytomass.models.lists import (
     publications,
     published_tables,
 )
+from phytomass.models.neighbourhood import NeighbourhoodRegressor, with_means
 from phytomass.models.records import (
     STACK,
     ModelRecord,
@@ -53,6 +55,7 @@ __all__ = [
     "MinimumNormRegression",
     "ModelRecord",
     "ModelSettings",
+    "NeighbourhoodRegressor",
     "PublishedScore",
     "PublishedTable",
     "SearchSettings",
@@ -69,11 +72,13 @@ __all__ = [
     "model_names",
     "parameter_names",
     "patch_of",
+    "plots_needed",
     "publication_of",
     "publications",
     "published_tables",
     "record_of",
     "records",
     "tuned",
+    "with_means",
     "with_threads",
 ]

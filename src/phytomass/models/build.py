@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sklearn.pipeline import Pipeline
+
 from phytomass.draws import seed_of
 from phytomass.models.factories import FACTORIES, prefix_of
 from phytomass.models.halving import HalvingSearch
+from phytomass.models.neighbourhood import NeighbourhoodRegressor
 from phytomass.models.patch_cnn import PatchRegressor
-from phytomass.models.records import NETWORKS, Scalar, record_of
+from phytomass.models.records import NETWORKS, Scalar, minimum_plots, record_of
 from phytomass.models.search import GridSearch
 from phytomass.models.settings import ModelSettings
 from phytomass.models.stack import Member
@@ -44,7 +47,16 @@ def build_model(
     values = {**record_of(settings.name).defaults, **settings.parameters}
     prefix = prefix_of(settings.name)
     estimator.set_params(**{prefix + key: value for key, value in values.items()})
+    if settings.neighbourhood:
+        seeing = NeighbourhoodRegressor(estimator, tuple(settings.neighbourhood))
+        return Pipeline([("model", seeing)])
     return estimator
+
+
+def _prefix(settings: ModelSettings) -> str:
+    """Return where the parameters of a model sit inside what `build_model` returns."""
+    inside = "model__estimator__" if settings.neighbourhood else ""
+    return inside + prefix_of(settings.name)
 
 
 def _members(
@@ -52,7 +64,7 @@ def _members(
 ) -> list[Member]:
     return [
         Member(
-            f"{number}_{one.name}",
+            f"{number}_{one.key}",
             build_model(
                 one, candidates=candidates, random_state=seed_of(random_state, "stack", number)
             ),
@@ -63,7 +75,7 @@ def _members(
 
 
 def patch_of(settings: ModelSettings) -> int:
-    """Return the side of the largest patch that a model may see; 1 for a model on one pixel.
+    """Return the side of the largest patch that a model may see; 1 for a model on one pixel alone.
 
     Examples
     --------
@@ -71,11 +83,13 @@ def patch_of(settings: ModelSettings) -> int:
     (1, 11)
     >>> patch_of(ModelSettings(name="resnet", parameters={"patch": 15}))
     15
+    >>> patch_of(ModelSettings(name="svr", neighbourhood=[3, 7]))
+    7
     """
     if settings.members:
         return max(patch_of(member) for member in settings.members)
     values = {**record_of(settings.name).defaults, **settings.parameters}
-    sides = [values.get("patch", 1), *grid_of(settings).get("patch", [])]
+    sides = [values.get("patch", 1), *grid_of(settings).get("patch", []), *settings.neighbourhood]
     return max(side for side in sides if isinstance(side, int))
 
 
@@ -94,6 +108,17 @@ def members_of(settings: ModelSettings) -> int:
     own = build_model(settings)["model"].n_members
     tried = [own, *grid_of(settings).get("n_members", [])]
     return max(number for number in tried if isinstance(number, int))
+
+
+def plots_needed(settings: ModelSettings, n_predictors: int) -> int:
+    """Return the fewest plots a model can be trained on, its neighbourhood means counted.
+
+    Examples
+    --------
+    >>> plots_needed(ModelSettings(name="mlr", neighbourhood=[3, 7]), n_predictors=16)
+    50
+    """
+    return minimum_plots(settings.name, n_predictors * (1 + len(settings.neighbourhood)))
 
 
 def grid_of(settings: ModelSettings) -> dict[str, list[Scalar]]:
@@ -136,7 +161,7 @@ def tuned(settings: ModelSettings, estimator: Any, inner_cv: Any, *, random_stat
     grid = grid_of(settings)
     if not grid:
         return estimator
-    prefix, record = prefix_of(settings.name), record_of(settings.name)
+    prefix, record = _prefix(settings), record_of(settings.name)
     values = {**record.defaults, **settings.parameters}
     lighter = {
         prefix + key: most
@@ -172,7 +197,7 @@ def _exceeds(value: Scalar, most: float) -> bool:
 
 
 def chosen_parameters(settings: ModelSettings, fitted: Any) -> dict[str, Scalar]:
-    """Return the parameters a fitted model has: defaults, fixed ones, and tuned ones.
+    """Return the parameters a fitted model has: defaults, fixed ones, tuned ones, and its windows.
 
     Parameters
     ----------
@@ -188,10 +213,14 @@ def chosen_parameters(settings: ModelSettings, fitted: Any) -> dict[str, Scalar]
     500
     """
     values: dict[str, Scalar] = {**record_of(settings.name).defaults, **settings.parameters}
-    prefix = prefix_of(settings.name)
+    if settings.neighbourhood:
+        values["neighbourhood"] = ", ".join(str(side) for side in settings.neighbourhood)
+    prefix = _prefix(settings)
     best = getattr(fitted, "best_params_", {})
     if settings.members:
-        return values | dict(fitted["model"].weights_)
+        last = fitted["model"]
+        slopes = {f"{name}_slope": round(b, 6) for name, (_, b) in last.lines_.items()}
+        return values | dict(last.weights_) | (slopes if last.calibrate else {})
     return values | {str(key).removeprefix(prefix): value for key, value in best.items()}
 
 

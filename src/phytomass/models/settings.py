@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -41,6 +41,11 @@ class ModelSettings(Settings):
     """How the grid is searched."""
     members: list[ModelSettings] = []
     """The models of a `stack`, with their own parameters; they are not tuned inside it."""
+    neighbourhood: list[Annotated[int, Field(ge=3, le=25)]] = []
+    """Odd sides of windows in pixels, e.g. `[3, 7]`: a model on one pixel then also sees the mean of
+    each predictor over them."""
+    label: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")] | None = None
+    """Its name in tables and in `map.model`, where a model is listed twice with other settings."""
 
     @model_validator(mode="before")
     @classmethod
@@ -76,6 +81,20 @@ class ModelSettings(Settings):
         if self.name == STACK and (len(names) < 2 or STACK in names):
             raise ValueError("give a stack two `members` or more, none of them a stack")
         return self
+
+    @model_validator(mode="after")
+    def _windows_of_a_pixel_model(self) -> ModelSettings:
+        windows = self.neighbourhood
+        if windows and self.name in (*NETWORKS, STACK):
+            raise ValueError(f"`neighbourhood` is for models on one pixel, not for {self.name}")
+        if any(side % 2 == 0 for side in windows) or windows != sorted(set(windows)):
+            raise ValueError("`neighbourhood` holds odd sides, each once, the smallest first")
+        return self
+
+    @property
+    def key(self) -> str:
+        """What the model is called in tables: its label, or its name."""
+        return self.label or self.name
 
     @property
     def needs_torch(self) -> bool:

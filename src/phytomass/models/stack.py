@@ -7,14 +7,15 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import nnls
 from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from phytomass.errors import InputError
 from phytomass.models.groups import fit_grouped, inner_parts
+from phytomass.models.weights import Weighing, lines_of, weights_of
 
 Array = NDArray[np.float64]
+Part = NDArray[np.bool_]
 
 
 class Member(NamedTuple):
@@ -28,9 +29,11 @@ class Member(NamedTuple):
 class StackedRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     """Weighted mean of models; weights are not negative and sum to 1.
 
-    Each member is fitted on the plots outside each inner fold and predicts those inside it; the
-    weights minimise the squared error of the weighted mean of these predictions. Then each member
-    is fitted on all plots. Members are used as they are, without tuning.
+    Each member is fitted on the plots outside each inner fold and predicts those inside it. From
+    these predictions follow a straight line per member, which undoes too small or too large a
+    spread where that is a gain (ensembles of networks predict too close to the mean: see `lines_of`),
+    and then the weights (see `weights_of`). At last each member is fitted on all plots. Members are used as
+    they are, without tuning.
 
     Parameters
     ----------
@@ -38,6 +41,10 @@ class StackedRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         The models; members on one pixel get the centre of each patch.
     n_splits : int
         Inner folds, of whole groups.
+    weights : {"shrunk", "free", "equal"}
+        As equal as the plots allow; those of least squared error; or equal.
+    calibrate : bool
+        Put each member on its line first. Without lines, equal weights need no inner folds.
     random_state : int
         Seed of the folds.
 
@@ -45,10 +52,13 @@ class StackedRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     ----------
     weights_ : dict of str to float
         Weight of each member, by its name.
+    lines_ : dict of str to (float, float)
+        Intercept (Mg/ha) and slope of each member's line.
     fitted_ : list of estimator
         The members, fitted on all plots.
     held_out_ : array, shape (n, members)
-        Predictions of each plot by members that did not see it.
+        Predictions of each plot by members that did not see it, not yet on their lines; NaN where
+        none were needed.
 
     References
     ----------
@@ -66,9 +76,18 @@ class StackedRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     {'mean': 0.0, 'line': 1.0}
     """
 
-    def __init__(self, members: Sequence[Member], n_splits: int = 5, random_state: int = 0) -> None:
+    def __init__(
+        self,
+        members: Sequence[Member],
+        n_splits: int = 5,
+        weights: Weighing = "shrunk",
+        calibrate: bool = True,
+        random_state: int = 0,
+    ) -> None:
         self.members = members
         self.n_splits = n_splits
+        self.weights = weights
+        self.calibrate = calibrate
         self.random_state = random_state
 
     def fit(
@@ -98,25 +117,34 @@ class StackedRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         Raises
         ------
         InputError
-            If there is no member, or fewer than two groups.
+            If there is no member, fewer than two groups, or no such rule of weights.
         """
         if not self.members:
             raise InputError("a stack needs members", where="members")
         values, target = _checked(self, X, y)
         units = np.arange(len(target)) if groups is None else np.asarray(groups)
         plots = _Plots(values, target, units, _like(sample_weight, target), _rows(y_draws))
-        self.held_out_ = np.empty((len(target), len(self.members)))
-        for part in inner_parts(units, self.n_splits, self.random_state):
-            for column, member in enumerate(self.members):
-                fitted = plots.fit(member, ~part)
-                self.held_out_[part, column] = np.ravel(
-                    fitted.predict(_input_of(member, values[part]))
-                )
-        weights = convex_weights(self.held_out_, target, plots.weight)
-        self.weights_ = {m.name: float(w) for m, w in zip(self.members, weights, strict=True)}
+        parts = inner_parts(units, self.n_splits, self.random_state)
+        self.held_out_ = self._held_out(plots, parts)
+        names = [member.name for member in self.members]
+        lines = _as_they_are(len(names))
+        if self.calibrate:
+            lines = lines_of(self.held_out_, target, parts, plots.weight)
+        on_lines = lines[0] + lines[1] * self.held_out_
+        weights = weights_of(on_lines, target, parts, self.weights, plot_weight=plots.weight)
+        self.lines_ = {name: (float(a), float(b)) for name, a, b in zip(names, *lines, strict=True)}
+        self.weights_ = dict(zip(names, weights.tolist(), strict=True))
         everywhere = np.ones(len(target), dtype=bool)
         self.fitted_ = [plots.fit(member, everywhere) for member in self.members]
         return self
+
+    def _held_out(self, plots: _Plots, parts: list[Part]) -> Array:
+        held = np.full((len(plots.target), len(self.members)), np.nan)
+        for part in parts if self.calibrate or self.weights != "equal" else ():
+            for column, member in enumerate(self.members):
+                fitted = plots.fit(member, ~part)
+                held[part, column] = np.ravel(fitted.predict(_input_of(member, plots.values[part])))
+        return held
 
     def predict(self, X: ArrayLike) -> Array:
         """Predict: array of shape (n,), Mg/ha."""
@@ -148,7 +176,9 @@ class StackedRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         return max(_last(fitted).halo_ if member.sees_patches else 0 for member, fitted in seen)
 
     def _mean(self, columns: Array) -> Array:
-        mean: Array = np.tensordot(np.array(list(self.weights_.values())), columns, axes=1)
+        weights = np.array(list(self.weights_.values()))
+        intercept, slope = np.array(list(self.lines_.values())).T
+        mean: Array = np.tensordot(weights * slope, columns, axes=1) + weights @ intercept
         return mean
 
 
@@ -218,34 +248,5 @@ def _field(member: Member, fitted: Any, values: NDArray[Any], halo: int) -> Arra
     return result
 
 
-def convex_weights(predictions: Array, target: Array, plot_weight: Array | None = None) -> Array:
-    """Return the weights, not negative and of sum 1, whose mean comes closest to the target.
-
-    Parameters
-    ----------
-    predictions : array, shape (n, members)
-        Held-out predictions.
-    target : array, shape (n,)
-        What they should be.
-    plot_weight : array, shape (n,), optional
-        Weight of each plot's squared error.
-
-    Returns
-    -------
-    array, shape (members,)
-
-    Examples
-    --------
-    >>> convex_weights(np.array([[0.0, 2.0], [0.0, 4.0], [0.0, 6.0]]), np.array([1.0, 2.0, 3.0]))
-    array([0.5, 0.5])
-    """
-    if plot_weight is not None:
-        root = np.sqrt(plot_weight / plot_weight.mean())
-        predictions, target = root[:, None] * predictions, root * target
-    scale = float(np.sqrt((target**2).mean())) or 1.0
-    # the sum is one more equation, so heavy that rounding alone breaks it
-    heavy = 1e4 * np.sqrt(len(target))
-    left = np.vstack([predictions / scale, np.full((1, predictions.shape[1]), heavy)])
-    found, _ = nnls(left, np.append(target / scale, heavy))
-    weights: Array = found / found.sum()
-    return weights.round(12)
+def _as_they_are(members: int) -> Array:
+    return np.vstack([np.zeros(members), np.ones(members)])

@@ -29,7 +29,7 @@ from phytomass.features import (
 from phytomass.grid import describe_grid, grid_of_raster, same_grid
 from phytomass.imagery import check_mask, files_of
 from phytomass.inventory import check_inventory, read_inventory
-from phytomass.models import minimum_plots, patch_of
+from phytomass.models import patch_of, plots_needed
 from phytomass.models.patch_cnn import require_torch
 from phytomass.workflow.inputs import existing, grid_of, raster_files
 from phytomass.workflow.load import OpenProject
@@ -176,7 +176,7 @@ def _check_plots_on_rasters(
 
 def _enough_plots(opened: OpenProject, n: int) -> None:
     """Compare the plots with what the models need at the very least, with one predictor."""
-    most = max((minimum_plots(model.name, 1), model.name) for model in opened.project.models)
+    most = max((plots_needed(model, 1), model.key) for model in opened.project.models)
     if n < most[0]:
         raise InputError(
             f"model {most[1]} needs {most[0]} plots or more to train on, there are {n}",

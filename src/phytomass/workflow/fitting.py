@@ -40,7 +40,7 @@ def fit_for(context: Context, model: str, set_name: str) -> FittedModel:
         samples_of(opened, done).samples,
         set_name,
         sets[set_name],
-        next(m for m in opened.project.models if m.name == model),
+        next(m for m in opened.project.models if m.key == model),
         opened.project.validation,
         index_names=index_names(done),
         random_state=opened.project.random_state,
@@ -101,7 +101,7 @@ def write_network(
     error = None
     if network.precision not in ("fp32", "fp64"):
         samples = samples_of(context.opened, context.done).samples
-        model = next(m for m in context.opened.project.models if m.name == fitted.model)
+        model = next(m for m in context.opened.project.models if m.key == fitted.model)
         error = precision_error(network, inputs_for(samples, fitted.predictors, model))
     save_network(
         network,

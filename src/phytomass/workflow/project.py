@@ -189,9 +189,11 @@ class Project(Settings):
     @field_validator("models")
     @classmethod
     def _distinct(cls, models: list[ModelSettings]) -> list[ModelSettings]:
-        names = [model.name for model in models]
+        names = [model.key for model in models]
         if not names or len(set(names)) < len(names):
-            raise ValueError("name at least one model, and each model once")
+            raise ValueError(
+                "name at least one model, and each once (or with a `label` of its own)"
+            )
         return models
 
     @model_validator(mode="after")
@@ -202,7 +204,7 @@ class Project(Settings):
                 f"earlier.files names {', '.join(sorted(unknown))}, "
                 f"predictors.rasters has {', '.join(self.predictors.rasters)}"
             )
-        if self.map.model is not None and self.map.model not in {m.name for m in self.models}:
+        if self.map.model is not None and self.map.model not in {m.key for m in self.models}:
             raise ValueError(f"map.model {self.map.model!r} is not among `models`")
         if self.model_tables is not None:
             self._reference_is_there(self.model_tables)
@@ -211,7 +213,7 @@ class Project(Settings):
         return self
 
     def _reference_is_there(self, publication: str) -> None:
-        listed = {model.name for model in self.models}
+        listed = {model.key for model in self.models}
         for reference in {table.rows[0].model for table in published_tables(publication)}:
             if reference not in listed:
                 raise ValueError(

@@ -139,10 +139,10 @@ def _maps(
     if settings.models == "map" or grid.shape[0] * grid.shape[1] > LARGEST:
         return
     others = [
-        (model.name, set_name)
+        (model.key, set_name)
         for set_name in sets_of(context.opened, context.done)
         for model in context.opened.project.models
-        if (model.name, set_name) != (fitted.model, fitted.predictors_set)
+        if (model.key, set_name) != (fitted.model, fitted.predictors_set)
     ]
     scratch = context.folder / "candidate.tif"
     for done, (model_name, set_name) in enumerate(others, 1):
