@@ -9,15 +9,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from phytomass.draws import seed_of
 from phytomass.errors import InputError, Problem
-from phytomass.experiments.patches import apart
-from phytomass.experiments.tasks import Key, Task, inputs_for, run_all
-from phytomass.experiments.weights import plot_weights
+from phytomass.experiments.plan import plan_splits, plan_tasks
+from phytomass.experiments.tasks import Key, run_all
 from phytomass.features.samples import Samples
-from phytomass.models import ModelSettings, grid_of, patch_of, plots_needed
+from phytomass.models import ModelSettings, plots_needed
 from phytomass.progress import Progress, silent
-from phytomass.validation import Folds, ValidationSettings, inner_folds, make_folds, scores
+from phytomass.validation import Folds, ValidationSettings, scores
 
 PREDICTION_COLUMNS = (
     "plot_id",
@@ -108,48 +106,9 @@ def compare(
         set is empty or names an unknown predictor, or a model is listed twice.
     """
     _check_request(samples, sets, models)
-    coordinates = np.column_stack([samples.easting, samples.northing])
-    side = max(patch_of(model) for model in models)
-    splits = [
-        apart(
-            make_folds(split, coordinates, samples.y, samples.group, validation, random_state),
-            samples,
-            side,
-        )
-        for split in validation.splits
-    ]
+    splits = plan_splits(samples, models, validation, random_state)
     _check_sizes(splits, sets, models)
-    inner = {
-        (s, f): _inner(split, f, validation.inner_splits, random_state)
-        for s, split in enumerate(splits)
-        for f in range(len(split.folds))
-        if any(grid_of(model) for model in models)
-    }
-    inputs = {
-        (p, m): inputs_for(samples, names, model)
-        for p, names in enumerate(sets.values())
-        for m, model in enumerate(models)
-    }
-    weights = _weights(samples, sets, splits, random_state)
-    tasks = [
-        Task(
-            key=(p, m, s, f),
-            model=model,
-            X=inputs[p, m],
-            y=samples.y,
-            fold=fold,
-            inner=inner[s, f] if grid_of(model) else [],
-            candidates=candidate_columns(names, index_names),
-            seed=seed_of(random_state, model.key, name, split.split, fold.repeat, fold.fold),
-            units=split.units,
-            weight=weights.get((p, s, f)),
-            draws=samples.y_draws,
-        )
-        for p, (name, names) in enumerate(sets.items())
-        for m, model in enumerate(models)
-        for s, split in enumerate(splits)
-        for f, fold in enumerate(split.folds)
-    ]
+    tasks = plan_tasks(samples, sets, models, splits, validation, index_names, random_state)
     predicted = run_all(tasks, jobs, progress)
     table = _predictions(samples, list(sets), models, splits, predicted)
     return Comparison(
@@ -159,36 +118,6 @@ def compare(
         notes={split.split: split.note for split in splits},
         random_state=random_state,
     )
-
-
-def _weights(
-    samples: Samples, sets: Mapping[str, Sequence[str]], splits: list[Folds], random_state: int
-) -> dict[tuple[int, int, int], NDArray[np.float64] | None]:
-    """Weigh the training plots of each predictor set, split and fold, alike for every model."""
-    if samples.y_se is None:
-        return {}
-    return {
-        (p, s, f): plot_weights(
-            samples.with_predictors(list(names)),
-            fold.train,
-            split.units,
-            seed_of(random_state, "weights", name, split.split, fold.repeat, fold.fold),
-        )
-        for p, (name, names) in enumerate(sets.items())
-        for s, split in enumerate(splits)
-        for f, fold in enumerate(split.folds)
-    }
-
-
-def candidate_columns(names: Sequence[str], index_names: Sequence[str]) -> tuple[int, ...] | None:
-    """Return the columns of a set that are vegetation indices; None where there are none.
-
-    Examples
-    --------
-    >>> candidate_columns(["B4", "NDVI"], ["NDVI", "SAVI"]), candidate_columns(["VV"], ["NDVI"])
-    ((1,), None)
-    """
-    return tuple(i for i, name in enumerate(names) if name in index_names) or None
 
 
 def _check_request(
@@ -239,14 +168,6 @@ def _check_sizes(
             )
     if problems:
         raise InputError.of(problems)
-
-
-def _inner(
-    split: Folds, position: int, n_splits: int, random_state: int
-) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    fold = split.folds[position]
-    seed = seed_of(random_state, "inner", split.split, fold.repeat, fold.fold)
-    return inner_folds(split.units[fold.train], n_splits, seed)
 
 
 def _predictions(

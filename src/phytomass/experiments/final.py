@@ -13,7 +13,7 @@ from scipy.stats import pearsonr
 
 from phytomass.draws import seed_of
 from phytomass.errors import InputError
-from phytomass.experiments.compare import candidate_columns
+from phytomass.experiments.plan import candidate_columns
 from phytomass.experiments.tasks import TrainingPart, fit, inputs_for
 from phytomass.experiments.weights import plot_weights
 from phytomass.features.samples import Samples
