@@ -1,7 +1,7 @@
 """What else could be done with 300 plots: each idea on spatial blocks, and against the truth.
 
     python benchmarks/finland_ideas.py --work FOLDER [--ideas forest,forest_means,…] [--jobs 2]
-        [--landscape SEED] [--ceiling]
+        [--landscape SEED]
 
 Cases: `examples/finland_months` (PHYTOMASS_DATA names the folder of the data), or with --landscape
 the demo's simulated landscape of a seed with its own predictors. For each idea it prints R² on
@@ -9,8 +9,6 @@ spatial blocks of the plots (training plots whose 11 × 11 patch overlaps a test
 out), which is what ideas are chosen by, and R² against the truth raster on all pixels that are not
 plots at 10, 20 and 40 m, which only reports. Means and stacks combine the held-out predictions of
 ideas that ran before (in the same folder); their weights for a block come from the other blocks.
---ceiling also trains on 6 000 pixels of the truth's western half and scores the eastern half: what
-these images hold however many plots there are. It is for orientation; nothing else sees it.
 """
 
 from __future__ import annotations
@@ -179,7 +177,7 @@ IDEAS: dict[str, tuple[View, Factory]] = {
     "forest": (everything, settled(**FOREST)),
     "forest_3": (everything, settled(**FOREST, neighbourhood=[3])),
     "forest_means": (everything, settled(**FOREST, neighbourhood=[3, 7])),
-    "forest_3_7_15": (everything, settled(**FOREST, neighbourhood=[3, 7, 11])),
+    "forest_3_7_11": (everything, settled(**FOREST, neighbourhood=[3, 7, 11])),
     "svr": (everything, settled(**SVR)),
     "svr_means": (everything, settled(**SVR, neighbourhood=[3, 7])),
     "xgboost_means": (everything, settled(**XGB, neighbourhood=[3, 7])),
@@ -317,33 +315,12 @@ def mixed(case: Case, parts: list[Outcome], rule: Weighing, lined: bool) -> tupl
     return Outcome(result, predicted, sum(part.seconds for part in parts)), weights
 
 
-def ceiling(case: Case, jobs: int) -> str:
-    """Train on many pixels of the western half and score the eastern half."""
-    rng = np.random.default_rng(1)
-    usable = np.isfinite(case.truth) & np.isfinite(case.field).all(axis=0) & case.inside
-    half = case.truth.shape[1] // 2
-    west = np.argwhere(usable[:, : half - SIDE])
-    picked = west[rng.choice(len(west), min(6000, len(west)), replace=False)]
-    whole = Case(**{**case.__dict__, "rows": picked[:, 0], "cols": picked[:, 1]})
-    patches, target = whole.patches(case.field), case.truth[picked[:, 0], picked[:, 1]]
-    maps = []
-    for make in (settled(**FOREST, neighbourhood=[3, 7]), light(epochs=15, n_members=2)):
-        model = make(case, jobs)
-        fitted = fit(model, patches, target, np.arange(len(target)).astype(str))
-        maps.append(whole_map(fitted, case.field))
-    east = usable & (np.arange(case.truth.shape[1]) >= half)
-    scored = [r2(case.truth[east], predicted[east]) for predicted in (*maps, np.mean(maps, axis=0))]
-    figures = ", ".join(f"{value:.3f}" for value in scored)
-    return f"ceiling ({len(target)} pixels): forest_means, light network, mean: {figures}"
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--work", type=Path, required=True, help="folder that keeps results")
     parser.add_argument("--ideas", default=",".join(IDEAS))
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--landscape", type=int, help="seed of a simulated landscape")
-    parser.add_argument("--ceiling", action="store_true")
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
     if options.landscape is None:
@@ -371,8 +348,6 @@ def main() -> None:
                 shares = ", ".join(f"{weight:.2f}" for weight in weights)
                 name = f"{rule}{', lines' if lined else ''}: {' + '.join(ideas)} ({shares})"
                 print(line(case, name, outcome), flush=True)
-    if options.ceiling:
-        print(ceiling(case, options.jobs))
 
 
 def read(path: Path) -> Outcome:
