@@ -34,7 +34,9 @@ def architecture(filters: int, patch: int) -> Architecture:
     return Architecture("resnet", "exact", BANDS, patch, filters)
 
 
-def ensemble(net: Architecture, precision: str, device: torch.device) -> Ensemble:
+def ensemble(
+    net: Architecture, precision: str, device: torch.device
+) -> tuple[Ensemble, dict[str, np.ndarray]]:
     torch.manual_seed(1)  # both precisions get one network
     network = build_network(net, seed=1)
     last = network[-1]
@@ -44,7 +46,19 @@ def ensemble(net: Architecture, precision: str, device: torch.device) -> Ensembl
         for _ in range(20):
             network(torch.randn(64, BANDS, net.patch, net.patch))
     state = {name: value.numpy() for name, value in network.state_dict().items()}
-    return Ensemble(net, [state], device, precision, symmetries=False)
+    return Ensemble(net, [state], device, precision, symmetries=False), state
+
+
+def plain(net: Architecture, state: dict[str, np.ndarray], device: torch.device) -> nn.Sequential:
+    """Return the network as torch runs it after training: the usual way to predict patches."""
+    network = build_network(net)
+    network.load_state_dict({name: torch.from_numpy(value) for name, value in state.items()})
+    return channels_last(network.eval().to(device))
+
+
+def in_batches(network: nn.Sequential, patches: torch.Tensor, threads: int) -> float:
+    with torch.inference_mode(), torch_threads(threads):
+        return float(network(patches)[0, 0, 0, 0])
 
 
 def flops(net: Architecture, side: int) -> float:
@@ -96,16 +110,21 @@ def main() -> None:
     device, rng = torch.device(options.device), np.random.default_rng(1)
     limit_run, limit_work = convolution(device, options.threads)
     print(
-        "filters patch | patch-wise px/s  dense px/s  ratio (of arithmetic) | share of limit |"
+        "filters patch | patch by patch px/s: plain, ours | dense px/s | ratio to plain, ours,"
+        " of arithmetic | share of limit |"
         " h per tile | bf16"
     )
     for filters, patch in PRESETS:
         net = architecture(filters, patch)
-        fp32, bf16 = (ensemble(net, precision, device) for precision in ("fp32", "bf16"))
+        (fp32, state), (bf16, _) = (ensemble(net, p, device) for p in ("fp32", "bf16"))
+        usual = plain(net, state, device)
         side = BLOCK  # as maps are computed
         field = rng.normal(size=(BANDS, side + 2 * net.halo, side + 2 * net.halo))
         cut = rng.normal(size=(1024, BANDS, patch, patch))
+        batch = torch.as_tensor(cut, dtype=torch.float32, device=device)
+        batch = batch.contiguous(memory_format=torch.channels_last)
         runs = (
+            (partial(in_batches, usual, batch, options.threads), 1024),
             (partial(fp32.patches, cut, options.threads), 1024),
             (partial(fp32.field, field, TILE, options.threads), side**2),
             (partial(bf16.field, field, TILE, options.threads), side**2),
@@ -115,15 +134,29 @@ def main() -> None:
         arithmetic = flops(net, 1) / cost
         rounds = []
         for _ in range(options.rounds):
-            wise, dense, half, limit = (rate(run, work, options.seconds) for run, work in runs)
+            usual_rate, wise, dense, half, limit = (
+                rate(run, work, options.seconds) for run, work in runs
+            )
             share = dense * cost / limit
-            rounds.append((wise, dense, dense / wise, share, half / dense, limit))
-        wise, dense, ratio, share, half, limit = np.median(rounds, axis=0)
+            rounds.append(
+                (
+                    usual_rate,
+                    wise,
+                    dense,
+                    dense / usual_rate,
+                    dense / wise,
+                    share,
+                    half / dense,
+                    limit,
+                )
+            )
+        usual_rate, wise, dense, ratio, own, share, half, limit = np.median(rounds, axis=0)
         exact = fp32.field(field[:, :200, :200], TILE, options.threads)
         error = bf16.field(field[:, :200, :200], TILE, options.threads) - exact
         relative = f"× {half:.1f}, error rms {error.std() / exact.std():.4f} SD"
         print(
-            f"{filters:7d} {patch:5d} | {wise:15,.0f} {dense:11,.0f} {ratio:6.1f} ({arithmetic:13.1f}) |"
+            f"{filters:7d} {patch:5d} | {usual_rate:20,.0f} {wise:10,.0f} | {dense:10,.0f} |"
+            f" {ratio:5.1f} {own:5.1f} {arithmetic:5.1f} |"
             f" {100 * share:5.0f} % of {limit / 1e9:.0f} GFLOP/s | {TILE_PIXELS / dense / 3600:.2f}"
             f" | {relative}"
         )
