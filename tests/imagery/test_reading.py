@@ -51,6 +51,30 @@ def test_a_coarser_grid_is_resampled_to_the_right_place(
     assert off.max() <= (5.001 if kernel == "nearest" else 0.01)
 
 
+def test_classes_are_not_averaged_where_values_are(tmp_path: Path, grid: GeoBox) -> None:
+    coarse = grid.zoom_out(2).pad(2)
+    classes = np.zeros(coarse.shape)
+    classes[:, ::2] = 10  # between its neighbours a kernel would find classes 2.5 and 7.5
+    clear = np.arange(coarse.shape[1], dtype=float) * np.ones(coarse.shape)
+    write_raster(tmp_path / "c.tif", np.stack([clear, classes]), coarse, ["value", "class"])
+    kept = {
+        limits: np.isfinite(
+            read(
+                RasterSource(
+                    files="c.tif",
+                    resample="bilinear",
+                    bands={"value": "value"},
+                    keep_where={"class": limits},
+                ),
+                tmp_path,
+                grid,
+            )["value"]
+        ).mean()
+        for limits in ((1, 9), (0, 0), (10, 10))
+    }
+    assert kept == {(1, 9): 0.0, (0, 0): 0.5, (10, 10): 0.5}
+
+
 def test_another_grid_is_an_error_that_shows_both(tmp_path: Path, grid: GeoBox) -> None:
     write_raster(tmp_path / "c.tif", coordinate_image(grid.pad(1)), grid.pad(1), ["a", "b"])
     with pytest.raises(InputError, match=r"42 × 62 pixels.*40 × 60 pixels.*resample"):
