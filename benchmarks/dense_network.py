@@ -100,6 +100,46 @@ def convolution(device: torch.device, threads: int) -> tuple[Callable[[], object
     return run, 2.0 * 128 * 128 * 256 * 256 * 9
 
 
+def row(
+    net: Architecture, options: argparse.Namespace, limit: tuple[Callable[[], object], float]
+) -> str:
+    """Measure one network, everything in turn in each round; medians of the rounds."""
+    device, rng = torch.device(options.device), np.random.default_rng(1)
+    (fp32, state), (bf16, _) = (ensemble(net, p, device) for p in ("fp32", "bf16"))
+    usual = plain(net, state, device)
+    side = BLOCK  # as maps are computed
+    field = rng.normal(size=(BANDS, side + 2 * net.halo, side + 2 * net.halo))
+    cut = rng.normal(size=(1024, BANDS, net.patch, net.patch))
+    batch = torch.as_tensor(cut, dtype=torch.float32, device=device)
+    batch = batch.contiguous(memory_format=torch.channels_last)
+    runs = (
+        (partial(in_batches, usual, batch, options.threads), 1024),
+        (partial(fp32.patches, cut, options.threads), 1024),
+        (partial(fp32.field, field, TILE, options.threads), side**2),
+        (partial(bf16.field, field, TILE, options.threads), side**2),
+        limit,
+    )
+    cost = flops(net, TILE) / TILE**2
+    arithmetic = flops(net, 1) / cost
+    rounds = []
+    for _ in range(options.rounds):
+        usual_rate, wise, dense, half, most = (
+            rate(run, work, options.seconds) for run, work in runs
+        )
+        ratios = (dense / usual_rate, dense / wise, dense * cost / most, half / dense)
+        rounds.append((usual_rate, wise, dense, *ratios, most))
+    usual_rate, wise, dense, ratio, own, share, half, most = np.median(rounds, axis=0)
+    exact = fp32.field(field[:, :200, :200], TILE, options.threads)
+    error = bf16.field(field[:, :200, :200], TILE, options.threads) - exact
+    relative = f"× {half:.1f}, error rms {error.std() / exact.std():.4f} SD"
+    return (
+        f"{net.filters:7d} {net.patch:5d} | {usual_rate:20,.0f} {wise:10,.0f} | {dense:10,.0f} |"
+        f" {ratio:5.1f} {own:5.1f} {arithmetic:5.1f} |"
+        f" {100 * share:5.0f} % of {most / 1e9:.0f} GFLOP/s | {TILE_PIXELS / dense / 3600:.2f}"
+        f" | {relative}"
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--threads", type=int, default=2)
@@ -107,59 +147,14 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=2.0)
     parser.add_argument("--device", default="cpu")
     options = parser.parse_args()
-    device, rng = torch.device(options.device), np.random.default_rng(1)
-    limit_run, limit_work = convolution(device, options.threads)
+    limit = convolution(torch.device(options.device), options.threads)
     print(
         "filters patch | patch by patch px/s: plain, ours | dense px/s | ratio to plain, ours,"
         " of arithmetic | share of limit |"
         " h per tile | bf16"
     )
     for filters, patch in PRESETS:
-        net = architecture(filters, patch)
-        (fp32, state), (bf16, _) = (ensemble(net, p, device) for p in ("fp32", "bf16"))
-        usual = plain(net, state, device)
-        side = BLOCK  # as maps are computed
-        field = rng.normal(size=(BANDS, side + 2 * net.halo, side + 2 * net.halo))
-        cut = rng.normal(size=(1024, BANDS, patch, patch))
-        batch = torch.as_tensor(cut, dtype=torch.float32, device=device)
-        batch = batch.contiguous(memory_format=torch.channels_last)
-        runs = (
-            (partial(in_batches, usual, batch, options.threads), 1024),
-            (partial(fp32.patches, cut, options.threads), 1024),
-            (partial(fp32.field, field, TILE, options.threads), side**2),
-            (partial(bf16.field, field, TILE, options.threads), side**2),
-            (limit_run, limit_work),
-        )
-        cost = flops(net, TILE) / TILE**2
-        arithmetic = flops(net, 1) / cost
-        rounds = []
-        for _ in range(options.rounds):
-            usual_rate, wise, dense, half, limit = (
-                rate(run, work, options.seconds) for run, work in runs
-            )
-            share = dense * cost / limit
-            rounds.append(
-                (
-                    usual_rate,
-                    wise,
-                    dense,
-                    dense / usual_rate,
-                    dense / wise,
-                    share,
-                    half / dense,
-                    limit,
-                )
-            )
-        usual_rate, wise, dense, ratio, own, share, half, limit = np.median(rounds, axis=0)
-        exact = fp32.field(field[:, :200, :200], TILE, options.threads)
-        error = bf16.field(field[:, :200, :200], TILE, options.threads) - exact
-        relative = f"× {half:.1f}, error rms {error.std() / exact.std():.4f} SD"
-        print(
-            f"{filters:7d} {patch:5d} | {usual_rate:20,.0f} {wise:10,.0f} | {dense:10,.0f} |"
-            f" {ratio:5.1f} {own:5.1f} {arithmetic:5.1f} |"
-            f" {100 * share:5.0f} % of {limit / 1e9:.0f} GFLOP/s | {TILE_PIXELS / dense / 3600:.2f}"
-            f" | {relative}"
-        )
+        print(row(architecture(filters, patch), options, limit))
 
 
 if __name__ == "__main__":

@@ -332,14 +332,14 @@ def test_real_tiles_from_a_catalogue(data: Path, tmp_path: Path) -> None:
             name: cog(tmp_path / f"served/{k}/{name}.tif", values, grid)
             for name, values in (("red", red), ("nir", nir), ("scl", classes))
         }
-        served.add(f"tile{k}", day, files, **{"earthsearch:boa_offset_applied": True})
+        served.add(f"tile{k}", day, files, **{"s2:processing_baseline": "05.00"})
     settings = source(served)
     assert fetch(settings, tmp_path, grid)["status"] == ["fetched"] * 3
     values = read(settings, tmp_path, grid)
     served.shutdown()
     served.server_close()
-    assert np.allclose(values["B8"], nir / 10_000)
-    assert np.allclose(values["B4"], red / 10_000)
+    assert np.allclose(values["B8"], (nir - 1000) / 10_000)  # nothing there is darker than 1000
+    assert np.allclose(values["B4"], (red - 1000) / 10_000)
     assert served.counts["files"] > 9  # read by ranges, not as whole files
 
 

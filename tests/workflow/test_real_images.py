@@ -39,7 +39,7 @@ def tile_project(data: Path) -> dict[str, object]:
                     "files": str(tiles / f"S2L2A/{TILE}.tif"),
                     "product": "sentinel-2-l2a",
                     "bands": {band: i for i, band in enumerate(BANDS, 1)},
-                    "boa_offset": "applied",
+                    "boa_offset": "pending",  # no band holds anything darker than 1000
                     "mask": "none",
                 },
                 "sentinel1": {
@@ -66,7 +66,7 @@ def test_the_stack_of_a_real_tile_in_one_command(
     with rasterio.open(tmp_path / "results/predictors.tif") as stack:
         layers = dict(zip(stack.descriptions, stack.read(), strict=True))
     with rasterio.open(tiles / f"S2L2A/{TILE}.tif") as source:
-        reflectance = source.read().astype(np.float64) / 10_000
+        reflectance = (source.read().astype(np.float64) - 1000) / 10_000
     for i, band in enumerate(BANDS):
         assert np.array_equal(layers[band], reflectance[i].astype(np.float32)), band
     with rasterio.open(tiles / f"S1RTC/{TILE}.tif") as source:
@@ -106,14 +106,14 @@ def test_the_illumination_of_a_real_tile(data: Path) -> None:
     with rasterio.open(tiles / f"DEM/{TILE}.tif") as dem:
         east, north = gradient(extended(dem.read(1).astype(np.float64)), (10, 10))
     with rasterio.open(tiles / f"S2L2A/{TILE}.tif") as source:
-        nir = source.read(8) / 10_000
+        nir = (source.read(8) - 1000.0) / 10_000
     with rasterio.open(tiles / f"LULC/{TILE}.tif") as classes:
         forest = classes.read(1) == TREES
     zenith, azimuth = 56.0, 40.0  # of 14:37 UTC on 11 April, the day of the radar image
     cos_i, cos_s = sun_incidence(east, north, zenith, azimuth)
     before = np.corrcoef(nir[forest], cos_i[forest])[0, 1]
     assert before == pytest.approx(0.129, abs=0.001)
-    for method, left in (("c", 0.01), ("scs_c", 0.01), ("minnaert", 0.05)):
+    for method, left in (("c", 0.01), ("scs_c", 0.01), ("minnaert", 0.08)):
         fit = IlluminationFit(method, float(np.cos(np.radians(zenith))))  # type: ignore[arg-type]
         fit.add(nir, cos_i, cos_s, forest)
         out = flattened_reflectance(nir, cos_i, cos_s, fit)

@@ -18,6 +18,9 @@ MOST_TILES = 24
 MOST_BARS = 40
 MOST_IN_MATRIX = 30
 TILE_PIXELS = 260
+DARK = 0.1
+"""Reflectance above which no band of a whole scene should begin."""
+MOST_REFLECTANCE = 2.0
 METHODS = {"cosine": "cosine", "c": "C", "scs_c": "SCS+C", "minnaert": "Minnaert"}
 """Topographic corrections as the literature writes them."""
 
@@ -62,7 +65,32 @@ def _table(table: pd.DataFrame | None) -> list[Block]:
         ],
         note="Valid: share of the grid's pixels with a value.",
     )
-    return [shown]
+    return [shown, *(Words(_too_bright(source)) for source in sources_without_dark(table))]
+
+
+def sources_without_dark(table: pd.DataFrame) -> list[str]:
+    """Return the optical sources of three bands or more that have no pixel darker than 0.1.
+
+    Water, shade and vegetation are darker than that in some band of almost any scene. Values of
+    Sentinel-2 to which the offset of −1000 has not been added start at 0.1.
+    """
+    keys = ("sensor", "kind", "unit", "source")
+    sensor, kind, unit, source = (np.array(text_of(table, key)) for key in keys)
+    low, high = (np.asarray(numbers_of(table, key)) for key in ("min", "max"))
+    bands = (sensor == "optical") & (kind == "band") & (unit == "") & (high <= MOST_REFLECTANCE)
+    return [
+        str(name)
+        for name in dict.fromkeys(source[bands])
+        if (bands & (source == name)).sum() >= 3 and low[bands & (source == name)].min() >= DARK
+    ]
+
+
+def _too_bright(source: str) -> str:
+    return (
+        f"No pixel of {source} is darker than {DARK} in any band. If these are Sentinel-2 images, "
+        "the offset of −1000 may not have been added yet (boa_offset: pending); indices such as "
+        "NDVI are then too low."
+    )
 
 
 def _clean_means(table: pd.DataFrame) -> list[float]:
