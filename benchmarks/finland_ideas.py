@@ -43,7 +43,7 @@ from phytomass.grid import cells_at
 from phytomass.mapping import predict_array
 from phytomass.models import ModelSettings, NeighbourhoodRegressor, build_model, fit_grouped
 from phytomass.models.patch_cnn import PatchRegressor
-from phytomass.models.weights import Weighing, lines_of, weights_of
+from phytomass.models.stack.weights import Weighing, lines_of, weights_of
 from phytomass.validation import ValidationSettings, make_folds, r2
 from phytomass.workflow import STEPS, load_project, make_demo, run_steps
 from phytomass.workflow.inputs import read_plots

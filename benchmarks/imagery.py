@@ -29,10 +29,10 @@ from scipy.ndimage import uniform_filter
 from phytomass.features import Workers, build_stack
 from phytomass.grid import Block, blocks_of, grid_from_bounds
 from phytomass.imagery import PredictorSettings
-from phytomass.imagery.network import quantile_rows
-from phytomass.imagery.sensors import find_sensor
-from phytomass.imagery.sigma_range import sigma_range
-from phytomass.imagery.speckle import improved_sigma, lee, refined_lee
+from phytomass.imagery.pixels.sorting_network import quantile_rows
+from phytomass.imagery.pixels.speckle.filters import improved_sigma, lee, refined_lee
+from phytomass.imagery.pixels.speckle.sigma_range import sigma_range
+from phytomass.imagery.products.sensors import find_sensor
 
 LOOKS = 4.4
 BANDS = ["B2", "B3", "B4", "B8", "B11", "B12"]

@@ -35,7 +35,7 @@ from phytomass.features.workers import Pool
 from phytomass.files import sha256_of
 from phytomass.grid import Block, grid_from_bounds
 from phytomass.imagery import PredictorSettings
-from phytomass.imagery import corrections as corrections_module
+from phytomass.imagery.readers import corrections as corrections_module
 from tests.conftest import coordinate_image, write_raster
 
 LAYERS = ("e", "n", "VV", "VH", "B4", "B8", "VV_entropy")

@@ -12,10 +12,10 @@ from odc.geo.geobox import GeoBox
 from phytomass.features import build_stack, illumination_table
 from phytomass.grid import grid_from_bounds
 from phytomass.imagery import PredictorSettings, open_source, sun_incidence
-from phytomass.imagery.terrain import extended, gradient
-from phytomass.report.content import Table
-from phytomass.report.results import read_results
-from phytomass.report.section_predictors import predictors_section
+from phytomass.imagery.pixels.terrain import extended, gradient
+from phytomass.report.content.blocks import Table
+from phytomass.report.content.results import read_results
+from phytomass.report.sections.predictors import predictors_section
 from tests.cli.test_bad_input import run
 from tests.conftest import write_raster
 from tests.workflow.conftest import write_project

@@ -7,9 +7,9 @@ import pytest
 
 from phytomass.errors import InputError
 from phytomass.imagery import CatalogueIndex, evaluate, find_index, load_indices
-from phytomass.imagery.catalogue import AMBIGUOUS, entries, formula_on_bands
-from phytomass.imagery.sensors import find_sensor
-from phytomass.imagery.texture import MEASURES, glcm, grey_levels
+from phytomass.imagery.indices.catalogue import AMBIGUOUS, entries, formula_on_bands
+from phytomass.imagery.pixels.texture import MEASURES, glcm, grey_levels
+from phytomass.imagery.products.sensors import find_sensor
 
 BANDS = {f"B{i}": np.array([0.02 + 0.031 * i]) for i in (1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12)}
 BANDS |= {"B8A": np.array([0.29]), "VV": np.array([-9.0]), "VH": np.array([-15.0])}

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from phytomass.errors import InputError
-from phytomass.imagery.composite import chosen_date, composite, take_date
-from phytomass.imagery.network import comparators, quantile_rows
+from phytomass.imagery.pixels.composite import chosen_date, composite, take_date
+from phytomass.imagery.pixels.sorting_network import comparators, quantile_rows
 
 
 def cloudy(shape: tuple[int, ...], share: float = 0.4, seed: int = 1) -> np.ndarray:

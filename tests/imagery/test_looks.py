@@ -13,8 +13,8 @@ from scipy.ndimage import gaussian_filter
 from phytomass.errors import InputError
 from phytomass.grid import Block, blocks_of, grid_from_bounds
 from phytomass.imagery import RasterSource, open_source
-from phytomass.imagery.looks import estimated_looks, window_variations
-from phytomass.imagery.speckle import improved_sigma, refined_lee
+from phytomass.imagery.pixels.speckle.filters import improved_sigma, refined_lee
+from phytomass.imagery.pixels.speckle.looks import estimated_looks, window_variations
 from tests.conftest import write_raster
 
 

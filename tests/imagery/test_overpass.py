@@ -13,8 +13,8 @@ from odc.geo.geobox import GeoBox
 from phytomass.errors import InputError
 from phytomass.grid import Block, blocks_of
 from phytomass.imagery import RasterSource, open_source, scenes_of
-from phytomass.imagery.overpass import first_complete, moment_of, of_one_overpass, overpasses
-from phytomass.imagery.scenes import Scene
+from phytomass.imagery.scenes.listing import Scene
+from phytomass.imagery.scenes.overpass import first_complete, moment_of, of_one_overpass, overpasses
 from tests.cli.test_bad_input import run
 from tests.conftest import coordinate_image, write_raster
 from tests.workflow.conftest import write_project

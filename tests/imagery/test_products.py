@@ -17,11 +17,11 @@ from rasterio.warp import transform_bounds
 from phytomass.errors import InputError
 from phytomass.grid import Block, blocks_of, grid_from_bounds
 from phytomass.imagery import BlockReader, RasterSource, open_source
-from phytomass.imagery.offsets import boa_offset
-from phytomass.imagery.scenes import Asset, Scene, day_in
-from phytomass.imagery.sensors import find_sensor, load_sensors
-from phytomass.imagery.slopes import sun_incidence
-from phytomass.imagery.terrain import extended, gradient
+from phytomass.imagery.pixels.slopes import sun_incidence
+from phytomass.imagery.pixels.terrain import extended, gradient
+from phytomass.imagery.products.sensors import find_sensor, load_sensors
+from phytomass.imagery.scenes.listing import Asset, Scene, day_in
+from phytomass.imagery.scenes.offsets import boa_offset
 from tests.conftest import coordinate_image, write_raster
 
 S2 = "sentinel-2-l2a"

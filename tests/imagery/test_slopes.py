@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from phytomass.imagery.slopes import (
+from phytomass.imagery.pixels.slopes import (
     IlluminationFit,
     flattened_backscatter,
     flattened_reflectance,
     radar_slope_deg,
     sun_incidence,
 )
-from phytomass.imagery.terrain import extended, gradient
+from phytomass.imagery.pixels.terrain import extended, gradient
 
 ZENITH, AZIMUTH = 50.0, 140.0
 

@@ -7,9 +7,7 @@ import pytest
 from numpy.lib.stride_tricks import sliding_window_view
 
 from phytomass.errors import InputError
-from phytomass.imagery.sigma_centres import SIDE, mean_bias, solved_centres
-from phytomass.imagery.sigma_range import centre_factor, load_centres, sigma_range
-from phytomass.imagery.speckle import (
+from phytomass.imagery.pixels.speckle.filters import (
     bright_level,
     improved_sigma,
     lee,
@@ -17,6 +15,8 @@ from phytomass.imagery.speckle import (
     quegan,
     refined_lee,
 )
+from phytomass.imagery.pixels.speckle.sigma_centres import SIDE, mean_bias, solved_centres
+from phytomass.imagery.pixels.speckle.sigma_range import centre_factor, load_centres, sigma_range
 
 LOOKS = 4.4  # of an IW ground-range image in high resolution
 # Lee et al. 2009, table for intensity: share ξ → (I1, I2, spread)

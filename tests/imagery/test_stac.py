@@ -22,8 +22,8 @@ from phytomass.errors import InputError
 from phytomass.features import build_stack, check_stack
 from phytomass.grid import Block, grid_of_raster
 from phytomass.imagery import PredictorSettings, RasterSource, fetch_scenes, open_source
-from phytomass.imagery.retry import GaveUp, Patience
-from phytomass.imagery.stac import Signer, _in_window, lonlat_bounds, profile_of
+from phytomass.imagery.catalogs.retry import GaveUp, Patience
+from phytomass.imagery.catalogs.stac import Signer, _in_window, lonlat_bounds, profile_of
 from tests.cli.test_bad_input import run
 from tests.conftest import coordinate_image, write_raster
 from tests.imagery.stac_server import StacServer

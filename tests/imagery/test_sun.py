@@ -13,9 +13,9 @@ from odc.geo.geobox import GeoBox
 from phytomass.errors import InputError
 from phytomass.grid import Block
 from phytomass.imagery import RasterSource, open_source
-from phytomass.imagery.product_settings import TopographySettings
-from phytomass.imagery.scenes import Asset, Scene
-from phytomass.imagery.sun import sun_of
+from phytomass.imagery.products.settings import TopographySettings
+from phytomass.imagery.scenes.listing import Asset, Scene
+from phytomass.imagery.scenes.sun import sun_of
 from tests.conftest import write_raster
 
 LANDSAT = "LC08_L2SP_151036_20200701_20200913_02_T1"

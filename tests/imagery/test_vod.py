@@ -14,7 +14,7 @@ from pyproj import Transformer
 from phytomass.errors import InputError
 from phytomass.grid import Block, blocks_of, grid_from_bounds
 from phytomass.imagery import RasterSource, open_source
-from phytomass.imagery.vod import CELL, EDGE_X, EDGE_Y
+from phytomass.imagery.readers.vod import CELL, EDGE_X, EDGE_Y
 from tests.conftest import coordinate_image
 
 ROWS, COLS = 584, 1388

@@ -21,7 +21,7 @@ from phytomass.models import (
     chosen_parameters,
     patch_of,
 )
-from phytomass.models.weights import calibration, convex_weights, lines_of, weights_of
+from phytomass.models.stack.weights import calibration, convex_weights, lines_of, weights_of
 
 
 def _members():

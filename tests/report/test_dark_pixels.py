@@ -10,8 +10,8 @@ import pytest
 from phytomass.features import build_stack
 from phytomass.grid import grid_of_raster
 from phytomass.imagery import PredictorSettings
-from phytomass.report.results import read_results
-from phytomass.report.section_predictors import predictors_section, sources_without_dark
+from phytomass.report.content.results import read_results
+from phytomass.report.sections.predictors import predictors_section, sources_without_dark
 
 
 def table(low: float, high: float = 0.6, bands: int = 3, **other: str) -> pd.DataFrame:

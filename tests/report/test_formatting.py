@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phytomass.report.formatting import (
+from phytomass.report.messages.formatting import (
     ABSENT,
     aligned,
     count,

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phytomass.report.figures_map import colour_scale, nice_length
-from phytomass.report.layers import band_names, read_layer, summarise, values_at
+from phytomass.report.content.layers import band_names, read_layer, summarise, values_at
+from phytomass.report.sections.map_figures import colour_scale, nice_length
 from tests.report.fabricate import NORTH, SIDE, WEST, write_raster
 
 

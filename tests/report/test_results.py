@@ -7,7 +7,7 @@ import pytest
 
 from phytomass.errors import InputError
 from phytomass.report import read_results
-from phytomass.report.values import map_model_of, pick
+from phytomass.report.content.values import map_model_of, pick
 
 
 def test_an_empty_folder_is_results_with_nothing(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from phytomass.report import RULES, Facts, limits_of
-from phytomass.report.words import sensors_in_words, splits_in_words
+from phytomass.report.judgement.rules import sensors_in_words, splits_in_words
 
 SPLIT = {"split": "repeated_kfold", "model": "svr", "predictors": "both"}
 
@@ -149,7 +149,7 @@ def test_splits_that_agree_and_disagree() -> None:
 
 def test_facts_of_the_fabricated_results(results_folder) -> None:
     from phytomass.report import facts_of, read_results
-    from phytomass.report.layers import summarise
+    from phytomass.report.content.layers import summarise
 
     read = read_results(results_folder)
     agb = read.plots["agb_mg_ha"]

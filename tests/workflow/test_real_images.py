@@ -13,8 +13,8 @@ from sklearn.ensemble import RandomForestRegressor
 from phytomass.features import build_stack
 from phytomass.grid import Block, grid_of_raster
 from phytomass.imagery import MaskSettings, PredictorSettings, open_mask
-from phytomass.imagery.slopes import IlluminationFit, flattened_reflectance, sun_incidence
-from phytomass.imagery.terrain import extended, gradient, slope_deg
+from phytomass.imagery.pixels.slopes import IlluminationFit, flattened_reflectance, sun_incidence
+from phytomass.imagery.pixels.terrain import extended, gradient, slope_deg
 from tests.cli.test_bad_input import run
 from tests.workflow.conftest import write_project
 

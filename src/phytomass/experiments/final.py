@@ -18,7 +18,7 @@ from phytomass.experiments.tasks import TrainingPart, fit, inputs_for
 from phytomass.experiments.weights import plot_weights
 from phytomass.features.samples import Samples
 from phytomass.models import ModelSettings, chosen_parameters, grid_of, plots_needed
-from phytomass.models.records import Scalar
+from phytomass.models.records.tables import Scalar
 from phytomass.validation import Folds, ValidationSettings, inner_folds, make_folds
 
 

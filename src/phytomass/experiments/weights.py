@@ -8,8 +8,8 @@ from sklearn.ensemble import RandomForestRegressor
 
 from phytomass.draws import seed_of
 from phytomass.features.samples import Samples
-from phytomass.models.groups import inner_parts
 from phytomass.models.patch_cnn import weights_from_se
+from phytomass.models.search.groups import inner_parts
 
 Array = NDArray[np.float64]
 

@@ -1,16 +1,28 @@
 """Imagery: raster sources, composites, indices, terrain and masks on the project's grid."""
 
-from phytomass.imagery.composite import composite
-from phytomass.imagery.corrections import Prepared
-from phytomass.imagery.elevation import Elevation, open_elevation, with_halo
-from phytomass.imagery.fetch import fetch_scenes
-from phytomass.imagery.formula import evaluate, names_in
-from phytomass.imagery.indices import Index, find_index, load_indices
-from phytomass.imagery.kept import fetched_files
-from phytomass.imagery.mask import Mask, check_mask, open_mask
-from phytomass.imagery.opened import OpenScene
-from phytomass.imagery.product import ProductReader, extra_layers, scenes_of
-from phytomass.imagery.reader import SourceReader, files_of
+from phytomass.imagery.catalogs.fetch import fetch_scenes
+from phytomass.imagery.indices.formula import evaluate, names_in
+from phytomass.imagery.indices.table import Index, find_index, load_indices
+from phytomass.imagery.pixels.composite import composite
+from phytomass.imagery.pixels.slopes import IlluminationFit, sun_incidence
+from phytomass.imagery.pixels.speckle.filters import bright_level
+from phytomass.imagery.pixels.terrain import (
+    aspect_components,
+    aspect_deg,
+    extended,
+    gradient,
+    slope_deg,
+)
+from phytomass.imagery.pixels.texture import MEASURES, glcm
+from phytomass.imagery.readers.corrections import Prepared
+from phytomass.imagery.readers.elevation import Elevation, open_elevation, with_halo
+from phytomass.imagery.readers.mask import Mask, check_mask, open_mask
+from phytomass.imagery.readers.opened import OpenScene
+from phytomass.imagery.readers.product import ProductReader, extra_layers, scenes_of
+from phytomass.imagery.readers.reader import SourceReader, files_of
+from phytomass.imagery.readers.sources import AnnouncedReader, BlockReader, open_source
+from phytomass.imagery.scenes.kept import fetched_files
+from phytomass.imagery.scenes.sun import sun_of
 from phytomass.imagery.settings import (
     CatalogueIndex,
     MaskSettings,
@@ -19,12 +31,6 @@ from phytomass.imagery.settings import (
     RasterSource,
     TerrainSettings,
 )
-from phytomass.imagery.slopes import IlluminationFit, sun_incidence
-from phytomass.imagery.sources import AnnouncedReader, BlockReader, open_source
-from phytomass.imagery.speckle import bright_level
-from phytomass.imagery.sun import sun_of
-from phytomass.imagery.terrain import aspect_components, aspect_deg, extended, gradient, slope_deg
-from phytomass.imagery.texture import MEASURES, glcm
 
 __all__ = [
     "MEASURES",

@@ -7,15 +7,15 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from phytomass.imagery.composite import quantile_of
-from phytomass.imagery.product_settings import (
+from phytomass.imagery.pixels.composite import quantile_of
+from phytomass.imagery.pixels.texture import Measure
+from phytomass.imagery.products.sensors import SensorRecord, find_sensor
+from phytomass.imagery.products.settings import (
     CatalogSettings,
     SlopeSettings,
     SpeckleSettings,
     TopographySettings,
 )
-from phytomass.imagery.sensors import SensorRecord, find_sensor
-from phytomass.imagery.texture import Measure
 from phytomass.settings import Settings
 
 CHOOSING = ("medoid", "best")

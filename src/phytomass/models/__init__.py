@@ -14,14 +14,7 @@ from phytomass.models.build import (
     tuned,
     with_threads,
 )
-from phytomass.models.estimators import (
-    BestPredictorRegression,
-    BoundedPLSRegression,
-    MinimumNormRegression,
-)
 from phytomass.models.factories import parameter_names
-from phytomass.models.groups import fit_grouped
-from phytomass.models.halving import HalvingSearch
 from phytomass.models.lists import (
     PublishedScore,
     PublishedTable,
@@ -31,8 +24,13 @@ from phytomass.models.lists import (
     publications,
     published_tables,
 )
-from phytomass.models.neighbourhood import NeighbourhoodRegressor, with_means
-from phytomass.models.records import (
+from phytomass.models.pixel.estimators import (
+    BestPredictorRegression,
+    BoundedPLSRegression,
+    MinimumNormRegression,
+)
+from phytomass.models.pixel.neighbourhood import NeighbourhoodRegressor, with_means
+from phytomass.models.records.tables import (
     STACK,
     ModelRecord,
     all_model_names,
@@ -41,9 +39,11 @@ from phytomass.models.records import (
     record_of,
     records,
 )
-from phytomass.models.search import GridSearch
+from phytomass.models.search.grid_search import GridSearch
+from phytomass.models.search.groups import fit_grouped
+from phytomass.models.search.halving import HalvingSearch
 from phytomass.models.settings import ModelSettings, SearchSettings
-from phytomass.models.stack import Member, StackedRegressor
+from phytomass.models.stack.regressor import Member, StackedRegressor
 
 __all__ = [
     "STACK",

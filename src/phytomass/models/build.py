@@ -9,13 +9,13 @@ from sklearn.pipeline import Pipeline
 
 from phytomass.draws import seed_of
 from phytomass.models.factories import FACTORIES, prefix_of
-from phytomass.models.halving import HalvingSearch
-from phytomass.models.neighbourhood import NeighbourhoodRegressor
 from phytomass.models.patch_cnn import PatchRegressor
-from phytomass.models.records import NETWORKS, Scalar, minimum_plots, record_of
-from phytomass.models.search import GridSearch
+from phytomass.models.pixel.neighbourhood import NeighbourhoodRegressor
+from phytomass.models.records.tables import NETWORKS, Scalar, minimum_plots, record_of
+from phytomass.models.search.grid_search import GridSearch
+from phytomass.models.search.halving import HalvingSearch
 from phytomass.models.settings import ModelSettings
-from phytomass.models.stack import Member
+from phytomass.models.stack.regressor import Member
 
 
 def build_model(

@@ -14,13 +14,13 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVR
 from xgboost import XGBRegressor
 
-from phytomass.models.estimators import (
+from phytomass.models.patch_cnn import VGG, AlexNet, PatchRegressor, PixelNet, ResNet
+from phytomass.models.pixel.estimators import (
     BestPredictorRegression,
     BoundedPLSRegression,
     MinimumNormRegression,
 )
-from phytomass.models.patch_cnn import VGG, AlexNet, PatchRegressor, PixelNet, ResNet
-from phytomass.models.stack import StackedRegressor
+from phytomass.models.stack.regressor import StackedRegressor
 
 Factory = Callable[[Sequence[str | int] | None, int], Any]
 """Makes an untrained estimator from the candidates and the seed."""

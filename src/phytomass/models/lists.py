@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from phytomass.errors import InputError, nearest
-from phytomass.models.records import read_table
+from phytomass.models.records.tables import read_table
 from phytomass.models.settings import ModelSettings
 
 

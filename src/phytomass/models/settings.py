@@ -8,7 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from phytomass.errors import nearest
 from phytomass.models.factories import parameter_names
-from phytomass.models.records import NETWORKS, STACK, Scalar, all_model_names, record_of
+from phytomass.models.records.tables import NETWORKS, STACK, Scalar, all_model_names, record_of
 from phytomass.settings import Settings
 
 

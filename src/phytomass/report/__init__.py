@@ -5,10 +5,10 @@ no fonts and no scripts; `map_figure` writes its map as a picture. Nothing is co
 result file does not already hold, except what it takes to draw and to judge.
 """
 
-from phytomass.report.facts import Facts, facts_of
-from phytomass.report.html import map_figure, render, write_report
-from phytomass.report.results import Results, read_results
-from phytomass.report.words import RULES, Limits, Rule, limits_of
+from phytomass.report.content.results import Results, read_results
+from phytomass.report.judgement.facts import Facts, facts_of
+from phytomass.report.judgement.rules import RULES, Limits, Rule, limits_of
+from phytomass.report.page.html import map_figure, render, write_report
 
 __all__ = [
     "RULES",

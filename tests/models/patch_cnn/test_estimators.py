@@ -175,7 +175,7 @@ def test_predictions_are_not_negative_unless_the_plots_are():
 
 
 def test_early_stopping_keeps_whole_groups_aside():
-    from phytomass.models.groups import inner_parts
+    from phytomass.models.search.groups import inner_parts
 
     groups = np.repeat(np.arange(7), 5)
     parts = inner_parts(groups, 5, seed=1)

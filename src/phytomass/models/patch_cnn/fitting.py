@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from phytomass.draws import seed_of
 from phytomass.errors import InputError, Problem
-from phytomass.models.groups import inner_parts
 from phytomass.models.patch_cnn.door import device_of, torch_threads
 from phytomass.models.patch_cnn.inference import PRECISIONS, Ensemble
 from phytomass.models.patch_cnn.targets import Target
 from phytomass.models.patch_cnn.training import Schedule, State, TrainingData, train_member
+from phytomass.models.search.groups import inner_parts
 from phytomass.progress import Progress
 
 Array = NDArray[np.float64]

@@ -1,0 +1,1 @@
+"""Catalogues of scenes: searched, fetched, kept."""

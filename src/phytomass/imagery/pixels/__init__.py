@@ -1,0 +1,1 @@
+"""Arithmetic on arrays of pixels: composites, windows, texture, terrain."""

@@ -1,0 +1,1 @@
+"""Products that are known: bands, scaling, masks, as data."""

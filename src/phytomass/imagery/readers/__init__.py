@@ -1,0 +1,1 @@
+"""Sources opened on the project's grid: rasters, products, elevation, VOD, masks."""

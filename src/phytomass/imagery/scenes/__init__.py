@@ -1,0 +1,1 @@
+"""Scenes on disk: which files, which date, which sun and offset."""

@@ -1,0 +1,1 @@
+"""Estimators that see one pixel, or the means around it."""

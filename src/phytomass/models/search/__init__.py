@@ -1,0 +1,1 @@
+"""Tuning on inner folds of whole groups."""

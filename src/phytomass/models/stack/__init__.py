@@ -1,0 +1,1 @@
+"""The stack of models: members, lines and weights."""

@@ -1,0 +1,93 @@
+"""Rows of `estimates.csv` as a table a reader can follow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from phytomass.report.content.blocks import Table, TableColumn
+from phytomass.report.content.values import AGB, text_of
+from phytomass.report.messages import labels
+from phytomass.report.messages.formatting import ABSENT, count, number
+
+MAIN_MASSES = (("", ""), AGB, ("total", "C"), ("total", "CO2e"))
+"""Pools and kinds that tables of estimates show; the others follow from them by fixed factors."""
+
+
+def estimates_table(rows: pd.DataFrame, caption: str, note: str = "") -> Table:
+    """Write rows of `estimates.csv` as a table, each with pool, kind, unit, area and date.
+
+    What is said of one quantity (mean or total, standard error, SD, range) stands in one row.
+    """
+    keys = ["quantity", "zone", "pool", "kind", "unit", "period"]
+    about = pd.DataFrame({key: text_of(rows, key) for key in keys})
+    groups = [_Said.of(rows.loc[part.index]) for _, part in about.groupby(keys, sort=False)]
+    ranges: list[TableColumn] = [("Range", "number", [g.range_ or ABSENT for g in groups])]
+    return Table.of(
+        caption,
+        [
+            ("Quantity", "text", [labels.quantity(g.first["quantity"]) for g in groups]),
+            ("Pool, kind", "text", [g.mass for g in groups]),
+            ("Mean or total", "number", [g.value for g in groups]),
+            ("Standard error", "number", [g.text("SE") for g in groups]),
+            ("SD", "number", [g.text("SD", "spatial_SD") for g in groups]),
+            *(ranges if any(g.range_ for g in groups) else []),
+            ("Unit", "short", [str(g.first["unit"]) for g in groups]),
+            ("Area, ha", "number", [number(g.first.get("area_ha"), 5) for g in groups]),
+            ("n", "number", [count(g.first.get("n")) for g in groups]),
+            ("Date", "short", [labels.period(g.first.get("period") or ABSENT) for g in groups]),
+            ("Method", "text", [g.method for g in groups]),
+        ],
+        note=note,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Said:
+    """What `estimates.csv` says of one quantity: the row of its mean or total, and all values."""
+
+    first: pd.Series[Any]
+    values: dict[str, float]
+    methods: dict[str, str]
+
+    @classmethod
+    def of(cls, rows: pd.DataFrame) -> _Said:
+        statistics = text_of(rows, "statistic").tolist()
+        main = next((i for i, s in enumerate(statistics) if s in ("mean", "total")), 0)
+        values = dict(zip(statistics, rows["value"].astype(float), strict=True))
+        methods = dict(zip(statistics, text_of(rows, "method"), strict=True))
+        return cls(rows.iloc[main], values, methods)
+
+    @property
+    def mass(self) -> str:
+        pool, kind = (str(self.first.get(key, "")) for key in ("pool", "kind"))
+        return labels.mass(pool, kind) if pool else ABSENT
+
+    @property
+    def value(self) -> str:
+        digits = 5 if self.first["unit"] == "ha" else 4
+        return number(self.values.get("mean", self.values.get("total")), digits)
+
+    def text(self, *statistics: str) -> str:
+        found = [self.values[s] for s in statistics if s in self.values]
+        return number(found[0]) if found else ABSENT
+
+    @property
+    def range_(self) -> str:
+        ends = [number(self.values.get(s)) for s in ("min", "max")]
+        return f"{ends[0]} to {ends[1]}" if ends != [ABSENT, ABSENT] else ""
+
+    @property
+    def method(self) -> str:
+        text = str(self.first.get("method", ""))
+        error = self.methods.get("SE", "")
+        return f"{text}; standard error: {error}" if error and error != text else text
+
+
+def main_masses(rows: pd.DataFrame) -> pd.DataFrame:
+    """Keep the main pools and kinds; all of them where none of the main ones is there."""
+    masses = zip(text_of(rows, "pool"), text_of(rows, "kind"), strict=True)
+    kept = rows[[mass in MAIN_MASSES for mass in masses]]
+    return kept if len(kept) else rows

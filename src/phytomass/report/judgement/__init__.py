@@ -1,0 +1,1 @@
+"""What the numbers say: facts, the rules of limits, and their sentences."""

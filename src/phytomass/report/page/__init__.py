@@ -1,0 +1,1 @@
+"""The page: sections put together and written as one HTML file."""

@@ -1,0 +1,134 @@
+"""Change between two dates, and the sequestration potential."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from phytomass.report.content.blocks import Block, Card, Cards, Figure, Gallery, Section
+from phytomass.report.content.estimates import estimates_table, main_masses
+from phytomass.report.content.layers import read_layer
+from phytomass.report.content.results import Results
+from phytomass.report.content.values import AGB, Value, in_whole, numbers_of, pick
+from phytomass.report.messages import labels
+from phytomass.report.messages.formatting import count, plus_minus, signed, with_unit
+from phytomass.report.sections.map_figures import change_map
+from phytomass.report.sections.plots_figures import measured_twice
+
+OF_CHANGE = ("change_", "plot_change")
+OF_POTENTIAL = ("potential",)
+"""What the names of the quantities begin with."""
+
+
+def change_section(results: Results) -> Section:
+    """Build the section on change."""
+    blocks = [*_cards(results), *_figures(results), *_table(results, OF_CHANGE, _CHANGE_NOTE)]
+    files = ("agb_change.tif", "agb_before.tif", "estimates.csv", "plots.csv")
+    if not blocks:
+        return Section("change", "Change", missing="no earlier date was mapped or measured")
+    return Section("change", "Change", tuple(blocks), files=files)
+
+
+_CHANGE_NOTE = (
+    "Change is later minus earlier on one common mask. The change of the stock is split in two: "
+    "area before × change of density, and change of area × density after; a change of the mask "
+    "is never mixed into the density."
+)
+
+_POTENTIAL_NOTE = (
+    "Sequestration potential (CSP) = carbon carrying capacity (CCC) − present carbon density, "
+    "same pools. ± is the standard error given for CCC; per year: over the years named under "
+    "Method. It is a capacity, not a forecast."
+)
+
+
+def _cards(results: Results) -> list[Block]:
+    cards = []
+    for quantity, statistic, mass, label in (
+        ("change_mean", "mean", AGB, "Mean change of the map"),
+        ("change_total", "total", AGB, "Change of the stock"),
+        ("change_total", "total", ("total", "CO2e"), "Change of the stock, CO₂ equivalent"),
+        ("plot_change", "mean", AGB, "Mean change at the plots"),
+    ):
+        found = pick(results, quantity, statistic, mass)
+        if found is not None:
+            cards.append(_card(label, found, _error_of(results, quantity, found)))
+    return [Cards(tuple(cards))] if cards else []
+
+
+def _error_of(results: Results, quantity: str, found: Value) -> float | None:
+    """Return the standard error that belongs to an estimate."""
+    error = pick(results, quantity, "SE", (found.pool, found.kind), found.period)
+    return error.value if error is not None else None
+
+
+def _card(label: str, found: Value, error: float | None) -> Card:
+    value, detail = signed(found.value, 4), labels.mass(found.pool, found.kind)
+    if error is not None:
+        value = f"{'+' if found.value > 0 else ''}{plus_minus(found.value, error)}"
+        detail = f"± standard error; {detail}"
+    if np.isfinite(found.area_ha):
+        detail += f", {with_unit(found.area_ha, 'ha', 5)}"
+    elif np.isfinite(found.n):
+        detail += f", n = {count(found.n)}"
+    return Card(label, value, found.unit, f"{detail}{'; ' if found.period else ''}{found.date}")
+
+
+def _figures(results: Results) -> list[Block]:
+    figures = []
+    path = results.rasters.get("agb_change")
+    mean = pick(results, "change_mean", "mean")
+    when = f", {mean.date}" if mean is not None and mean.period else ""
+    if path is not None:
+        layer = read_layer(path)
+        picture = change_map(layer, "Change of AGB, Mg/ha dry mass", f"Map of the change{when}")
+        caption = f"Change of AGB, Mg/ha dry mass{when}: purple gain, orange loss, grey no data."
+        figures.append(
+            Figure(picture, f"{caption} Coordinates in {layer.crs}; arrow to grid north.")
+        )
+    plots = results.plots
+    if plots is not None and "agb_before_mg_ha" in plots:
+        before, after = numbers_of(plots, "agb_before_mg_ha"), numbers_of(plots, "agb_mg_ha")
+        both = before.notna() & after.notna()
+        if both.any():
+            picture = measured_twice(
+                np.asarray(before[both], dtype=np.float64), np.asarray(after[both], dtype=np.float64),
+                ("Earlier AGB, Mg/ha", "Later AGB, Mg/ha"), "AGB of plots measured twice",
+            )  # fmt: skip
+            caption = (
+                f"AGB (Mg/ha dry mass) of plots measured at both dates, n = {count(both.sum())}; "
+                "above the dashed line: gain."
+            )
+            figures.append(Figure(picture, caption))
+    if not figures:
+        return []
+    return [Gallery(tuple(figures), "hero" if len(figures) == 2 else "half")]
+
+
+def _table(results: Results, begins: tuple[str, ...], note: str) -> list[Block]:
+    table = results.estimates
+    if table is None:
+        return []
+    about = np.array([str(name).startswith(begins) for name in table["quantity"]], dtype=bool)
+    rows = main_masses(table[about & in_whole(table)])
+    return [estimates_table(rows, "Estimates.", note)] if len(rows) else []
+
+
+def potential_section(results: Results) -> Section:
+    """Build the section on the sequestration potential."""
+    table = _table(results, OF_POTENTIAL, _POTENTIAL_NOTE)
+    if not table:
+        return Section("potential", "Potential", missing="no carrying capacity was given")
+    cards = []
+    for quantity, statistic, label in (
+        ("potential", "mean", "Sequestration potential (CSP)"),
+        ("potential_rate", "mean", "Potential per year"),
+        ("potential_total", "total", "Potential of the whole area"),
+    ):
+        found = pick(results, quantity, statistic, None)
+        if found is not None:
+            value = plus_minus(found.value, _error_of(results, quantity, found))
+            detail = ", ".join(filter(None, [labels.mass(found.pool, found.kind), found.date]))
+            over = f"; {with_unit(found.area_ha, 'ha', 5)}" if np.isfinite(found.area_ha) else ""
+            cards.append(Card(label, value, found.unit, f"{detail}{over}"))
+    blocks: list[Block] = [Cards(tuple(cards))] if cards else []
+    return Section("potential", "Potential", (*blocks, *table), files=("estimates.csv",))

@@ -1,0 +1,262 @@
+"""The plots: statistics, outliers, rejected rows, equations and species."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from phytomass.report.content.blocks import Block, Heading, Section, Table, TableColumn, Words
+from phytomass.report.content.results import Results
+from phytomass.report.content.values import flags_of, numbers_of, text_of
+from phytomass.report.messages import labels
+from phytomass.report.messages.formatting import (
+    ABSENT,
+    aligned,
+    count,
+    fixed,
+    listed,
+    measured,
+    percent,
+    with_unit,
+)
+
+FIRST_ROWS = 10
+MOST_OUTLIERS = 25
+MOST_SPECIES = 40
+OUTLIER_SD = 3.0
+"""The house rule for outliers: mean ± 3 SD."""
+
+
+def plots_section(results: Results) -> Section:
+    """Build the section on plots and trees."""
+    parts = [
+        _statistics(results.plot_statistics),
+        _outliers(results),
+        _rejected(results.rejected_rows),
+        _suspicious(results.suspicious_rows),
+        _left_out(results.plots_left_out),
+        _equations(results.trees),
+        _species(results.trees),
+    ]
+    blocks = tuple(block for part in parts for block in part)
+    files = (
+        "plots.csv",
+        "plot_statistics.csv",
+        "trees.csv",
+        "rejected_rows.csv",
+        "suspicious_rows.csv",
+        "plots_left_out.csv",
+    )
+    if all(t is None for t in (results.plots, results.plot_statistics, results.trees)):
+        return Section("plots", "Plots", missing="no plots.csv, plot_statistics.csv or trees.csv")
+    return Section("plots", "Plots", blocks, files=files)
+
+
+def _statistics(table: pd.DataFrame | None) -> list[Block]:
+    if table is None or table.empty:
+        return [Words("Statistics of the pools are left out: no plot_statistics.csv.", "missing")]
+    columns = ["sum", "mean", "sd", "min", "max", "range"]
+    heads = ["Sum", "Mean", "SD", "Min", "Max", "Range"]
+    shown = Table.of(
+        "Biomass and carbon of the plots, one row per pool; SD is between plots.",
+        [
+            ("Pool", "text", [labels.plot_pool(p) for p in table["pool"]]),
+            ("Unit", "short", text_of(table, "unit")),
+            ("n", "number", [count(v) for v in numbers_of(table, "n")]),
+            *(
+                (head, "number", [measured(v) for v in numbers_of(table, column)])
+                for head, column in zip(heads, columns, strict=True)
+            ),
+            ("Skewness", "number", [fixed(v, 2) for v in numbers_of(table, "skewness")]),
+        ],
+    )
+    return [shown]
+
+
+def _outliers(results: Results) -> list[Block]:
+    plots = results.plots
+    if plots is None or "outlier" not in plots:
+        return [Words("Outliers are left out: no plots.csv with a column outlier.", "missing")]
+    agb = numbers_of(plots, "agb_mg_ha")
+    flagged = flags_of(plots, "outlier")
+    low, high = agb.mean() - OUTLIER_SD * agb.std(), agb.mean() + OUTLIER_SD * agb.std()
+    bounds = f"{with_unit(low, 'Mg/ha')} to {with_unit(high, 'Mg/ha')}"
+    rule = f"Bounds of these plots, mean ± {OUTLIER_SD:g} SD: {bounds}."
+    if not bool((((agb < low) | (agb > high)) == flagged).all()):
+        rule += " The flags in plots.csv follow other bounds, set or computed before removal."
+    if not flagged.any():
+        return [Heading("Outliers"), Words(f"No plot is flagged as an outlier. {rule}")]
+    rows = plots[flagged].sort_values("agb_mg_ha", ascending=False, kind="stable")
+    hidden = len(rows) - MOST_OUTLIERS
+    rows = rows.head(MOST_OUTLIERS)
+    named = "site" in rows and bool((text_of(plots, "site") != text_of(plots, "plot_id")).any())
+    sites: list[TableColumn] = [("Site", "text", text_of(rows, "site"))] if named else []
+    table = Table.of(
+        f"Plots flagged as outliers, n = {count(flagged.sum())} of {count(len(plots))}. {rule}",
+        [
+            ("Plot", "text", text_of(rows, "plot_id")),
+            *sites,
+            ("AGB, Mg/ha", "number", aligned(rows["agb_mg_ha"])),
+            ("Easting", "number", [fixed(v, 0) for v in rows["easting"]]),
+            ("Northing", "number", [fixed(v, 0) for v in rows["northing"]]),
+        ],
+        note=f"{count(hidden)} more in plots.csv." if hidden > 0 else "",
+    )
+    return [Heading("Outliers"), table]
+
+
+def _rejected(table: pd.DataFrame | None) -> list[Block]:
+    head = Heading("Rejected rows")
+    if table is None:
+        return [Words("Rejected rows are left out: no rejected_rows.csv.", "missing")]
+    if table.empty:
+        return [head, Words("No row of the field data was rejected.")]
+    reasons = table.groupby(["reason", "file", "column"], sort=False).size()
+    reasons = reasons.sort_values(ascending=False, kind="stable")
+    summary = Table.of(
+        f"Rows of the field data that were not used, n = {count(len(table))}, by reason.",
+        [
+            ("Reason", "text", [str(i[0]) for i in reasons.index]),
+            ("File", "text", [str(i[1]) for i in reasons.index]),
+            ("Column", "text", [str(i[2]) for i in reasons.index]),
+            ("Rows", "number", [count(v) for v in reasons]),
+        ],
+    )
+    first = table.head(FIRST_ROWS)
+    listing = Table.of(
+        f"The first {count(len(first))} rejected rows; all of them are in rejected_rows.csv. "
+        "Row 1 is the header.",
+        [
+            ("File", "text", first["file"]),
+            ("Row", "number", first["row"]),
+            ("Column", "text", first["column"]),
+            ("Value", "text", [v or "(empty)" for v in first["value"]]),
+            ("Reason", "text", first["reason"]),
+        ],
+    )
+    return [head, summary, listing]
+
+
+def _suspicious(table: pd.DataFrame | None) -> list[Block]:
+    """Show trees that look wrong; they were used as they are."""
+    if table is None:
+        return []
+    head = Heading("Suspicious rows")
+    if table.empty:
+        return [head, Words("No tree looks wrong beside the others.")]
+    first = table.head(FIRST_ROWS)
+    shown = Table.of(
+        f"Trees that look wrong, n = {count(len(table))}; used as they are. "
+        "All of them are in suspicious_rows.csv.",
+        [
+            ("Plot", "text", text_of(first, "plot_id")),
+            ("Tree", "text", text_of(first, "tree_id")),
+            ("Column", "text", text_of(first, "column")),
+            ("Value", "text", text_of(first, "value")),
+            ("Reason", "text", text_of(first, "reason")),
+            ("To consider", "text", text_of(first, "suggestion")),
+        ],
+    )
+    return [head, shown]
+
+
+def _left_out(table: pd.DataFrame | None) -> list[Block]:
+    """List the plots no model saw, because a predictor has no value there."""
+    if table is None or table.empty:
+        return []
+    first = table.head(MOST_OUTLIERS)
+    why = next((c for c in table.columns if c != "plot_id"), None)
+    columns: list[TableColumn] = [("Plot", "text", text_of(first, "plot_id"))]
+    if why is not None:
+        columns.append((str(why).replace("_", " ").capitalize(), "text", text_of(first, str(why))))
+    hidden = len(table) - len(first)
+    return [
+        Heading("Plots left out of the models"),
+        Table.of(
+            f"Plots that lack predictors, n = {count(len(table))}.",
+            columns,
+            note=f"{count(hidden)} more in plots_left_out.csv." if hidden else "",
+        ),
+    ]
+
+
+def _equations(trees: pd.DataFrame | None) -> list[Block]:
+    if trees is None or trees.empty:
+        text = "Equations and species are left out: no trees.csv (plots were given as biomass)."
+        return [Words(text, "missing")]
+    if "equation_id" not in trees:
+        return [Words("The mass of each tree came with the field sheet: no equation was used.")]
+    work = _tree_masses(trees)
+    grouped = work.groupby("equation_id", sort=False)
+    table = grouped.agg(
+        trees=("kg", "size"), kg=("kg", "sum"), out_kg=("out_kg", "sum"),
+        doubtful=("doubtful", "any"),
+    )  # fmt: skip
+    table["choice"] = grouped["choice"].agg(lambda c: listed(map(labels.choice, dict.fromkeys(c))))
+    table["species"] = grouped["species"].agg(lambda s: _some(list(dict.fromkeys(s))))
+    table = table.sort_values("kg", ascending=False, kind="stable")
+    total = float(work["kg"].sum()) or float("nan")
+    shown = Table.of(
+        f"Allometric equations, n = {count(len(work))} trees. Extrapolated: share of the "
+        "equation's AGB from trees outside its diameter or height range.",
+        [
+            ("Equation", "text", [str(i) for i in table.index]),
+            ("Chosen as", "text", table["choice"]),
+            ("Species", "text", table["species"]),
+            ("Trees", "number", [count(v) for v in table["trees"]]),
+            ("Share of AGB", "number", [percent(v / total) for v in table["kg"]]),
+            ("Extrapolated", "number", _shares(table["out_kg"], table["kg"])),
+            ("Doubtful", "text", ["yes" if v else "no" for v in table["doubtful"]]),
+        ],
+        marked=[i for i, v in enumerate(table["doubtful"]) if v],
+        note="Doubtful: the published coefficients contradict other sources; used unchanged.",
+    )
+    return [Heading("Equations"), shown]
+
+
+def _tree_masses(trees: pd.DataFrame) -> pd.DataFrame:
+    kg = numbers_of(trees, "agb_kg").fillna(0.0)
+    outside = flags_of(trees, "extrapolated")
+    return pd.DataFrame(
+        {
+            "equation_id": text_of(trees, "equation_id"), "choice": text_of(trees, "choice"),
+            "species": text_of(trees, "species"), "plot_id": text_of(trees, "plot_id"),
+            "dbh_cm": numbers_of(trees, "dbh_cm"), "height_m": numbers_of(trees, "height_m"),
+            "doubtful": flags_of(trees, "doubtful"), "kg": kg, "out_kg": kg.where(outside, 0.0),
+        }
+    )  # fmt: skip
+
+
+def _some(names: list[str], most: int = 3) -> str:
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
+
+
+def _shares(part: pd.Series[float], whole: pd.Series[float]) -> list[str]:
+    return [percent(p / w) if w else ABSENT for p, w in zip(part, whole, strict=True)]
+
+
+def _species(trees: pd.DataFrame | None) -> list[Block]:
+    if trees is None or trees.empty or "species" not in trees:
+        return []
+    work = _tree_masses(trees)
+    table = work.groupby("species", sort=False).agg(
+        trees=("kg", "size"), plots=("plot_id", "nunique"), dbh=("dbh_cm", "mean"),
+        height=("height_m", "mean"), kg=("kg", "sum"),
+    )  # fmt: skip
+    table = table.sort_values("kg", ascending=False, kind="stable")
+    hidden = len(table) - MOST_SPECIES
+    total = float(work["kg"].sum()) or float("nan")
+    table = table.head(MOST_SPECIES)
+    shown = Table.of(
+        f"Species, n = {count(len(work))} trees in {count(work['plot_id'].nunique())} plots.",
+        [
+            ("Species", "text", [str(i) or "(none)" for i in table.index]),
+            ("Trees", "number", [count(v) for v in table["trees"]]),
+            ("Plots", "number", [count(v) for v in table["plots"]]),
+            ("Mean DBH, cm", "number", aligned(table["dbh"], 3)),
+            ("Mean height, m", "number", aligned(table["height"], 3)),
+            ("Share of AGB", "number", [percent(v / total) for v in table["kg"]]),
+        ],
+        note=f"{count(hidden)} more species in trees.csv." if hidden > 0 else "",
+    )
+    return [Heading("Species"), shown]

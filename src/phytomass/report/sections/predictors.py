@@ -1,0 +1,257 @@
+"""The predictors: where they come from, how they relate to biomass, what they look like."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from phytomass.report.content.blocks import Block, Figure, Gallery, Heading, Section, Table, Words
+from phytomass.report.content.layers import band_names, read_layer, values_at
+from phytomass.report.content.results import Results
+from phytomass.report.content.values import numbers_of, text_of
+from phytomass.report.messages.formatting import count, fixed, measured, percent, probability
+from phytomass.report.sections.map_figures import predictor_tile
+from phytomass.report.sections.predictors_figures import correlation_bars, correlation_matrix
+
+MOST_TILES = 24
+MOST_BARS = 40
+MOST_IN_MATRIX = 30
+TILE_PIXELS = 260
+DARK = 0.1
+"""Reflectance above which no band of a whole scene should begin."""
+MOST_REFLECTANCE = 2.0
+METHODS = {"cosine": "cosine", "c": "C", "scs_c": "SCS+C", "minnaert": "Minnaert"}
+"""Topographic corrections as the literature writes them."""
+
+
+def predictors_section(results: Results) -> Section:
+    """Build the section on predictors."""
+    raster = results.rasters.get("predictors")
+    files: tuple[str, ...] = ("predictors.csv", "correlations.csv")
+    files += (raster.name if raster else "predictors.tif",)
+    there = [results.predictors, results.correlations, raster]
+    if all(item is None for item in there):
+        return Section("predictors", "Predictors", missing="no predictors.csv or predictors.tif")
+    blocks = [
+        *_table(results.predictors),
+        *_illumination(results.illumination),
+        *_correlations(results),
+        *_tiles(results),
+    ]
+    if results.illumination is not None:
+        files = (*files, "illumination.csv")
+    return Section("predictors", "Predictors", tuple(blocks), files=files)
+
+
+def _table(table: pd.DataFrame | None) -> list[Block]:
+    if table is None or table.empty:
+        return [Words("The table of predictors is left out: no predictors.csv.", "missing")]
+    sensor = ["SAR" if s.lower() == "sar" else s for s in text_of(table, "sensor")]
+    shown = Table.of(
+        f"Predictors, n = {count(len(table))}, with their statistics over the grid.",
+        [
+            ("Predictor", "text", table["name"]),
+            ("Sensor", "short", sensor),
+            ("Kind", "short", text_of(table, "kind")),
+            ("Formula", "text", text_of(table, "formula")),
+            ("Source", "text", text_of(table, "source")),
+            ("Unit", "short", text_of(table, "unit")),
+            ("Mean", "number", [measured(v, 3) for v in _clean_means(table)]),
+            ("SD", "number", [measured(v, 3) for v in numbers_of(table, "sd")]),
+            ("Min", "number", [measured(v, 3) for v in numbers_of(table, "min")]),
+            ("Max", "number", [measured(v, 3) for v in numbers_of(table, "max")]),
+            ("Valid", "number", [percent(v) for v in numbers_of(table, "valid_share")]),
+        ],
+        note="Valid: share of the grid's pixels with a value.",
+    )
+    return [shown, *(Words(_too_bright(source)) for source in sources_without_dark(table))]
+
+
+def sources_without_dark(table: pd.DataFrame) -> list[str]:
+    """Return the optical sources of three bands or more that have no pixel darker than 0.1.
+
+    Water, shade and vegetation are darker than that in some band of almost any scene. Values of
+    Sentinel-2 to which the offset of −1000 has not been added start at 0.1.
+    """
+    keys = ("sensor", "kind", "unit", "source")
+    sensor, kind, unit, source = (np.array(text_of(table, key)) for key in keys)
+    low, high = (np.asarray(numbers_of(table, key)) for key in ("min", "max"))
+    bands = (sensor == "optical") & (kind == "band") & (unit == "") & (high <= MOST_REFLECTANCE)
+    return [
+        str(name)
+        for name in dict.fromkeys(source[bands])
+        if (bands & (source == name)).sum() >= 3 and low[bands & (source == name)].min() >= DARK
+    ]
+
+
+def _too_bright(source: str) -> str:
+    return (
+        f"No pixel of {source} is darker than {DARK} in any band. If these are Sentinel-2 images, "
+        "the offset of −1000 may not have been added yet (boa_offset: pending); indices such as "
+        "NDVI are then too low."
+    )
+
+
+def _clean_means(table: pd.DataFrame) -> list[float]:
+    """Return the means, 0 where one is only rounding error beside its SD."""
+    mean, sd = numbers_of(table, "mean"), numbers_of(table, "sd")
+    return [0.0 if abs(m) < 1e-7 * s else m for m, s in zip(mean, sd, strict=True)]
+
+
+def _illumination(table: pd.DataFrame | None) -> list[Block]:
+    """Show what the topographic correction left of the sun's illumination: medians of the scenes."""
+    if table is None or table.empty:
+        return []
+    r = table.assign(before=table["r_before"].abs(), after=table["r_after"].abs())
+    grouped = r.groupby(["source", "band", "method"], sort=False)
+    shown = grouped.agg(
+        scenes=("scene", "nunique"),
+        n=("n", "sum"),
+        before=("before", "median"),
+        after=("after", "median"),
+        worst=("after", "max"),
+    ).reset_index()
+    return [
+        Heading("Illumination"),
+        Table.of(
+            "Correlation of reflectance with the illumination of slopes, before and after the "
+            "topographic correction.",
+            [
+                ("Source", "text", shown["source"]),
+                ("Band", "short", shown["band"]),
+                ("Method", "short", [METHODS.get(m, m) for m in shown["method"]]),
+                ("Scenes", "number", [count(v) for v in shown["scenes"]]),
+                ("n", "number", [count(v) for v in shown["n"]]),
+                ("|r| before", "number", [fixed(v, 3) for v in shown["before"]]),
+                ("|r| after", "number", [fixed(v, 3) for v in shown["after"]]),
+                ("Largest after", "number", [fixed(v, 3) for v in shown["worst"]]),
+            ],
+            note="n: forest pixels of all scenes that the correction was fitted on. |r|: Pearson's, "
+            "with the cosine of the sun's incidence on the slope, median of the scenes.",
+        ),
+    ]
+
+
+def _correlations(results: Results) -> list[Block]:
+    table = results.correlations
+    blocks: list[Block] = [Heading("Relation with biomass")]
+    figures: list[Figure] = []
+    usable = table[numbers_of(table, "r").notna()] if table is not None else None
+    if usable is None or usable.empty:
+        blocks.append(Words("Correlations are left out: no correlations.csv.", "missing"))
+    else:
+        figures.append(_bars(usable))
+    matrix = _matrix(results)
+    if matrix is not None:
+        figures.append(matrix)
+    if figures:
+        blocks.append(Gallery(tuple(figures), "half"))
+    if usable is not None and len(usable):
+        blocks.append(_correlation_table(usable))
+    return blocks
+
+
+def _bars(table: pd.DataFrame) -> Figure:
+    strongest = table.loc[table["r"].abs().sort_values(ascending=False, kind="stable").index]
+    shown = strongest.head(MOST_BARS)
+    best = strongest.iloc[0]
+    few = f" The {MOST_BARS} strongest of {count(len(table))}." if len(table) > MOST_BARS else ""
+    caption = (
+        f"Pearson's r of each predictor with plot AGB, n = {count(table['n'].max())} plots.{few} "
+        f"Strongest: {best['predictor']}, r = {fixed(best['r'], 2)}."
+    )
+    alt = "Bars of the correlation of each predictor with AGB"
+    return Figure(correlation_bars(shown, alt), caption)
+
+
+def _correlation_table(table: pd.DataFrame) -> Table:
+    ordered = table.loc[table["r"].abs().sort_values(ascending=False, kind="stable").index]
+    return Table.of(
+        "Correlation with plot AGB, strongest first.",
+        [
+            ("Predictor", "text", ordered["predictor"]),
+            ("r", "number", [fixed(v, 3) for v in ordered["r"]]),
+            ("n", "number", [count(v) for v in ordered["n"]]),
+            ("p", "number", [probability(v) for v in ordered["p"]]),
+        ],
+        note="p: of no linear relation, for independent plots; neighbouring plots make it too small.",
+    )
+
+
+def _matrix(results: Results) -> Figure | None:
+    """Correlate the predictors with each other and with AGB at the pixels that hold the plots."""
+    path, plots = results.rasters.get("predictors"), results.plots
+    if path is None or plots is None or len(plots) < 3:
+        return None
+    names = band_names(path)
+    values = values_at(path, *(plots[c].to_numpy(dtype=float) for c in ("easting", "northing")))
+    if len(names) > MOST_IN_MATRIX:
+        names, values = _strongest(results, names, values)
+    names = ["AGB", *names]
+    values = np.column_stack([numbers_of(plots, "agb_mg_ha").to_numpy(dtype=float), values])
+    complete = np.isfinite(values).all(axis=1)
+    if complete.sum() < 3:
+        return None
+    picture = correlation_matrix(
+        names, correlation(values[complete]), "Correlation matrix of AGB and the predictors"
+    )
+    caption = (
+        "Pearson's r among AGB and the predictors at the pixels that hold the plots, "
+        f"n = {count(complete.sum())} plots with all values."
+    )
+    return Figure(picture, caption)
+
+
+def _strongest(
+    results: Results, names: list[str], values: NDArray[np.float64]
+) -> tuple[list[str], NDArray[np.float64]]:
+    """Keep the bands most correlated with AGB, in the order of the raster."""
+    table = results.correlations
+    kept = names[:MOST_IN_MATRIX]
+    if table is not None:
+        order = table["r"].abs().sort_values(ascending=False, kind="stable").index
+        kept = [n for n in table.loc[order, "predictor"] if n in names][:MOST_IN_MATRIX]
+    where = [i for i, name in enumerate(names) if name in kept]
+    return [names[i] for i in where], values[:, where]
+
+
+def correlation(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return Pearson's correlation matrix of the columns; NaN for a column without spread.
+
+    Examples
+    --------
+    >>> correlation(np.array([[0.0, 1.0, 5.0], [1.0, 3.0, 5.0], [2.0, 5.0, 5.0]]))
+    array([[ 1.,  1., nan],
+           [ 1.,  1., nan],
+           [nan, nan, nan]])
+    """
+    away = values - values.mean(axis=0)
+    size = np.sqrt((away**2).sum(axis=0))
+    size[size <= 1e-12 * np.abs(values).max(axis=0)] = np.nan
+    unit = away / size
+    return np.asarray(np.clip(unit.T @ unit, -1, 1), dtype=np.float64).round(12)
+
+
+def _tiles(results: Results) -> list[Block]:
+    path = results.rasters.get("predictors")
+    if path is None:
+        return [Words("Pictures of the predictors are left out: no predictors.tif.", "missing")]
+    names = band_names(path)
+    units = _units(results.predictors)
+    figures = []
+    for band, name in enumerate(names[:MOST_TILES], start=1):
+        layer = read_layer(path, band, TILE_PIXELS)
+        figures.append(Figure(predictor_tile(layer, name, units.get(name, "")), ""))
+    caption = (
+        "Predictors on the grid, coloured between their 2nd and 98th percentile; grey: no data."
+    )
+    if len(names) > MOST_TILES:
+        caption += f" The first {MOST_TILES} of {len(names)}."
+    return [Heading("What they look like"), Gallery(tuple(figures), "tile", caption)]
+
+
+def _units(table: pd.DataFrame | None) -> dict[str, str]:
+    if table is None:
+        return {}
+    return dict(zip(table["name"], text_of(table, "unit"), strict=True))

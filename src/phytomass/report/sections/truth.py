@@ -1,0 +1,215 @@
+"""The known truth: how the map, its total and every candidate compare with it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from phytomass.report.content.blocks import (
+    Block,
+    Figure,
+    Findings,
+    Gallery,
+    Pair,
+    Section,
+    Table,
+    TableColumn,
+)
+from phytomass.report.content.results import Results
+from phytomass.report.content.values import (
+    flags_of,
+    map_model_of,
+    numbers_of,
+    period_key,
+    pick,
+    text_of,
+)
+from phytomass.report.messages import labels
+from phytomass.report.messages.formatting import (
+    aligned,
+    count,
+    fixed,
+    number,
+    percent,
+    with_unit,
+)
+from phytomass.report.sections.models_figures import score_against_truth
+
+MOST_ROWS = 150
+FAIR = 0.05
+"""Difference in R² up to which cross-validation is called fair."""
+
+
+def truth_section(results: Results) -> Section:
+    """Build the section on the comparison with the known truth."""
+    table = results.truth_comparison
+    title = "Against the known truth"
+    if table is None or table.empty:
+        return Section("truth", title, missing="no wall-to-wall reference was given")
+    rows = _tidy(table)
+    sentences = truth_in_words(results, rows)
+    blocks: list[Block] = [Findings(tuple(sentences))] if sentences else []
+    blocks += [*_beside(_figure(results, rows), _own_table(rows)), _candidates(rows)]
+    return Section("truth", title, tuple(blocks), files=("truth_comparison.csv", "estimates.csv"))
+
+
+def _tidy(table: pd.DataFrame) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "period": text_of(table, "period"), "model": table["model"],
+            "predictors": text_of(table, "predictors"), "block_m": numbers_of(table, "block_m"),
+            "used_for_map": flags_of(table, "used_for_map"),
+            **{
+                name: numbers_of(table, name)
+                for name in ("n", "r2", "rmse", "bias", "mae", "map_mean", "truth_mean")
+            },
+        }
+    )  # fmt: skip
+
+
+def _finest(rows: pd.DataFrame) -> pd.DataFrame:
+    """Keep the latest period at the smallest block size."""
+    latest = max(rows["period"], key=period_key)
+    rows = rows[rows["period"] == latest]
+    smallest = rows["block_m"].min()
+    return rows[rows["block_m"] == smallest] if np.isfinite(smallest) else rows
+
+
+def truth_in_words(results: Results, rows: pd.DataFrame) -> list[str]:
+    """Say how far the map, its total, and the cross-validated scores are from the truth."""
+    finest = _finest(rows)
+    own = finest[finest["used_for_map"]]
+    mean, truth = pick(results, "map_mean", "mean"), pick(results, "truth_mean", "mean")
+    if mean is not None and truth is not None:
+        sentences = _off("mean of the map", mean.value, truth.value, "Mg/ha")
+    elif len(own):
+        first = own.iloc[0]
+        sentences = _off("mean of the map", first["map_mean"], first["truth_mean"], "Mg/ha")
+    else:
+        sentences = []
+    stock, true_stock = (pick(results, q, "total") for q in ("stock", "truth_stock"))
+    if stock is not None and true_stock is not None:
+        sentences += _off("stock", stock.value, true_stock.value, stock.unit)
+    if len(own):
+        sentences += [*_score_in_words(results, float(own["r2"].iloc[0])), *_best(finest)]
+    return sentences
+
+
+def _score_in_words(results: Results, real: float) -> list[str]:
+    """Compare the cross-validated R² of the map's model with the real one."""
+    chosen = map_model_of(results)
+    said = chosen.score("r2") if chosen is not None else np.nan
+    if chosen is None or not (np.isfinite(said) and np.isfinite(real)):
+        return []
+    if abs(said - real) <= FAIR:
+        verdict = "was fair to"
+    else:
+        verdict = "flattered" if said > real else "was hard on"
+    return [
+        f"R² of the map against the truth is {fixed(real, 2)}; {labels.split(chosen.split)} said "
+        f"{fixed(said, 2)}, so it {verdict} the map."
+    ]
+
+
+def _best(finest: pd.DataFrame) -> list[str]:
+    """Say whether the chosen candidate is also the best one."""
+    if len(finest) < 2 or finest["r2"].isna().all():
+        return []
+    best = finest.iloc[int(finest["r2"].fillna(-np.inf).to_numpy().argmax())]
+    if best["used_for_map"]:
+        return ["Of all candidates, the chosen one is also the best against the truth."]
+    return [
+        f"The best candidate against the truth was {labels.model_in_sentence(best['model'])} with "
+        f"{labels.predictor_set(best['predictors'])} (R² {fixed(best['r2'], 2)}), not the one "
+        "chosen by cross-validation."
+    ]
+
+
+def _off(what: str, value: float, truth: float, unit: str) -> list[str]:
+    if not (np.isfinite(value) and np.isfinite(truth) and truth):
+        return []
+    off = (value - truth) / abs(truth)
+    way = "above" if off > 0 else "below"
+    return [
+        f"The {what} ({with_unit(value, unit)}) is {percent(abs(off))} {way} the truth "
+        f"({with_unit(truth, unit)})."
+    ]
+
+
+def _beside(figures: list[Gallery], tables: list[Table]) -> list[Block]:
+    if figures and tables:
+        return [Pair(figures[0], tables[0])]
+    return [*figures, *tables]
+
+
+def _figure(results: Results, rows: pd.DataFrame) -> list[Gallery]:
+    chosen, scored = map_model_of(results), results.model_comparison
+    if chosen is None or scored is None or not chosen.split:
+        return []
+    cv = scored[scored["split"] == chosen.split][["model", "predictors", "r2"]]
+    finest = _finest(rows)
+    both = finest.merge(cv, on=["model", "predictors"], suffixes=("_truth", "_cv"))
+    both = both[both["r2_truth"].notna() & both["r2_cv"].notna()]
+    if len(both) < 2:
+        return []
+    split = labels.split(chosen.split)
+    picture = score_against_truth(both, split, "Cross-validated R² against R² with the truth")
+    n = count(finest["n"].max())
+    caption = (
+        f"Does cross-validation tell the truth? R² in {split} against R² with the known truth "
+        f"(n = {n} {_blocks(finest)}), {count(len(both))} candidates. On the dashed line both agree."
+    )
+    return [Gallery((Figure(picture, caption),), "full")]
+
+
+def _blocks(rows: pd.DataFrame) -> str:
+    side = rows["block_m"].iloc[0]
+    return f"squares of {number(side)} m" if np.isfinite(side) else "pixels"
+
+
+def _own_table(rows: pd.DataFrame) -> list[Table]:
+    own = rows[rows["used_for_map"]].copy()
+    if own.empty:
+        return []
+    own = own.sort_values(["period", "block_m"], kind="stable")
+    return [
+        Table.of(
+            "The map against the truth, pixel by pixel and for means of larger squares; "
+            "AGB dry mass, Mg/ha.",
+            [
+                ("Date", "short", [labels.period(p) for p in own["period"]]),
+                ("Square, m", "number", [number(v) for v in own["block_m"]]),
+                *_score_columns(own)[:4],
+            ],
+            note="Pixels that held a training plot are left out.",
+        )
+    ]
+
+
+def _score_columns(rows: pd.DataFrame) -> list[TableColumn]:
+    return [
+        ("n", "number", [count(v) for v in rows["n"]]),
+        ("R²", "number", [fixed(v, 3) for v in rows["r2"]]),
+        ("RMSE", "number", aligned(rows["rmse"])),
+        ("Bias", "number", aligned(rows["bias"], 3, sign=True)),
+        ("MAE", "number", aligned(rows["mae"])),
+        ("Map mean", "number", aligned(rows["map_mean"])),
+        ("True mean", "number", aligned(rows["truth_mean"])),
+    ]
+
+
+def _candidates(rows: pd.DataFrame) -> Table:
+    finest = _finest(rows).sort_values("r2", ascending=False, kind="stable")
+    hidden = len(finest) - MOST_ROWS
+    finest = finest.head(MOST_ROWS).reset_index(drop=True)
+    more = f" {count(hidden)} more in truth_comparison.csv." if hidden > 0 else ""
+    return Table.of(
+        f"Every candidate against the truth, best R² first; {_blocks(finest)}, AGB dry mass, Mg/ha.",
+        [
+            ("Model", "short", [labels.model(m) for m in finest["model"]]),
+            ("Predictors", "short", [labels.predictor_set(p) for p in finest["predictors"]]),
+            *_score_columns(finest),
+        ],
+        marked=np.flatnonzero(finest["used_for_map"]).tolist(),
+        note=f"Shaded: the model of the map.{more}",
+    )
