@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -111,3 +112,15 @@ def test_a_raster_without_crs_names_the_remedy(tmp_path: Path, grid: GeoBox) -> 
     path = write_raster(tmp_path / "a.tif", np.ones(grid.shape, np.float32), grid, crs=None)
     with pytest.raises(InputError, match=r"a\.tif: has no coordinate reference system.*gdal_edit"):
         grid_of_raster(path)
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o027, 0o640), (0o077, 0o600)])
+def test_a_whole_file_has_the_permissions_of_any_new_file(
+    tmp_path: Path, umask: int, mode: int
+) -> None:
+    before = os.umask(umask)
+    try:
+        write_text(tmp_path / "a.txt", "a")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "a.txt").stat().st_mode & 0o777 == mode

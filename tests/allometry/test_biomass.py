@@ -233,3 +233,19 @@ def test_a_given_mass_is_not_overwritten() -> None:
     )
     with pytest.raises(InputError, match="have a mass already"):
         tree_biomass(trees, AllometrySettings())
+
+
+def test_a_plot_without_any_known_density_takes_the_mean_of_all_trees() -> None:
+    """0.452 and 0.523 g/cm³ are known in plot P1; nothing is in P2."""
+    trees = stand(
+        ("Pinus roxburghii", 30, 20), ("Cedrus deodara", 30, 20), ("Nobody knows", 30, 20)
+    )
+    trees["plot_id"] = ["P1", "P1", "P2"]
+    settings = AllometrySettings(
+        species=dict.fromkeys(("Pinus roxburghii", "Cedrus deodara"), "chave2014"),
+        fallback="chave2014",
+        wood_density_plot_mean=True,
+    )
+    result = tree_biomass(trees, settings)
+    assert result["wood_density"].tolist() == pytest.approx([0.452, 0.523, (0.452 + 0.523) / 2])
+    assert result["wood_density_level"].tolist() == ["species", "species", "plot"]

@@ -155,3 +155,21 @@ def test_a_pipeline_of_several_steps_is_a_pixel_model() -> None:
     scaled = make_pipeline(StandardScaler(), LinearRegression()).fit(X, y)
     search = GridSearchCV(scaled, {"linearregression__fit_intercept": [True]}, cv=3).fit(X, y)
     assert halo_of(scaled) == halo_of(search) == halo_of(make_pipeline(LinearRegression())) == 0
+
+
+@pytest.mark.parametrize(
+    ("period", "start", "end"),
+    [
+        ("2020", "2020-01-01T00:00:00Z", "2020-12-31T23:59:59Z"),
+        ("2020-12", "2020-12-01T00:00:00Z", "2020-12-31T23:59:59Z"),
+        ("2016/2021", "2016-01-01T00:00:00Z", "2021-12-31T23:59:59Z"),
+        ("2020-02/2020-02", "2020-02-01T00:00:00Z", "2020-02-29T23:59:59Z"),
+    ],
+)
+def test_a_period_ends_with_its_last_month(
+    tmp_path: Path, grid: GeoBox, period: str, start: str, end: str
+) -> None:
+    path = write_raster(tmp_path / "agb.tif", np.ones(grid.shape, np.float32), grid)
+    item = stac_item(path, item_id="x", title="X", period=period, properties={})
+    assert item["properties"]["start_datetime"] == start
+    assert item["properties"]["end_datetime"] == end

@@ -256,3 +256,19 @@ def test_mistakes_are_named(value, message):
 def test_a_stack_without_members():
     with pytest.raises(InputError, match="needs members"):
         StackedRegressor([]).fit(np.zeros((4, 1)), np.arange(4.0))
+
+
+class _Remembers(LinearRegression):
+    """A line that keeps the draws it was given."""
+
+    def fit(self, X, y, *, y_draws=None):
+        self.draws_ = y_draws
+        return super().fit(X, y)
+
+
+def test_draws_reach_the_members_that_take_them():
+    X, y = np.arange(20.0)[:, None], np.arange(20.0)
+    draws = y[:, None] + np.arange(3.0)
+    members = [Member("plain", LinearRegression(), False), Member("draws", _Remembers(), False)]
+    stack = StackedRegressor(members, n_splits=4).fit(X, y, y_draws=draws)
+    assert np.array_equal(stack.fitted_[1].draws_, draws)

@@ -66,3 +66,13 @@ def test_blocks_do_not_depend_on_where_the_origin_is(seed, side, shift):
     moved = places + round(shift)
     one, other = (block_labels(p, _sites(50), side) for p in (places, moved))
     assert (one == other).mean() > 0.9  # rounding may move a point on a border
+
+
+def test_blocks_are_never_so_small_that_more_than_ten_per_fold_hold_plots():
+    places, values = _field(150.0, n=900, extent=3000.0, nugget=0.02, seed=4)
+    reach = variogram_range(places, values)
+    side, _ = choose_block_size(places, values, _sites(900), 5)
+    assert reach is not None
+    assert side > 1.2 * reach
+    held = len(np.unique(block_labels(places, _sites(900), side)))
+    assert 50 <= held <= 64  # the largest side of fifty blocks or more, not the range's own

@@ -188,3 +188,11 @@ def test_settings():
     ):
         with pytest.raises(ValidationError):
             ValidationSettings(**wrong)
+
+
+def test_larger_sites_are_placed_first_so_that_folds_stay_even():
+    """Sites of 6, 5, 4 and nine single plots fit three folds of 8: only if the large come first."""
+    sites = np.repeat([f"s{i}" for i in range(12)], [6, 5, 4] + [1] * 9)
+    for seed in range(20):
+        folds = RepeatedGroupKFold(3, 1, seed).split(np.zeros((24, 2)), groups=sites)
+        assert sorted(len(test) for _, test in folds) == [8, 8, 8]

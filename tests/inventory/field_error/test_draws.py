@@ -277,3 +277,12 @@ def test_shares_of_the_variance_add_up_and_shared_errors_rule_the_mean() -> None
     assert shares.loc["residual", "alone_mean"] < 0.5 * shares.loc["residual", "alone_plot"]
     assert shares.loc["carbon_fraction", "alone_mean"] > shares.loc["carbon_fraction", "alone_plot"]
     np.testing.assert_allclose(parts["alone_mean"], parts["lost_mean"], atol=0.12)
+
+
+def test_a_gross_error_is_never_smaller_than_the_normal_one() -> None:
+    """At 0.3 cm a fifth of the diameter is 0.06 cm, the tape's own error 0.092 cm."""
+    trees = stand(1, 1, dbh=40.0)
+    trees["dbh_cm"] = 0.3
+    plan = plan_of(tree_biomass(trees, TROPICAL), areas(trees), ErrorModel(TROPICAL))
+    assert plan.trees["d_sd"][0] == pytest.approx(0.0062 * 0.3 + 0.0904)
+    assert plan.trees["d_gross_sd"][0] == plan.trees["d_sd"][0]
