@@ -25,5 +25,5 @@ def test_a_refusal_says_size_limit_and_the_variable_that_raises_it(
 @pytest.mark.parametrize("given", ["many", "0", "-3", "nan"])
 def test_a_limit_that_is_no_number_is_refused(given: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PHYTOMASS_LIMIT_RASTER_BANDS", given)
-    with pytest.raises(InputError, match="PHYTOMASS_LIMIT_RASTER_BANDS.*no number"):
+    with pytest.raises(InputError, match=r"PHYTOMASS_LIMIT_RASTER_BANDS.*no number"):
         limit("raster_bands")

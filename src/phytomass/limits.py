@@ -27,10 +27,10 @@ LIMITS = {
     "raster_pixels": Limit(100_000_000_000, "pixels", "rows × columns of a raster file"),
     "raster_bands": Limit(4096, "bands", "bands of a raster file"),
     "raster_block_bytes": Limit(1 << 30, "bytes", "one tile or strip of a raster file, unpacked"),
-    "table_bytes": Limit(1 << 30, "bytes", "a table; of a workbook, its sheets unpacked"),
+    "table_bytes": Limit(500_000_000, "bytes", "a table; of a workbook, its parts unpacked"),
     "table_line_bytes": Limit(1_000_000, "bytes", "one line of a text table"),
     "table_columns": Limit(2000, "columns", "columns of a table"),
-    "table_cells": Limit(100_000_000, "cells", "rows × columns of a table"),
+    "table_cells": Limit(20_000_000, "cells", "rows × columns of a table"),
     "vector_features": Limit(1_000_000, "features", "features of a vector file"),
     "polygon_vertices": Limit(500_000, "vertices", "all polygons of zones or a study area"),
 }
