@@ -18,6 +18,7 @@ from phytomass.features import (
     predictor_sets,
 )
 from phytomass.features.layers import Layer
+from phytomass.files import read_csv
 from phytomass.grid import grid_from_bounds, grid_of_raster, pixel_area_ha
 from phytomass.imagery import PredictorSettings, files_of
 from phytomass.inventory import plots_in_use
@@ -109,18 +110,18 @@ def existing(root: Path, **paths: Path | None) -> dict[str, list[Path]]:
     return found
 
 
-TEXT_COLUMNS = {"plot_id": str, "site": str, "tree_id": str}
+TEXT_COLUMNS = ("plot_id", "site", "tree_id")
 
 
 def read_plots(results: Path) -> pd.DataFrame:
     """Read the plots of a results folder; ids stay text."""
-    return pd.read_csv(results / "plots.csv", dtype=TEXT_COLUMNS)
+    return read_csv(results / "plots.csv", text=TEXT_COLUMNS)
 
 
 def layers_in(results: Path) -> list[Layer]:
     """Return the layers of the stack of a results folder."""
-    table = pd.read_csv(results / "predictors.csv", keep_default_na=False)
     keys = ("name", "sensor", "kind", "formula", "source", "unit")
+    table = read_csv(results / "predictors.csv", text=keys)[list(keys)].fillna("")
     return [Layer(*(str(row[k]) for k in keys)) for row in table.to_dict("records")]
 
 
