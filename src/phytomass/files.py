@@ -198,7 +198,7 @@ def _each_text(table: pd.DataFrame, change: Callable[[str], str]) -> pd.DataFram
         if isinstance(kind, pd.CategoricalDtype) or is_object_dtype(kind) or is_string_dtype(kind):
             cells = [change(cell) if isinstance(cell, str) else cell for cell in column]
             dtype = kind if isinstance(kind, pd.StringDtype) else object
-            changed.isetitem(place, pd.Series(cells, index=table.index, dtype=dtype))
+            changed.isetitem(place, pd.array(cells, dtype=dtype))
     return changed
 
 

@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 import rasterio
 import rasterio.shutil
+from rasterio.env import env_ctx_if_needed
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.io import DatasetReader
 
 from phytomass.errors import InputError
 from phytomass.files import require_file
@@ -70,7 +72,8 @@ def open_raster(path: str | Path, where: str = "") -> Iterator[Any]:
     path, where = Path(path), where or str(path)
     _refuse_kind(path, where, ())
     try:
-        dataset = rasterio.open(path, driver=DRIVERS.split())
+        with env_ctx_if_needed():  # rasterio.open takes one driver only; a whole path is no prefix
+            dataset = DatasetReader(str(path.absolute()), driver=DRIVERS.split())
     except NotGeoreferencedWarning as error:
         raise _not_georeferenced(where) from error
     except GDAL_ERRORS as error:
@@ -251,6 +254,6 @@ def _holds(kind: np.dtype[Any], said: str) -> bool:
     try:
         number = float(said)
         limits = np.iinfo(kind)
-        return number.is_integer() and limits.min <= int(number) <= limits.max
+        return number.is_integer() and bool(limits.min <= int(number) <= limits.max)
     except (ValueError, OverflowError):
         return False

@@ -69,7 +69,7 @@ def read_features(path: Path, where: str, layer: str | None = None) -> pd.DataFr
         info = pyogrio.read_info(path, layer=chosen, force_feature_count=True)
         refuse_above("vector_features", info["features"], where, "take the ones you need")
         refuse_above("table_columns", len(info["fields"]), where)
-        return geopandas.read_file(path, layer=chosen)
+        table: pd.DataFrame = geopandas.read_file(path, layer=chosen)
     except InputError:
         raise
     except OGR_ERRORS as error:
@@ -78,6 +78,7 @@ def read_features(path: Path, where: str, layer: str | None = None) -> pd.DataFr
             where=where,
             remedy="save it again from a GIS, as a GeoPackage",
         ) from error
+    return table
 
 
 def read_polygons(path: Path, where: str, crs: str) -> Any:

@@ -56,20 +56,22 @@ def read_table(source: TableSource, root: Path) -> RawTable:
         limits of tables (`phytomass.limits`).
     """
     path, name = root / source.path, str(source.path)
-    require_file(path, name)
     suffix = path.suffix.lower()
+    known = TEXT | EXCEL | VECTOR
+    require_file(path, name)
+    if suffix not in known:
+        raise InputError(
+            f"unknown kind of file {suffix!r}",
+            where=name,
+            remedy=f"save it as one of {', '.join(sorted(known))}",
+        )
     if suffix in TEXT:
         records = read_delimited(path, name, source.encoding, source.delimiter)
         table = RawTable(name, table_of(records, name))
     elif suffix in EXCEL:
         table = RawTable(name, table_of(read_workbook(path, name, source.sheet), name))
-    elif suffix in VECTOR:
-        table = _read_vector(path, name, source)
     else:
-        known = ", ".join(sorted(TEXT | EXCEL | VECTOR))
-        raise InputError(
-            f"unknown kind of file {suffix!r}", where=name, remedy=f"save it as one of {known}"
-        )
+        table = _read_vector(path, name, source)
     if table.cells.empty and (table.points is None or not len(table.points)):
         raise InputError("has no data rows", where=name)
     part = source.sheet if suffix in EXCEL else source.layer if suffix in VECTOR else None
