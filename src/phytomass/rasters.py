@@ -254,6 +254,6 @@ def _holds(kind: np.dtype[Any], said: str) -> bool:
     try:
         number = float(said)
         limits = np.iinfo(kind)
-        return number.is_integer() and bool(limits.min <= int(number) <= limits.max)
+        return bool(number.is_integer() and limits.min <= int(number) <= limits.max)
     except (ValueError, OverflowError):
         return False
