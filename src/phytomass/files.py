@@ -1,4 +1,4 @@
-"""Writing files so that they appear whole or not at all, and fingerprints of their contents."""
+"""Files: looked at before they are opened, written whole or not at all, and their fingerprints."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import errno
 import hashlib
 import json
 import os
+import re
+import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,11 +17,62 @@ from typing import Any
 import geopandas
 import pandas as pd
 import pyogrio
+from pandas.api.types import is_object_dtype, is_string_dtype
 
-from phytomass.errors import DiskFullError, InputError
+from phytomass.errors import DiskFullError, InputError, nearest
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """The system's numbers for a full disk, a used-up quota, and a file larger than allowed."""
+
+
+def require_file(path: str | Path, where: str, remedy: str = "check the path") -> int:
+    """Return the size of a regular file in bytes, or say why it cannot be read.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file; symbolic links are followed.
+    where : str
+        How the user named it, for the message.
+    remedy : str
+        What to do where no file of a similar name lies beside it.
+
+    Raises
+    ------
+    InputError
+        For a missing or empty file, a folder, a pipe or device (which would never end), a file
+        that may not be read, and names that no file can have.
+    """
+    path = Path(path)
+    try:
+        status = path.stat()
+        readable = os.access(path, os.R_OK)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        hint = nearest(path.name, _beside(path))
+        raise InputError("no such file", where=where, remedy=hint or remedy) from error
+    except (OSError, ValueError) as error:
+        what = getattr(error, "strerror", None) or str(error)
+        raise InputError(f"cannot be read ({what})", where=_shortened(where)) from error
+    if stat.S_ISDIR(status.st_mode):
+        raise InputError("is a folder, not a file", where=where, remedy="name the file in it")
+    if not stat.S_ISREG(status.st_mode):
+        raise InputError("is a pipe or a device, not a file", where=where, remedy="copy it to disk")
+    if not readable:
+        raise InputError("may not be read", where=where, remedy="change its permissions")
+    if status.st_size == 0:
+        raise InputError("is empty (0 bytes)", where=where, remedy="get it again")
+    return status.st_size
+
+
+def _beside(path: Path) -> list[str]:
+    try:
+        return [entry.name for entry in path.parent.iterdir() if entry.is_file()]
+    except OSError:
+        return []
+
+
+def _shortened(where: str, most: int = 80) -> str:
+    return where if len(where) <= most else f"{where[: most // 2]}…{where[-most // 2 :]}"
 
 
 @contextmanager
@@ -105,12 +158,89 @@ def write_json(path: str | Path, content: Any) -> None:
     write_text(path, json.dumps(content, indent=2, ensure_ascii=False, default=str) + "\n")
 
 
+FORMULA = re.compile(r"'*[=+\-@\t\r\n＝＋－＠]")
+"""Text that a spreadsheet may take for a formula (OWASP, CSV injection), apostrophes aside."""
+
+
+def inert(text: str) -> str:
+    """Return text as no spreadsheet runs it: with an apostrophe before a sign of a formula.
+
+    Examples
+    --------
+    >>> inert("=HYPERLINK(A1)"), inert("-12"), inert("Plot 1")
+    ("'=HYPERLINK(A1)", "'-12", 'Plot 1')
+    """
+    return f"'{text}" if FORMULA.match(text) else text
+
+
+def as_meant(text: str) -> str:
+    """Return the text that `inert` was given.
+
+    Examples
+    --------
+    >>> as_meant("'-12"), as_meant("'s-Hertogenbosch"), as_meant(inert("'=1"))
+    ('-12', "'s-Hertogenbosch", "'=1")
+    """
+    return text[1:] if text.startswith("'") and FORMULA.match(text) else text
+
+
+def texts_as_meant(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table that was read from a CSV file of ours with its texts as they were meant."""
+    meant = table.rename(columns={name: as_meant(str(name)) for name in table.columns})
+    return _each_text(meant, as_meant)
+
+
+def _each_text(table: pd.DataFrame, change: Callable[[str], str]) -> pd.DataFrame:
+    """Return a copy with every text cell changed; other cells and columns stay as they are."""
+    changed = table.copy()
+    for place, (_, column) in enumerate(table.items()):
+        kind = column.dtype
+        if isinstance(kind, pd.CategoricalDtype) or is_object_dtype(kind) or is_string_dtype(kind):
+            cells = [change(cell) if isinstance(cell, str) else cell for cell in column]
+            dtype = kind if isinstance(kind, pd.StringDtype) else object
+            changed.isetitem(place, pd.array(cells, dtype=dtype))
+    return changed
+
+
 def write_csv(path: str | Path, table: pd.DataFrame) -> None:
     """Write a table as CSV with ten significant digits, whole or not at all.
 
     Ten digits are far below any field or image error and above every rounding of a re-read.
+    Text that a spreadsheet would take for a formula gets an apostrophe before it (see `inert`),
+    numbers never; `read_csv` takes it away again.
     """
-    write_text(path, table.to_csv(index=False, float_format="%.10g", lineterminator="\n"))
+    named = table.rename(columns={name: inert(str(name)) for name in table.columns})
+    safe = _each_text(named, inert)
+    write_text(path, safe.to_csv(index=False, float_format="%.10g", lineterminator="\n"))
+
+
+def read_csv(path: str | Path, text: Collection[str] = ()) -> pd.DataFrame:
+    """Read a table that `write_csv` wrote; an empty cell is NaN.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file.
+    text : collection of str
+        Columns that are text even where every entry looks like a number or says ``NA``: ids.
+
+    Raises
+    ------
+    InputError
+        If it is missing, damaged, or no such table.
+    """
+    require_file(path, str(path), "run: phytomass run")
+    try:
+        table = pd.read_csv(
+            path, dtype=dict.fromkeys(text, str), keep_default_na=False, na_values=[""]
+        )
+    except (ValueError, pd.errors.ParserError) as error:
+        raise InputError(
+            f"cannot be read as a table ({error})",
+            where=str(path),
+            remedy="delete it and run: phytomass run",
+        ) from error
+    return texts_as_meant(table)
 
 
 GEOPACKAGE_STAMP = "2020-12-31T00:00:00.000Z"

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import rasterio
 from numpy.typing import NDArray
 from odc.geo import Shape2d
 from odc.geo.geobox import GeoBox
+from pyproj.exceptions import CRSError
 from rasterio.windows import Window
 
 from phytomass.errors import InputError
+from phytomass.rasters import open_raster, refuse_ungeoreferenced
 
 BLOCK = 256
 """Side of the square blocks that every walk over a grid uses, in pixels.
@@ -88,22 +90,46 @@ def grid_of_raster(path: str | Path) -> GeoBox:
     Raises
     ------
     InputError
-        If the file is missing, is no raster, or has no CRS.
+        If the file is missing, is no raster, or does not say where it lies.
     """
-    if not Path(path).is_file():
-        raise InputError("no such file", where=str(path), remedy="check the path")
+    with open_raster(path) as source:
+        return grid_of(source, str(path))
+
+
+def grid_of(dataset: Any, where: str) -> GeoBox:
+    """Return the grid of an open raster.
+
+    Raises
+    ------
+    InputError
+        If nothing says where it lies, or its CRS is none that PROJ knows.
+    """
+    refuse_ungeoreferenced(dataset, where)
     try:
-        with rasterio.open(path) as source:
-            crs, transform, shape = source.crs, source.transform, source.shape
-    except rasterio.RasterioIOError as error:
-        raise InputError(f"cannot be read as a raster ({error})", where=str(path)) from error
-    if crs is None:
+        return GeoBox(dataset.shape, dataset.transform, dataset.crs)
+    except (CRSError, ValueError) as error:
         raise InputError(
-            "has no coordinate reference system",
-            where=str(path),
+            f"has a coordinate reference system that cannot be used ({error})",
+            where=where,
             remedy="assign the right one, e.g. with gdal_edit.py -a_srs EPSG:32643",
+        ) from error
+
+
+def refuse_turned(grid: GeoBox, where: str) -> None:
+    """Raise when the rows of a grid do not run eastward, from north to south.
+
+    Raises
+    ------
+    InputError
+        For a rotated, mirrored or upside-down grid: it cannot be the grid of a project.
+    """
+    affine = grid.transform
+    if affine.b or affine.d or affine.a <= 0 or affine.e >= 0:
+        raise InputError(
+            "is rotated or upside down: its rows do not run eastward, from north to south",
+            where=where,
+            remedy="warp it north-up, e.g. with gdalwarp",
         )
-    return GeoBox(shape, transform, crs)
 
 
 def same_grid(a: GeoBox, b: GeoBox, tolerance: float = 1e-3) -> bool:

@@ -160,7 +160,7 @@ def test_zones_that_cannot_be_used(tmp_path, shapes, column, message):
 def test_zones_file_that_is_none(tmp_path):
     agb = write_raster(tmp_path / "agb.tif", np.ones((30, 30)))
     (tmp_path / "zones.gpkg").write_text("no polygons")
-    with pytest.raises(InputError, match="cannot be read as polygons"):
+    with pytest.raises(InputError, match=r"zones\.gpkg: cannot be read: it is no \.gpkg file"):
         map_summary(agb, zones=tmp_path / "zones.gpkg")
 
 

@@ -107,5 +107,7 @@ def test_columns_of_an_own_table(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such file"):
         load_equations(tmp_path / "absent.csv")
     path.write_bytes("id,form,a,source\nété,power_d,1,s".encode("latin-1"))
-    with pytest.raises(InputError, match="not UTF-8"):
+    with pytest.raises(
+        InputError, match=r"own\.csv, line 2, byte 1 of the line: byte 0xe9 is not valid utf-8"
+    ):
         load_equations(path)

@@ -247,7 +247,7 @@ def test_files_that_are_not_what_they_say(folder: Path) -> None:
     assert "cannot be read as an Excel file" in complaint(folder, trees={"path": "trees.xlsx"})
     (folder / "plots.gpkg").write_text("no database", encoding="utf-8")
     assert "plots.gpkg: cannot be read" in complaint(folder, plots={"path": "plots.gpkg"})
-    (folder / "trees.pdf").write_text("", encoding="utf-8")
+    (folder / "trees.pdf").write_text("%PDF", encoding="utf-8")
     assert "unknown kind of file '.pdf'" in complaint(folder, trees={"path": "trees.pdf"})
 
 

@@ -7,16 +7,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import geopandas
 import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
-from pyogrio.errors import DataLayerError, DataSourceError
 from rasterio.features import rasterize
 
 from phytomass.errors import InputError, nearest
 from phytomass.grid import Block, blocks_of
+from phytomass.vectors import read_polygons
 
 ALL = "all"
 """Name of the whole mapped area."""
@@ -112,12 +111,7 @@ def read_zones(path: Path, column: str, grid: GeoBox) -> Zones:
         If the file cannot be read, lacks a CRS, the column or a name, or no zone is on the grid.
     """
     where = path.name
-    try:
-        table = geopandas.read_file(path)
-    except (DataSourceError, DataLayerError) as error:
-        raise InputError(f"cannot be read as polygons ({error})", where=where) from error
-    if table.crs is None:
-        raise InputError("has no CRS", where=where, remedy="save it with its projection")
+    table = read_polygons(path, where, str(grid.crs))
     if column not in table.columns or column == table.geometry.name:
         columns = [str(c) for c in table.columns if c != table.geometry.name]
         hint = nearest(column, columns)
@@ -127,20 +121,20 @@ def read_zones(path: Path, column: str, grid: GeoBox) -> Zones:
             remedy=f"set zones.column to one of {', '.join(columns)}"
             + (f"; {hint}" if hint else ""),
         )
-    table = table[table.geom_type.isin(["Polygon", "MultiPolygon"])].to_crs(str(grid.crs))
-    if not len(table) or not table.intersects(grid.extent.geom).any():
+    if not table.intersects(grid.extent.geom).any():
         raise InputError(
             "has no polygon on the grid", where=where, remedy="check its CRS and extent"
         )
     _check_names(table[column], where)
-    parts = table.geometry.make_valid().groupby(table[column].astype(str), sort=False)
+    parts = table.geometry.groupby(table[column].astype(str), sort=False)
     named = {str(name): shapes.union_all() for name, shapes in parts}
     return Zones(tuple(named), tuple(named.values()), grid, where)
 
 
 def _check_names(names: Any, where: str) -> None:
-    if names.isna().any():
-        rows = ", ".join(str(i + 1) for i in np.flatnonzero(names.isna())[:5])
+    nameless = names.isna() | (names.astype(str).str.strip() == "")
+    if nameless.any():
+        rows = ", ".join(str(i + 1) for i in names.index[nameless][:5])
         raise InputError(
             f"a zone has no name (feature {rows})", where=where, remedy="name every zone"
         )

@@ -13,6 +13,7 @@ import pandas as pd
 
 from phytomass.allometry.settings import AllometrySettings
 from phytomass.allometry.taxa import accepted_name, family_of, genus_of, read_table
+from phytomass.delimited import read_delimited, table_of
 from phytomass.errors import InputError, Problem
 
 Entry = tuple[float, float, str]
@@ -55,15 +56,9 @@ def load_wood_density(path: Path) -> DensityTable:
     InputError
         With every row that cannot be: no number, outside 0.05 to 1.39 g/cm³, a taxon twice.
     """
-    if not path.is_file():
-        raise InputError("no such file", where=str(path), remedy="check the path")
-    try:
-        rows = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        remedy = "save it as CSV UTF-8"
-        raise InputError(f"cannot be read ({error})", where=str(path), remedy=remedy) from error
+    rows = table_of(read_delimited(path, str(path)), path.name)
     if {"wsg", "level_tax", "family", "genus", "species"} <= set(rows.columns):
-        taxon = [row[row["level_tax"]] for row in rows.to_dict("records")]
+        taxon = [row.get(row["level_tax"], "") for row in rows.to_dict("records")]
         rows = rows.assign(taxon=taxon, wood_density=rows["wsg"])
     missing = [c for c in ("taxon", "wood_density") if c not in rows]
     if missing:
@@ -86,7 +81,9 @@ def _entries(rows: pd.DataFrame, path: Path) -> dict[str, Entry]:
     source = rows["source"].tolist() if "source" in rows else [path.name] * len(rows)
     for i, taxon in enumerate(rows["taxon"]):
         name, where = accepted_name(taxon), f"{path.name}, row {i + 2}"
-        if not LIGHTEST <= value[i] <= IMPOSSIBLE_DENSITY:
+        if not name:
+            problems.append(Problem(where, "has no taxon", "name a species, genus or family"))
+        elif not LIGHTEST <= value[i] <= IMPOSSIBLE_DENSITY:
             what = f"{rows['wood_density'].iloc[i]!r} is not a wood density in g/cm³"
             problems.append(Problem(where, what, f"between {LIGHTEST} and {IMPOSSIBLE_DENSITY}"))
         elif name in entries and entries[name][0] != value[i]:

@@ -13,10 +13,12 @@ from types import MappingProxyType
 from typing import TypeVar, cast
 
 import numpy as np
+import pandas as pd
 
 from phytomass.allometry.equations import AllometricEquation, Correction
 from phytomass.allometry.forms import FORMS
 from phytomass.allometry.taxa import accepted_name
+from phytomass.delimited import read_delimited, table_of
 from phytomass.errors import InputError, Problem, nearest
 from phytomass.units import FACTORS
 
@@ -69,34 +71,24 @@ def load_equations(extra: Path | None = None) -> dict[str, AllometricEquation]:
     equations = dict(builtin_equations())
     if extra is None:
         return equations
-    if not extra.is_file():
-        raise InputError("no such file", where=str(extra), remedy="check allometry.equations")
-    try:
-        text = extra.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError(
-            f"byte {error.start} is not UTF-8",
-            where=str(extra),
-            remedy="save the table as CSV UTF-8",
-        ) from error
-    return {**equations, **_parse(text, extra.name, taken=tuple(equations))}
+    records = read_delimited(extra, str(extra))
+    return {**equations, **_parse(table_of(records, extra.name), extra.name, tuple(equations))}
 
 
 @cache
 def builtin_equations() -> MappingProxyType[str, AllometricEquation]:
     """Return the equations of this room by id (read once)."""
     text = (files("phytomass.allometry") / "equations.csv").read_text(encoding="utf-8")
-    return MappingProxyType(_parse(text, "equations.csv", taken=()))
+    rows = list(csv.reader(io.StringIO(text, newline="")))
+    return MappingProxyType(_parse(table_of(rows, "equations.csv"), "equations.csv", taken=()))
 
 
-def _parse(text: str, name: str, taken: tuple[str, ...]) -> dict[str, AllometricEquation]:
-    reader = csv.DictReader(io.StringIO(text, newline=""))
-    header = list(reader.fieldnames or [])
-    problems = list(_check_header(header, name))
+def _parse(table: pd.DataFrame, name: str, taken: tuple[str, ...]) -> dict[str, AllometricEquation]:
+    problems = list(_check_header(list(table.columns), name))
     if problems:
         raise InputError.of(problems)
     equations: dict[str, AllometricEquation] = {}
-    for number, raw in enumerate(reader, start=2):
+    for number, raw in enumerate(table.to_dict("records"), start=2):
         cells = {c: (raw.get(c) or "").strip() or DEFAULTS.get(c, "") for c in COLUMNS}
         found = list(_check_row(cells, f"{name}, row {number}", (*taken, *equations)))
         problems += found
@@ -132,7 +124,7 @@ def _check_row(cells: dict[str, str], where: str, taken: tuple[str, ...]) -> Ite
     for column in NUMBERS:
         if cells[column] and not math.isfinite(_number(cells[column])):
             yield problem(column, f"{cells[column]!r} is not a number")
-    if cells["n"] and not cells["n"].isdigit():
+    if cells["n"] and not cells["n"].isdecimal():
         yield problem("n", f"{cells['n']!r} is not a count of trees")
     if cells["form"] in FORMS:
         form = FORMS[cells["form"]]

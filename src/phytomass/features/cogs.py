@@ -21,6 +21,7 @@ from phytomass.features.layers import Layer
 from phytomass.features.raster import CACHE_MB, new_raster, refuse_torn
 from phytomass.files import whole_file, write_json
 from phytomass.grid import BLOCK, Block, blocks_of, grid_of_raster
+from phytomass.rasters import open_raster, pixels_of
 
 INDEX = "stack.json"
 """Names the predictors of a folder in order."""
@@ -127,7 +128,10 @@ class CogBands:
 
     def read(self, block: Block) -> NDArray[np.float32]:
         """Read a block: array of shape (bands, rows, cols), NaN where there are no data."""
-        layers = [dataset.read(1, window=block.window) for dataset in self.datasets]
+        layers = []
+        for dataset in self.datasets:
+            with pixels_of(Path(dataset.name).name, "delete it and run: phytomass stack"):
+                layers.append(dataset.read(1, window=block.window))
         values: NDArray[np.float32] = np.stack(layers)
         return values
 
@@ -136,6 +140,4 @@ class CogBands:
 def open_cogs(folder: Path, names: Sequence[str]) -> Iterator[CogBands]:
     """Open the named predictors of a folder for reading block by block."""
     with ExitStack() as held:
-        yield CogBands(
-            [held.enter_context(rasterio.open(folder / f"{name}.tif")) for name in names]
-        )
+        yield CogBands([held.enter_context(open_raster(folder / f"{name}.tif")) for name in names])

@@ -13,9 +13,14 @@ from odc.geo.geobox import GeoBox
 
 from phytomass.errors import DiskFullError, InputError
 from phytomass.grid import BLOCK
+from phytomass.rasters import open_raster
 
 CACHE_MB = 256
 """GDAL's block cache while a grid is walked over: its default is 5 % of the machine's memory."""
+
+
+TILES_LOOKED_AT = 100_000
+"""Tiles of a raster whose place in the file is asked for, to see whether it was cut off."""
 
 
 @contextmanager
@@ -115,9 +120,9 @@ def refuse_truncated(path: Path) -> None:
         If tiles lie beyond the end of the file.
     """
     try:
-        with rasterio.open(path, driver="GTiff") as source:
-            last = max(_ends(source))
-    except rasterio.RasterioIOError:
+        with open_raster(path) as source:
+            last = max(_ends(source, TILES_LOOKED_AT)) if source.driver == "GTiff" else 0
+    except InputError:  # whoever reads it says what is wrong with it
         return
     size = path.stat().st_size
     if last > size:
@@ -128,14 +133,20 @@ def refuse_truncated(path: Path) -> None:
         )
 
 
-def _ends(dataset: Any) -> Iterator[int]:
-    """Give the place in its file where each tile ends; 0 for one that was never written."""
+def _ends(dataset: Any, most: int | None = None) -> Iterator[int]:
+    """Give the place in its file where tiles end; 0 for one that was never written.
+
+    With `most`, about so many of them, the last one included.
+    """
     height, width = dataset.block_shapes[0]
-    for band in range(1, dataset.count + 1):
-        for row in range(-(-dataset.height // height)):
-            for col in range(-(-dataset.width // width)):
-                place, size = (
-                    dataset.get_tag_item(f"BLOCK_{what}_{col}_{row}", "TIFF", bidx=band)
-                    for what in ("OFFSET", "SIZE")
-                )
-                yield int(place) + int(size) if place and size else 0
+    rows, cols = -(-dataset.height // height), -(-dataset.width // width)
+    total = rows * cols * dataset.count
+    step = 1 if most is None else -(-total // most)
+    for number in range(total - 1, -1, -step):
+        band, tile = divmod(number, rows * cols)
+        row, col = divmod(tile, cols)
+        place, size = (
+            dataset.get_tag_item(f"BLOCK_{what}_{col}_{row}", "TIFF", bidx=band + 1)
+            for what in ("OFFSET", "SIZE")
+        )
+        yield int(place) + int(size) if place and size else 0

@@ -10,7 +10,6 @@ from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
-import rasterio
 import rioxarray
 import xarray as xr
 from numpy.typing import NDArray
@@ -19,7 +18,8 @@ from odc.geo.geobox import GeoBox
 from phytomass.errors import InputError, nearest
 from phytomass.features.cogs import describe_cogs, is_cogs, open_cogs
 from phytomass.features.cube import describe_store, open_bands
-from phytomass.grid import BLOCK, Block, blocks_of, cells_at, grid_of_raster
+from phytomass.grid import BLOCK, Block, blocks_of, cells_at, grid_of
+from phytomass.rasters import open_raster, pixels_of
 
 Array = NDArray[np.float64]
 
@@ -55,9 +55,8 @@ class PredictorStack:
             return cls(Path(path), *describe_cogs(Path(path)))
         if Path(path).is_dir():
             return cls(Path(path), *describe_store(Path(path)))
-        grid = grid_of_raster(path)
-        with rasterio.open(path) as source:
-            names = source.descriptions
+        with open_raster(path) as source:
+            grid, names = grid_of(source, str(path)), source.descriptions
         if not all(names) or len(set(names)) < len(names):
             raise InputError("bands need distinct names (descriptions)", where=str(path))
         return cls(Path(path), grid, tuple(names))
@@ -85,7 +84,7 @@ class PredictorStack:
         if self.path.is_dir():
             yield StackReader(open_bands(self.path, names), self.grid)
             return
-        with rasterio.open(self.path) as dataset:
+        with open_raster(self.path) as dataset:
             yield StackReader(
                 RasterBands(dataset, [self.names.index(n) + 1 for n in names]), self.grid
             )
@@ -240,7 +239,8 @@ class RasterBands:
 
     def read(self, block: Block) -> NDArray[np.float32]:
         """Read a block: array of shape (bands, rows, cols)."""
-        data: NDArray[np.float32] = self.dataset.read(list(self.indexes), window=block.window)
+        with pixels_of(Path(self.dataset.name).name, "delete it and run: phytomass stack"):
+            data: NDArray[np.float32] = self.dataset.read(list(self.indexes), window=block.window)
         return data
 
 

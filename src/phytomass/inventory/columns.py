@@ -18,6 +18,11 @@ from phytomass.inventory.tables import RawTable
 from phytomass.units import FACTORS, convert
 
 MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "-", "#n/a", "nat"})
+ERRORS = frozenset(
+    ["#REF!", "#DIV/0!", "#VALUE!", "#NAME?", "#NUM!", "#NULL!", "#SPILL!", "#CALC!", "#FIELD!"]
+)
+"""What a formula that failed shows; `#N/A` is a missing value."""
+
 DECIMAL_COMMA = r"-?\d+,\d+"
 
 
@@ -225,6 +230,8 @@ def standard_columns(
         missing = np.array([is_missing(cell, reading.source.missing) for cell in cells], dtype=bool)
         if column.kind == "text":
             table[column.name] = cells.mask(missing, "").astype(str)
+            for row in table.index[cells.str.upper().isin(ERRORS).to_numpy(dtype=bool)]:
+                reading.reject(findings, int(row), column.name, "an error of the spreadsheet")
         else:
             table[column.name] = _numbers(reading, column, cells, missing, findings)
         if not column.may_miss:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from pyproj import CRS, Transformer
-from pyproj.exceptions import CRSError
+from pyproj.exceptions import CRSError, ProjError
 
 from phytomass.inventory.columns import Reading
 from phytomass.inventory.findings import Findings
@@ -29,7 +29,14 @@ def place_plots(
     northing = plots["northing"].to_numpy(dtype=float)
     if not _plausible(easting, northing, source, reading, findings) or source == target:
         return plots
-    moved = Transformer.from_crs(source, target, always_xy=True).transform(easting, northing)
+    try:
+        moved = Transformer.from_crs(source, target, always_xy=True).transform(easting, northing)
+    except ProjError as error:
+        what = f"nothing leads from {source.name} to {target.name} ({error})"
+        findings.problem(
+            f"{reading.key}.crs", what, "give the CRS of a map: EPSG:4326, or a UTM zone"
+        )
+        return plots
     new_easting, new_northing = (np.asarray(v, dtype=float) for v in moved)
     lost = np.isfinite(easting + northing) & ~np.isfinite(new_easting + new_northing)
     for row in plots.index[lost]:

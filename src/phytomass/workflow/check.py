@@ -26,11 +26,13 @@ from phytomass.features import (
     refuse_truncated,
     source_files,
 )
-from phytomass.grid import describe_grid, grid_of_raster, same_grid
+from phytomass.grid import blocks_of, describe_grid, same_grid
+from phytomass.grid import grid_of as grid_of_dataset
 from phytomass.imagery import check_mask, files_of
 from phytomass.inventory import check_inventory, read_inventory
 from phytomass.models import patch_of, plots_needed
 from phytomass.models.patch_cnn import require_torch
+from phytomass.rasters import open_raster, pixels_of
 from phytomass.workflow.inputs import existing, grid_of, raster_files
 from phytomass.workflow.load import OpenProject
 from phytomass.workflow.plot_errors import check_training
@@ -141,6 +143,8 @@ def _check_rasters(findings: Findings, opened: OpenProject, grid: GeoBox) -> Non
         if settings is not None:
             for file in findings.attempt(partial(source_files, settings, root)) or ():
                 findings.attempt(partial(refuse_truncated, file))
+    for file in _single_rasters(opened):
+        findings.attempt(partial(refuse_truncated, file))
     layers = findings.attempt(lambda: check_stack(project.predictors, root, grid))
     if layers is not None:
         findings.attempt(lambda: predictor_sets(project.predictors, layers))
@@ -204,14 +208,30 @@ def _writable(results: Path) -> None:
         )
 
 
+def _single_rasters(opened: OpenProject) -> list[Path]:
+    """Return the rasters that are there beside the sources of predictors."""
+    project = opened.project
+    masks = [project.mask, project.earlier.mask if project.earlier else None]
+    truths = (project.truth.path, project.truth.earlier) if project.truth else ()
+    named = [project.grid.like, *(mask.path for mask in masks if mask is not None), *truths]
+    paths = (opened.root / path for path in named if path is not None)
+    return [path for path in paths if path.is_file()]
+
+
 def _on_grid(root: Path, path: Path, grid: GeoBox) -> None:
-    own = grid_of_raster(root / path)
-    if not same_grid(own, grid):
-        raise InputError(
-            f"is on another grid: {describe_grid(own)}; the project's is {describe_grid(grid)}",
-            where=f"{path} (truth)",
-            remedy="resample the reference to the project's grid",
-        )
+    """Refuse a reference on another grid, or one whose pixels cannot be read."""
+    where = f"{path} (truth)"
+    with open_raster(root / path, where) as dataset:
+        own = grid_of_dataset(dataset, where)
+        if not same_grid(own, grid):
+            raise InputError(
+                f"is on another grid: {describe_grid(own)}; the project's is {describe_grid(grid)}",
+                where=where,
+                remedy="resample the reference to the project's grid",
+            )
+        with pixels_of(where):
+            for block in blocks_of(grid.shape):
+                dataset.read(1, window=block.window)
 
 
 def _plots_on_grid(opened: OpenProject, plots: pd.DataFrame, grid: GeoBox) -> None:

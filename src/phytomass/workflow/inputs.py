@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import geopandas
 import pandas as pd
 from odc.geo.geobox import GeoBox
-from pyogrio.errors import DataLayerError, DataSourceError
 
 from phytomass.errors import InputError
 from phytomass.features import (
@@ -18,10 +16,12 @@ from phytomass.features import (
     predictor_sets,
 )
 from phytomass.features.layers import Layer
-from phytomass.grid import grid_from_bounds, grid_of_raster, pixel_area_ha
+from phytomass.files import read_csv, require_file
+from phytomass.grid import grid_from_bounds, grid_of_raster, pixel_area_ha, refuse_turned
 from phytomass.imagery import PredictorSettings, files_of
 from phytomass.inventory import plots_in_use
 from phytomass.models import patch_of
+from phytomass.vectors import read_polygons
 from phytomass.workflow.load import OpenProject
 from phytomass.workflow.plot_errors import with_errors
 
@@ -40,6 +40,7 @@ def grid_of(opened: OpenProject) -> GeoBox:
     settings = opened.project.grid
     if settings.like is not None:
         grid = grid_of_raster(opened.root / settings.like)
+        refuse_turned(grid, f"{settings.like} (grid.like)")
     else:
         assert settings.crs is not None and settings.resolution is not None  # noqa: S101  # checked
         bounds = settings.bounds or _area_bounds(opened, settings.crs)
@@ -57,17 +58,7 @@ def _area_bounds(opened: OpenProject, crs: str) -> tuple[float, float, float, fl
             remedy="give grid.bounds, grid.like, or study_area",
         )
     existing(opened.root, study_area=area)
-    try:
-        polygons = geopandas.read_file(opened.root / area)
-    except (DataSourceError, DataLayerError) as error:
-        raise InputError(f"cannot be read as polygons ({error})", where=str(area)) from error
-    if polygons.crs is None:
-        raise InputError(
-            "has no coordinate reference system",
-            where=str(area),
-            remedy="save it again with its CRS, e.g. as a GeoPackage",
-        )
-    west, south, east, north = polygons.to_crs(crs).total_bounds
+    west, south, east, north = read_polygons(opened.root / area, str(area), crs).total_bounds
     if not max(east - west, north - south) < WIDEST:
         raise InputError(
             f"reaches around the globe in {crs}: it crosses the antimeridian or holds a pole there",
@@ -97,30 +88,29 @@ def existing(root: Path, **paths: Path | None) -> dict[str, list[Path]]:
     Raises
     ------
     InputError
-        If one does not exist.
+        If one does not exist or cannot be read.
     """
     found = {}
     for role, path in paths.items():
         if path is None:
             continue
-        if not (root / path).is_file():
-            raise InputError("no such file", where=f"{path} ({role})", remedy="check the path")
+        require_file(root / path, f"{path} ({role})")
         found[role] = [root / path]
     return found
 
 
-TEXT_COLUMNS = {"plot_id": str, "site": str, "tree_id": str}
+TEXT_COLUMNS = ("plot_id", "site", "tree_id")
 
 
 def read_plots(results: Path) -> pd.DataFrame:
     """Read the plots of a results folder; ids stay text."""
-    return pd.read_csv(results / "plots.csv", dtype=TEXT_COLUMNS)
+    return read_csv(results / "plots.csv", text=TEXT_COLUMNS)
 
 
 def layers_in(results: Path) -> list[Layer]:
     """Return the layers of the stack of a results folder."""
-    table = pd.read_csv(results / "predictors.csv", keep_default_na=False)
     keys = ("name", "sensor", "kind", "formula", "source", "unit")
+    table = read_csv(results / "predictors.csv", text=keys)[list(keys)].fillna("")
     return [Layer(*(str(row[k]) for k in keys)) for row in table.to_dict("records")]
 
 

@@ -7,10 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from phytomass.experiments import FittedModel
-from phytomass.files import write_csv, write_json
+from phytomass.files import read_csv, write_csv, write_json
 from phytomass.mapping import MapCounts, change_map, stac_item
 from phytomass.workflow.engine import Context, Step
 from phytomass.workflow.fitting import fit_for, write_map, write_network
@@ -101,7 +99,7 @@ def _item(context: Context, fitted: FittedModel) -> dict[str, Any]:
 def _card(
     context: Context, fitted: FittedModel, counts: dict[str, MapCounts], split: str, why: str
 ) -> dict[str, Any]:
-    scores = pd.read_csv(context.done / "model_comparison.csv")
+    scores = read_csv(context.done / "model_comparison.csv", text=["model", "predictors"])
     own = scores[
         (scores["model"] == fitted.model) & (scores["predictors"] == fitted.predictors_set)
     ]

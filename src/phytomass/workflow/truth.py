@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import rasterio
 from numpy.typing import NDArray
 
 from phytomass.accounting import truth_difference, truth_scores
 from phytomass.errors import InputError
 from phytomass.experiments import FittedModel
 from phytomass.grid import cells_at, grid_of_raster, same_grid
+from phytomass.rasters import open_raster, pixels_of
 from phytomass.workflow.engine import Context
 from phytomass.workflow.fitting import fit_for, write_map
 from phytomass.workflow.inputs import grid_of, samples_of, sets_of
@@ -125,7 +125,7 @@ def _reference(context: Context, path: Path) -> NDArray[np.float32]:
 
 
 def _band(path: Path) -> NDArray[np.float32]:
-    with rasterio.open(path) as source:
+    with open_raster(path) as source, pixels_of(path.name):
         values: NDArray[np.float32] = source.read(1, masked=True).astype(np.float32).filled(np.nan)
     return values
 

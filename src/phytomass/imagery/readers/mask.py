@@ -6,18 +6,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import geopandas
 import numpy as np
-import rasterio
 from affine import Affine
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
-from pyogrio.errors import DataLayerError, DataSourceError
 from rasterio.features import geometry_mask
 
 from phytomass.errors import InputError
-from phytomass.grid import Block, blocks_of, describe_grid, grid_of_raster, same_grid
+from phytomass.grid import Block, blocks_of, describe_grid, grid_of, same_grid
 from phytomass.imagery.settings import MaskSettings
+from phytomass.rasters import open_raster, pixels_of
+from phytomass.vectors import read_polygons
 
 Mask = Callable[[Block], NDArray[np.bool_]]
 
@@ -30,15 +29,8 @@ def area_mask(path: Path, grid: GeoBox) -> Mask:
     InputError
         If the file cannot be read, has no CRS or no polygon, or lies off the grid.
     """
-    try:
-        area = geopandas.read_file(path)
-    except (DataSourceError, DataLayerError) as error:
-        raise InputError(f"cannot be read as polygons ({error})", where=str(path)) from error
-    if area.crs is None:
-        raise InputError("has no CRS", where=str(path), remedy="save it with its projection")
-    shapes = area.to_crs(str(grid.crs)).geometry
-    shapes = shapes[shapes.geom_type.isin(["Polygon", "MultiPolygon"])]
-    if shapes.empty or not shapes.intersects(grid.extent.geom).any():
+    shapes = read_polygons(path, str(path), str(grid.crs)).geometry
+    if not shapes.intersects(grid.extent.geom).any():
         raise InputError(
             "has no polygon on the grid", where=str(path), remedy="check its CRS and extent"
         )
@@ -74,19 +66,24 @@ def open_mask(
         yield lambda block: np.ones((block.rows, block.cols), dtype=bool)
         return
     path = root / settings.path
-    own = grid_of_raster(path)
-    if not same_grid(own, grid):
-        raise InputError(
-            f"is on another grid: {describe_grid(own)}; the project's is {describe_grid(grid)}",
-            where=f"{settings.path} (mask)",
-            remedy="resample the mask to the grid by nearest neighbour",
-        )
-    with rasterio.open(path) as dataset:
+    with open_raster(path, f"{settings.path} (mask)") as dataset:
+        own = grid_of(dataset, f"{settings.path} (mask)")
+        if not same_grid(own, grid):
+            raise InputError(
+                f"is on another grid: {describe_grid(own)}; the project's is {describe_grid(grid)}",
+                where=f"{settings.path} (mask)",
+                remedy="resample the mask to the grid by nearest neighbour",
+            )
         if not 1 <= settings.band <= dataset.count:
-            raise InputError(f"no band {settings.band}", where=f"{settings.path} (mask)")
+            raise InputError(
+                f"no band {settings.band}, it has {dataset.count}",
+                where=f"{settings.path} (mask)",
+                remedy="set mask.band",
+            )
 
         def read(block: Block) -> NDArray[np.bool_]:
-            raw = dataset.read(settings.band, window=block.window, masked=True)
+            with pixels_of(f"{settings.path} (mask)"):
+                raw = dataset.read(settings.band, window=block.window, masked=True)
             values = raw.filled(0)
             if settings.values is not None:
                 inside = np.isin(values, settings.values)

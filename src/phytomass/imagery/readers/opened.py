@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-import rasterio
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
@@ -20,6 +19,7 @@ from phytomass.imagery.readers.reader import on_grid
 from phytomass.imagery.scenes.listing import Scene
 from phytomass.imagery.scenes.offsets import boa_offset
 from phytomass.imagery.settings import RasterSource
+from phytomass.rasters import pixels_of
 
 Array = NDArray[np.float64]
 Bad = NDArray[np.bool_]
@@ -105,16 +105,11 @@ class OpenScene:
 
     def _raw(self, band: str, block: Block) -> tuple[Array, Bad]:
         dataset, index = self.datasets[band]
-        try:
-            # of bits 0 says that all is well, whatever value the file declares as no data
-            masked = band not in self.record.bits
+        # of bits 0 says that all is well, whatever value the file declares as no data
+        masked = band not in self.record.bits
+        place = f"{self.scene.assets[band].path.name}, band {band}"
+        with pixels_of(place, "the file is damaged: get it again, or take the scene out"):
             raw = dataset.read(index, window=block.window, masked=masked)
-        except rasterio.RasterioIOError as error:
-            raise InputError(
-                f"band {band} cannot be read to its end ({error})",
-                where=str(self.scene.assets[band].path.name),
-                remedy="the file is damaged: get it again, or take the scene out",
-            ) from error
         values = np.ma.filled(raw, 0).astype(np.float64)
         invalid = np.ma.getmaskarray(raw) | ~np.isfinite(values)
         for nodata in (self.record.nodata, self.settings.nodata):

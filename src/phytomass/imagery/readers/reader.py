@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import rasterio
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 from rasterio.enums import Resampling
@@ -18,9 +17,11 @@ from rasterio.vrt import WarpedVRT
 from rasterio.warp import transform
 
 from phytomass.errors import InputError, nearest
-from phytomass.grid import Block, describe_grid, grid_of_raster, same_grid
+from phytomass.files import require_file
+from phytomass.grid import Block, describe_grid, grid_of, same_grid
 from phytomass.imagery.pixels.composite import composite
 from phytomass.imagery.settings import RasterSource
+from phytomass.rasters import GDAL_ERRORS, open_raster, pixels_of
 
 Array = NDArray[np.float64]
 RASTERS = {".tif", ".tiff", ".jp2", ".nc", ".vrt", ".img"}
@@ -40,22 +41,33 @@ def files_of(pattern: str | list[str], root: Path, where: str) -> list[Path]:
             base = Path(one).anchor or "."
             relative = str(Path(one).relative_to(base)) if Path(one).is_absolute() else one
             start = Path(base) if Path(one).is_absolute() else root
-            matches = sorted(start.glob(relative))
+            try:
+                matches = sorted(start.glob(relative))
+            except (OSError, ValueError, NotImplementedError) as error:
+                raise InputError(f"{one!r} is no pattern ({error})", where=where) from error
             if not matches:
                 raise InputError(
                     f"no file matches {one!r}", where=where, remedy="check the pattern"
                 )
             found += matches
         else:
-            path = root / one
-            if not path.exists():
-                siblings = [p.name for p in path.parent.glob("*")] if path.parent.is_dir() else []
-                hint = nearest(path.name, siblings)
-                raise InputError(
-                    f"no such file: {one}", where=where, remedy=hint or "check the path"
-                )
-            found.append(path)
+            found.append(_existing(root / one, one, where))
     return [file for path in found for file in _rasters_in(path, where)]
+
+
+def _existing(path: Path, named: str, where: str) -> Path:
+    """Return a path that is there: a folder, or a file that can be read."""
+    try:
+        absent, folder = not path.exists(), path.is_dir()
+    except (OSError, ValueError):
+        absent, folder = False, False  # the look at the file says what is wrong with the name
+    if absent:
+        siblings = [p.name for p in path.parent.glob("*")] if path.parent.is_dir() else []
+        hint = nearest(path.name, siblings)
+        raise InputError(f"no such file: {named}", where=where, remedy=hint or "check the path")
+    if not folder:
+        require_file(path, f"{named} ({where})")
+    return path
 
 
 def _rasters_in(path: Path, where: str) -> list[Path]:
@@ -64,7 +76,11 @@ def _rasters_in(path: Path, where: str) -> list[Path]:
         return [path]
     inside = sorted(file for file in path.rglob("*") if file.suffix.lower() in RASTERS)
     if not inside:
-        raise InputError(f"no raster in the folder {path.name}", where=where)
+        raise InputError(
+            f"no raster in the folder {path.name}",
+            where=where,
+            remedy=f"name a file, or a folder with {', '.join(sorted(RASTERS))}",
+        )
     return inside
 
 
@@ -84,9 +100,19 @@ def band_map(path: Path, source: RasterSource, key: str) -> BandMap:
     InputError
         For a band that the file does not have; names those it has.
     """
-    with rasterio.open(path) as dataset:
+    with open_raster(path, f"{path.name} (predictors.rasters.{key})") as dataset:
+        described = [d for d in dataset.descriptions if d]
         names = {d: i for i, d in enumerate(dataset.descriptions, 1) if d}
         count = dataset.count
+    twice = sorted({name for name in described if described.count(name) > 1})
+    asked = source.bands.values() if isinstance(source.bands, dict) else source.bands
+    confused = twice if asked is None else [name for name in twice if name in asked]
+    if confused:
+        raise InputError(
+            f"several bands are called {', '.join(confused)}",
+            where=f"{path.name} (predictors.rasters.{key})",
+            remedy="name its bands by number, e.g. bands: {B4: 1, B8: 2}",
+        )
 
     def index_of(band: str | int) -> int:
         if isinstance(band, int) and 1 <= band <= count:
@@ -149,15 +175,10 @@ class SourceReader:
         return dict(zip(self.names, merged, strict=True))
 
     def _raw(self, dataset: Any, indexes: Any, block: Block) -> Any:
-        try:
+        names = [Path(name).name for name in dataset.files if not name.startswith("<")]
+        shown = ", ".join(names) or self.settings.place
+        with pixels_of(f"{shown} (predictors.rasters.{self.key})"):
             return dataset.read(indexes, window=block.window, masked=True)
-        except rasterio.RasterioIOError as error:
-            names = [Path(name).name for name in dataset.files if not name.startswith("<")]
-            raise InputError(
-                f"cannot be read to its end ({error.__cause__ or error})",
-                where=f"{', '.join(names) or self.settings.place} (predictors.rasters.{self.key})",
-                remedy="the file is damaged: get it again",
-            ) from error
 
     def _date(self, dataset: Any, flags: Any, bands: BandMap, block: Block) -> Array:
         settings = self.settings
@@ -242,8 +263,8 @@ def on_grid(
     InputError
         If the file is on another grid and no kernel is named.
     """
-    own = grid_of_raster(path)
-    with rasterio.open(path) as dataset:
+    with open_raster(path, f"{path.name} ({where})") as dataset:
+        own = grid_of(dataset, f"{path.name} ({where})")
         if same_grid(own, grid):
             yield dataset
             return
@@ -253,11 +274,13 @@ def on_grid(
                 where=f"{path.name} ({where})",
                 remedy="name a kernel, e.g. resample: bilinear, or prepare the file on the grid",
             )
-        with warped(dataset, grid, resample, nodata) as moved:
+        with warped(dataset, grid, resample, nodata, f"{path.name} ({where})") as moved:
             yield moved
 
 
-def warped(dataset: Any, grid: GeoBox, kernel: str, nodata: float | None) -> WarpedVRT:
+def warped(
+    dataset: Any, grid: GeoBox, kernel: str, nodata: float | None, where: str = ""
+) -> WarpedVRT:
     """Return a view of an open raster on another grid.
 
     Parameters
@@ -270,10 +293,26 @@ def warped(dataset: Any, grid: GeoBox, kernel: str, nodata: float | None) -> War
         nearest, bilinear, cubic or average.
     nodata : float, optional
         Value without data where the raster does not declare one: it must not enter a kernel.
+    where : str
+        For messages.
+
+    Raises
+    ------
+    InputError
+        If the raster has no place on the grid.
     """
     rows, cols = grid.shape
     empty = dataset.nodata if dataset.nodata is not None else nodata
-    across, down = _source_pixels(dataset, grid)
+    try:
+        across, down = _source_pixels(dataset, grid)
+    except (*GDAL_ERRORS, ArithmeticError) as error:
+        raise InputError(
+            f"cannot be laid on the project's grid ({error})", where=where, remedy="check its CRS"
+        ) from error
+    if not (0 < across < np.inf and 0 < down < np.inf):
+        raise InputError(
+            "has no place on the project's grid", where=where, remedy="check its CRS and extent"
+        )
     return WarpedVRT(
         dataset,
         src_nodata=empty,

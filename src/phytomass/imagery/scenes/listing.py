@@ -10,10 +10,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-import rasterio
-
 from phytomass.errors import InputError, nearest
 from phytomass.imagery.products.sensors import SensorRecord
+from phytomass.rasters import open_raster
 
 STAC_TAG = "stac_properties"
 """Tag of a kept scene with what its catalogue says about it, as JSON."""
@@ -139,25 +138,34 @@ def local_scenes(
 
 
 def _tags(path: Path) -> dict[str, str]:
-    try:
-        with rasterio.open(path) as dataset:
+    with open_raster(path, path.name) as dataset:
+        try:
             tags = {key.lower(): str(value) for key, value in dataset.tags().items()}
-        return {**tags, **json.loads(tags.get(STAC_TAG, "{}"))}
-    except rasterio.RasterioIOError as error:
-        raise InputError(
-            f"cannot be read as a raster ({error})",
-            where=path.name,
-            remedy="download it again, or take it out of the folder",
-        ) from error
+            more = json.loads(tags.get(STAC_TAG, "{}"))
+            return {**tags, **{str(key): str(value) for key, value in more.items()}}
+        except (ValueError, AttributeError) as error:
+            raise InputError(
+                f"its tags cannot be read ({error})",
+                where=path.name,
+                remedy="download it again, or take it out of the folder",
+            ) from error
 
 
 def _scene_of_file(
     path: Path, record: SensorRecord, wanted: Mapping[str, str | int] | None, where: str
 ) -> Scene:
     tags = _tags(path)
-    with rasterio.open(path) as dataset:
+    with open_raster(path, path.name) as dataset:
+        bands = [d for d in dataset.descriptions if d]
         described = {d: i for i, d in enumerate(dataset.descriptions, 1) if d}
         count = dataset.count
+    twice = [name for name in described if bands.count(name) > 1]
+    if any(record.band_called(name) or name in (wanted or {}).values() for name in twice):
+        raise InputError(
+            f"several bands are called {', '.join(twice)}",
+            where=f"{path.name} ({where})",
+            remedy="say by number which band is which, e.g. bands: {B4: 1}",
+        )
     assets = {
         band: Asset(path, number)
         for name, number in described.items()

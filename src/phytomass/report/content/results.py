@@ -11,6 +11,7 @@ import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
 from phytomass.errors import InputError, Problem
+from phytomass.files import texts_as_meant
 
 REQUIRED: dict[str, tuple[str, ...]] = {
     "trees": ("tree_id", "plot_id", "agb_kg"),
@@ -193,7 +194,7 @@ def _table(folder: Path, name: str, problems: list[Problem]) -> pd.DataFrame | N
         return None
     again = "delete it and run `phytomass run` again"
     try:
-        raw = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
+        raw = texts_as_meant(pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8"))
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         problems.append(Problem(str(path), f"cannot be read as a table ({error})", again))
         return None
