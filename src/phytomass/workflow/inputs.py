@@ -6,10 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import geopandas
-import pandas as pd
 from odc.geo.geobox import GeoBox
 from pyogrio.errors import DataLayerError, DataSourceError
 
+from phytomass import tables
 from phytomass.errors import InputError
 from phytomass.features import (
     Extraction,
@@ -109,17 +109,9 @@ def existing(root: Path, **paths: Path | None) -> dict[str, list[Path]]:
     return found
 
 
-TEXT_COLUMNS = {"plot_id": str, "site": str, "tree_id": str}
-
-
-def read_plots(results: Path) -> pd.DataFrame:
-    """Read the plots of a results folder; ids stay text."""
-    return pd.read_csv(results / "plots.csv", dtype=TEXT_COLUMNS)
-
-
 def layers_in(results: Path) -> list[Layer]:
     """Return the layers of the stack of a results folder."""
-    table = pd.read_csv(results / "predictors.csv", keep_default_na=False)
+    table = tables.read(results, "predictors")
     keys = ("name", "sensor", "kind", "formula", "source", "unit")
     return [Layer(*(str(row[k]) for k in keys)) for row in table.to_dict("records")]
 
@@ -136,7 +128,7 @@ def samples_of(opened: OpenProject, results: Path) -> Extraction:
     Patches come along where a model of the project sees them, standard errors and draws where it
     trains with them.
     """
-    plots = plots_in_use(read_plots(results), opened.project.inventory)
+    plots = plots_in_use(tables.read(results, "plots"), opened.project.inventory)
     stack = stack_in(results)
     side = max(patch_of(model) for model in opened.project.models)
     missing = opened.project.predictors.missing_at_plots

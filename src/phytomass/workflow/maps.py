@@ -7,10 +7,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
+from phytomass import tables
 from phytomass.experiments import FittedModel
-from phytomass.files import write_csv, write_json
+from phytomass.files import write_json
 from phytomass.mapping import MapCounts, change_map, stac_item
 from phytomass.workflow.engine import Context, Step
 from phytomass.workflow.fitting import fit_for, write_map, write_network
@@ -83,8 +82,8 @@ def _work(context: Context) -> None:
     write_json(folder / "stac_item.json", _item(context, fitted))
     if project.truth is not None:
         compared = compare_with_truth(context, fitted, project.truth)
-        write_csv(folder / "truth_comparison.csv", compared.scores)
-        write_csv(folder / "truth_differences.csv", compared.differences)
+        tables.write(folder, "truth_comparison", compared.scores)
+        tables.write(folder, "truth_differences", compared.differences)
 
 
 def _item(context: Context, fitted: FittedModel) -> dict[str, Any]:
@@ -101,7 +100,7 @@ def _item(context: Context, fitted: FittedModel) -> dict[str, Any]:
 def _card(
     context: Context, fitted: FittedModel, counts: dict[str, MapCounts], split: str, why: str
 ) -> dict[str, Any]:
-    scores = pd.read_csv(context.done / "model_comparison.csv")
+    scores = tables.read(context.done, "model_comparison")
     own = scores[
         (scores["model"] == fitted.model) & (scores["predictors"] == fitted.predictors_set)
     ]
