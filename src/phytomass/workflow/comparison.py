@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -60,13 +61,7 @@ def _work(context: Context) -> None:
     choice = choose(comparison, opened.project.validation.select_by)
     write_json(
         folder / "model_choice.json",
-        {
-            "model": choice.model,
-            "predictors": choice.predictors,
-            "split": choice.split,
-            "why": choice.why,
-            "splits": dict(comparison.notes),
-        },
+        {**asdict(choice), "splits": dict(comparison.notes)},
     )
 
 

@@ -73,8 +73,7 @@ def _work(context: Context) -> None:
             folder / "agb_change.tif",
             {"period": f"{project.earlier.period} to {project.period}", "units": "Mg/ha"},
         )
-    why = choice["why"] if chosen else "named in the project file under map.model"
-    card = _card(context, fitted, counts, choice["split"], why)
+    card = _card(context, fitted, counts, choice if chosen else {"split": choice["split"]})
     error = write_network(context, fitted, card["scores"])
     if error is not None:
         card["precision_error"] = asdict(error)
@@ -98,7 +97,7 @@ def _item(context: Context, fitted: FittedModel) -> dict[str, Any]:
 
 
 def _card(
-    context: Context, fitted: FittedModel, counts: dict[str, MapCounts], split: str, why: str
+    context: Context, fitted: FittedModel, counts: dict[str, MapCounts], choice: dict[str, Any]
 ) -> dict[str, Any]:
     scores = tables.read(context.done, "model_comparison")
     own = scores[
@@ -111,8 +110,8 @@ def _card(
         "predictors": list(fitted.predictors),
         "parameters": dict(fitted.parameters),
         "training": context.opened.project.training.model_dump(mode="json"),
-        "selected_by": split,
-        "reason": why,
+        "selected_by": choice["split"],
+        "choice": choice if "model" in choice else None,
         "n_train": fitted.n_train,
         "agb_mg_ha_of_plots": [fitted.y_min, fitted.y_max],
         "scores": json.loads(kept.to_json(orient="index")),

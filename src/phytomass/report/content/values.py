@@ -172,8 +172,7 @@ def map_model_of(results: Results) -> MapModel | None:
         return MapModel(model, predictors, "", pd.DataFrame({"split": []}))
     rows = table[(table["model"] == model) & (table["predictors"] == predictors)]
     splits = list(dict.fromkeys(rows["split"]))
-    chosen_by = str(said.get("selected_by", ""))
-    named = [s for s in splits if s in chosen_by]
+    named = [s for s in splits if s == said.get("selected_by")]
     usual = [s for s in ("repeated_kfold", "spatial_blocks", *splits) if s in splits]
     return MapModel(model, predictors, (named or usual or [""])[0], rows.reset_index(drop=True))
 

@@ -19,6 +19,7 @@ from phytomass.report.content.blocks import (
 )
 from phytomass.report.content.results import Results
 from phytomass.report.content.values import MapModel, map_model_of, predictions_of
+from phytomass.report.judgement.chosen import why_chosen
 from phytomass.report.judgement.facts import Facts
 from phytomass.report.judgement.rules import sensors_in_words, splits_in_words
 from phytomass.report.messages import labels
@@ -69,8 +70,8 @@ def _choice(results: Results, chosen: MapModel | None, facts: Facts) -> list[Blo
     if "n_train" in said:
         text += f", trained on {count(said['n_train'])} plots"
     blocks: list[Block] = [Words(f"{text}.")]
-    if said.get("reason"):
-        blocks.append(Words(f"Why this one: {labels.in_words(str(said['reason']).rstrip('.'))}."))
+    if "choice" in said:
+        blocks.append(Words(f"Why this one: {why_chosen(said['choice'])}."))
     names = [str(name) for name in said.get("predictors", [])]
     if names:
         blocks.append(Words(f"Predictors: {', '.join(names)}."))
