@@ -71,9 +71,18 @@ def write_models(folder: Path, plots: pd.DataFrame, seed: int) -> None:
         "predictors_set": "both",
         "predictors": [p[0] for p in PREDICTORS[:8]],
         "parameters": {"n_estimators": 500, "min_samples_leaf": 3},
-        "selected_by": "rmse in repeated_kfold",
+        "selected_by": "repeated_kfold",
         "n_train": len(observed),
-        "reason": "lowest cross-validated RMSE of 18 candidates",
+        "choice": {
+            "model": "random_forest",
+            "predictors": "both",
+            "split": "repeated_kfold",
+            "rmse": best["rmse"],
+            "r2": best["r2"],
+            "n_candidates": 18,
+            "runner_up": ["svr", "both"],
+            "difference": {"rmse": 0.8, "rmse_low": -0.4, "rmse_high": 2.1, "n_units": 31},
+        },
         "scores": {"r2": best["r2"], "rmse": best["rmse"]},
     }
     write_json(folder / "map_model.json", said)

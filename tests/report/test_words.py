@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from phytomass.report import RULES, Facts, limits_of
+from phytomass.report.judgement.chosen import why_chosen
 from phytomass.report.judgement.rules import sensors_in_words, splits_in_words
 
 SPLIT = {"split": "repeated_kfold", "model": "svr", "predictors": "both"}
@@ -172,3 +173,15 @@ def test_facts_of_the_fabricated_results(results_folder) -> None:
     assert len(set(np.round(list(facts.areas.values()), 6))) == 1
     assert len(facts.areas) == 5
     assert facts.has_interval is False
+
+
+def test_why_a_model_makes_the_map_says_whether_the_second_can_be_told_apart() -> None:
+    gap = {"rmse": 2.0, "rmse_low": 0.5, "rmse_high": 3.5, "n_units": 30}
+    choice = {
+        "model": "svr", "predictors": "both", "split": "spatial_blocks", "rmse": 31.2, "r2": 0.5,
+        "n_candidates": 18, "runner_up": ["mlr", "all"], "difference": gap,
+    }  # fmt: skip
+    assert "the lowest RMSE of 18 candidates; runner-up multiple linear" in why_chosen(choice)
+    assert "30 blocks resampled): the two differ beyond chance" in why_chosen(choice)
+    close = {**choice, "split": "repeated_kfold", "difference": {**gap, "rmse_low": -0.5}}
+    assert "30 sites resampled): the two cannot be told apart" in why_chosen(close)

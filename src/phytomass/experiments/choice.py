@@ -58,8 +58,10 @@ class Choice:
         The winner.
     split : str
         The split it was chosen by.
-    why : str
-        In words: score, runner-up, and whether the two can be told apart.
+    rmse, r2 : float
+        Its scores there; RMSE in Mg/ha.
+    n_candidates : int
+        Models and predictor sets that were judged.
     runner_up : tuple of str, optional
         Model and set of the second; None where there was one candidate.
     difference : Difference, optional
@@ -69,7 +71,9 @@ class Choice:
     model: str
     predictors: str
     split: str
-    why: str
+    rmse: float
+    r2: float
+    n_candidates: int
     runner_up: tuple[str, str] | None = None
     difference: Difference | None = None
 
@@ -165,28 +169,12 @@ def choose(comparison: Comparison, by: str) -> Choice:
         raise InputError(f"no scores for split {by!r}", remedy=f"choose by one of {known}")
     best = rows.iloc[0]
     winner = (str(best["model"]), str(best["predictors"]))
-    score = (
-        f"{winner[0]} on {winner[1]}: RMSE {best['rmse']:.3g} Mg/ha, R² {best['r2']:.2f} on {by}"
-    )
+    score = (float(best["rmse"]), float(best["r2"]), len(rows))
     if len(rows) == 1:
-        return Choice(*winner, by, f"{score}; the only candidate")
+        return Choice(*winner, by, *score)
     second = (str(rows.iloc[1]["model"]), str(rows.iloc[1]["predictors"]))
     gap = paired_difference(comparison, by, second, winner)
-    verdict = (
-        "the two differ beyond chance"
-        if gap.distinguishable
-        else "the two cannot be told apart on these plots"
-    )
-    why = (
-        f"{score}, the lowest RMSE of {len(rows)} candidates; runner-up {second[0]} on {second[1]},"
-        f" RMSE {gap.rmse:+.3g} Mg/ha (95 % interval {gap.rmse_low:+.3g} to {gap.rmse_high:+.3g},"
-        f" paired, {gap.n_units} {_unit_name(by)} resampled): {verdict}"
-    )
-    return Choice(*winner, by, why, second, gap)
-
-
-def _unit_name(split: str) -> str:
-    return "blocks" if split == "spatial_blocks" else "sites"
+    return Choice(*winner, by, *score, second, gap)
 
 
 def sensor_comparison(

@@ -18,6 +18,7 @@ from affine import Affine
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
+from phytomass import tables
 from phytomass.errors import InputError
 from phytomass.features.cogs import write_cogs
 from phytomass.features.cube import create_store, open_bands, write_block
@@ -111,7 +112,7 @@ class Blocks:
                 if target.exists():
                     shutil.rmtree(target)
                 made.rename(target)
-            write_csv(target.with_suffix(".csv"), table)
+            write_csv(target.with_suffix(".csv"), tables.table("predictors").kept(table))
         return PredictorStack.open(target), table
 
     def _write_cogs(self) -> Path:

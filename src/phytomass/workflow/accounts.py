@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from phytomass import tables
 from phytomass.accounting import (
     ALL,
     change_estimates,
@@ -17,10 +18,9 @@ from phytomass.accounting import (
     potential_estimates,
     truth_summary,
 )
-from phytomass.files import write_csv
 from phytomass.inventory import plots_in_use
 from phytomass.workflow.engine import Context, Step
-from phytomass.workflow.inputs import existing, read_plots, stack_in
+from phytomass.workflow.inputs import existing, stack_in
 from phytomass.workflow.load import OpenProject
 from phytomass.workflow.project import Project
 
@@ -47,7 +47,7 @@ def _work(context: Context) -> None:
     project, done, folder = context.opened.project, context.done, context.folder
     before = done / "agb_before.tif"
     earlier = before if project.earlier is not None and project.earlier.files else None
-    write_csv(folder / "class_shares.csv", class_shares(done / "agb.tif", project.map.classes))
+    tables.write(folder, "class_shares", class_shares(done / "agb.tif", project.map.classes))
     stack = stack_in(done)
     if "elevation" in stack.names:
         profile = elevation_profile(
@@ -57,9 +57,9 @@ def _work(context: Context) -> None:
             before=earlier,
             dem_band=stack.names.index("elevation") + 1,
         )
-        write_csv(folder / "elevation_profile.csv", profile)
+        tables.write(folder, "elevation_profile", profile)
     context.progress("accounts", 1, 2)
-    write_csv(folder / "estimates.csv", pd.concat(_tables(context, project, earlier)))
+    tables.write(folder, "estimates", pd.concat(_tables(context, project, earlier)))
     context.progress("accounts", 2, 2)
 
 
@@ -71,9 +71,9 @@ def _tables(context: Context, project: Project, earlier: Path | None) -> list[pd
     mapped = map_summary(
         agb, zones=zones, zone_column=column, carbon=project.carbon, period=project.period
     )
-    tables = [
+    found = [
         plot_estimates(
-            plots_in_use(read_plots(context.done), project.inventory),
+            plots_in_use(tables.read(context.done, "plots"), project.inventory),
             carbon=project.carbon,
             period=project.period,
             period_before=period_before,
@@ -81,7 +81,7 @@ def _tables(context: Context, project: Project, earlier: Path | None) -> list[pd
         mapped,
     ]
     if earlier is not None:
-        tables.append(
+        found.append(
             change_estimates(
                 agb,
                 earlier,
@@ -93,11 +93,11 @@ def _tables(context: Context, project: Project, earlier: Path | None) -> list[pd
             )
         )
     if project.potential is not None:
-        tables.append(_potential(mapped, project))
+        found.append(_potential(mapped, project))
     if project.truth is not None:
         truth = context.opened.root / project.truth.path
-        tables.append(truth_summary(truth, agb, period=project.period))
-    return tables
+        found.append(truth_summary(truth, agb, period=project.period))
+    return found
 
 
 def _potential(mapped: pd.DataFrame, project: Project) -> pd.DataFrame:

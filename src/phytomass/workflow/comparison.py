@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from phytomass import tables
 from phytomass.experiments import choose, compare, correlations, model_tables, sensor_comparison
-from phytomass.files import write_csv, write_json
+from phytomass.files import write_json
 from phytomass.workflow.engine import Context, Step
 from phytomass.workflow.inputs import index_names, layers_in, samples_of, sets_of
 from phytomass.workflow.load import OpenProject
@@ -38,7 +40,7 @@ def _work(context: Context) -> None:
     related = correlations(samples)
     sensors = {layer.name: layer.sensor for layer in layers_in(done)}
     related.insert(1, "sensor", related["predictor"].map(sensors))
-    write_csv(folder / "correlations.csv", related)
+    tables.write(folder, "correlations", related)
     comparison = compare(
         samples,
         sets_of(opened, done),
@@ -49,23 +51,17 @@ def _work(context: Context) -> None:
         jobs=context.workers,
         progress=context.progress,
     )
-    write_csv(folder / "model_comparison.csv", comparison.scores)
-    write_csv(folder / "predictions.csv", comparison.predictions)
-    write_csv(folder / "sensor_comparison.csv", sensor_comparison(comparison))
-    write_csv(folder / "plots_left_out.csv", extraction.left_out)
+    tables.write(folder, "model_comparison", comparison.scores)
+    tables.write(folder, "predictions", comparison.predictions)
+    tables.write(folder, "sensor_comparison", sensor_comparison(comparison))
+    tables.write(folder, "plots_left_out", extraction.left_out)
     if opened.project.model_tables is not None:
-        tables = model_tables(comparison, opened.project.model_tables)
-        write_csv(folder / "model_tables.csv", tables)
+        rows = model_tables(comparison, opened.project.model_tables)
+        tables.write(folder, "model_tables", rows)
     choice = choose(comparison, opened.project.validation.select_by)
     write_json(
         folder / "model_choice.json",
-        {
-            "model": choice.model,
-            "predictors": choice.predictors,
-            "split": choice.split,
-            "why": choice.why,
-            "splits": dict(comparison.notes),
-        },
+        {**asdict(choice), "splits": dict(comparison.notes)},
     )
 
 

@@ -10,9 +10,10 @@ import geopandas
 import numpy as np
 import pandas as pd
 
+from phytomass import tables
 from phytomass.allometry import tree_biomass
 from phytomass.carbon import POOLS
-from phytomass.files import write_csv, write_geopackage
+from phytomass.files import write_geopackage
 from phytomass.inventory import (
     plot_statistics,
     plots_with_biomass,
@@ -57,19 +58,19 @@ def _work(context: Context) -> None:
     inventory = read_inventory(project.inventory, opened.root, crs)
     trees, weighed = inventory.trees, False
     if trees is not None:
-        write_csv(folder / "suspicious_rows.csv", suspicious_trees(trees))
+        tables.write(folder, "suspicious_rows", suspicious_trees(trees))
         weighed = (
             "agb_kg" in trees
         )  # the sheet brings the mass: no equation, and none of its errors
         if not weighed:
             trees = tree_biomass(trees, project.allometry, opened.root)
-        write_csv(folder / "trees.csv", trees)
+        tables.write(folder, "trees", trees)
     plots = plots_with_biomass(inventory, trees, project.carbon, project.inventory)
-    write_csv(folder / "rejected_rows.csv", inventory.rejected)
-    write_csv(folder / "plot_statistics.csv", plot_statistics(plots))
+    tables.write(folder, "rejected_rows", inventory.rejected)
+    tables.write(folder, "plot_statistics", plot_statistics(plots))
     if trees is not None and not weighed:
         plots = _with_errors(context, trees, plots)
-    write_csv(folder / "plots.csv", plots)
+    tables.write(folder, "plots", plots)
     points = geopandas.points_from_xy(plots["easting"], plots["northing"])
     table = geopandas.GeoDataFrame(plots, geometry=points, crs=crs)
     write_geopackage(folder / "plots.gpkg", table, "plots")
@@ -91,20 +92,18 @@ def _with_errors(context: Context, trees: pd.DataFrame, plots: pd.DataFrame) -> 
         workers=context.workers,
         progress=context.progress,
     )
-    write_csv(folder / "field_error.csv", mean_error(draws))
+    tables.write(folder, "field_error", mean_error(draws))
     counts = {
         "drawn_again": draws.drawn_again,
         "below_zero": draws.below_zero,
         "fractions_truncated": draws.fractions_truncated,
     }
-    write_csv(
-        folder / "draw_counts.csv", pd.DataFrame({"what": counts.keys(), "n": counts.values()})
-    )
+    tables.write(folder, "draw_counts", pd.DataFrame({"what": counts.keys(), "n": counts.values()}))
     fewer = project.errors.model_copy(update={"draws": min(project.errors.draws, SHARE_DRAWS)})
     shares = variance_shares(
         trees, plots, replace(model, errors=fewer), random_state=seed, progress=context.progress
     )
-    write_csv(folder / "error_shares.csv", shares)
+    tables.write(folder, "error_shares", shares)
     bounds = draws.table().drop(columns=["agb_mg_ha"])
     return plots.merge(bounds, on="plot_id", how="left", validate="one_to_one")
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import pandas as pd
 from odc.geo.geobox import GeoBox
 
+from phytomass import tables
 from phytomass.errors import InputError
 from phytomass.features import (
     Extraction,
@@ -16,7 +16,7 @@ from phytomass.features import (
     predictor_sets,
 )
 from phytomass.features.layers import Layer
-from phytomass.files import read_csv, require_file
+from phytomass.files import require_file
 from phytomass.grid import grid_from_bounds, grid_of_raster, pixel_area_ha, refuse_turned
 from phytomass.imagery import PredictorSettings, files_of
 from phytomass.inventory import plots_in_use
@@ -99,18 +99,10 @@ def existing(root: Path, **paths: Path | None) -> dict[str, list[Path]]:
     return found
 
 
-TEXT_COLUMNS = ("plot_id", "site", "tree_id")
-
-
-def read_plots(results: Path) -> pd.DataFrame:
-    """Read the plots of a results folder; ids stay text."""
-    return read_csv(results / "plots.csv", text=TEXT_COLUMNS)
-
-
 def layers_in(results: Path) -> list[Layer]:
     """Return the layers of the stack of a results folder."""
+    table = tables.read(results, "predictors")
     keys = ("name", "sensor", "kind", "formula", "source", "unit")
-    table = read_csv(results / "predictors.csv", text=keys)[list(keys)].fillna("")
     return [Layer(*(str(row[k]) for k in keys)) for row in table.to_dict("records")]
 
 
@@ -126,7 +118,7 @@ def samples_of(opened: OpenProject, results: Path) -> Extraction:
     Patches come along where a model of the project sees them, standard errors and draws where it
     trains with them.
     """
-    plots = plots_in_use(read_plots(results), opened.project.inventory)
+    plots = plots_in_use(tables.read(results, "plots"), opened.project.inventory)
     stack = stack_in(results)
     side = max(patch_of(model) for model in opened.project.models)
     missing = opened.project.predictors.missing_at_plots

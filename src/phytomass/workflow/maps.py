@@ -7,8 +7,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from phytomass import tables
 from phytomass.experiments import FittedModel
-from phytomass.files import read_csv, write_csv, write_json
+from phytomass.files import write_json
 from phytomass.mapping import MapCounts, change_map, stac_item
 from phytomass.workflow.engine import Context, Step
 from phytomass.workflow.fitting import fit_for, write_map, write_network
@@ -72,8 +73,7 @@ def _work(context: Context) -> None:
             folder / "agb_change.tif",
             {"period": f"{project.earlier.period} to {project.period}", "units": "Mg/ha"},
         )
-    why = choice["why"] if chosen else "named in the project file under map.model"
-    card = _card(context, fitted, counts, choice["split"], why)
+    card = _card(context, fitted, counts, choice if chosen else {"split": choice["split"]})
     error = write_network(context, fitted, card["scores"])
     if error is not None:
         card["precision_error"] = asdict(error)
@@ -81,8 +81,8 @@ def _work(context: Context) -> None:
     write_json(folder / "stac_item.json", _item(context, fitted))
     if project.truth is not None:
         compared = compare_with_truth(context, fitted, project.truth)
-        write_csv(folder / "truth_comparison.csv", compared.scores)
-        write_csv(folder / "truth_differences.csv", compared.differences)
+        tables.write(folder, "truth_comparison", compared.scores)
+        tables.write(folder, "truth_differences", compared.differences)
 
 
 def _item(context: Context, fitted: FittedModel) -> dict[str, Any]:
@@ -97,9 +97,9 @@ def _item(context: Context, fitted: FittedModel) -> dict[str, Any]:
 
 
 def _card(
-    context: Context, fitted: FittedModel, counts: dict[str, MapCounts], split: str, why: str
+    context: Context, fitted: FittedModel, counts: dict[str, MapCounts], choice: dict[str, Any]
 ) -> dict[str, Any]:
-    scores = read_csv(context.done / "model_comparison.csv", text=["model", "predictors"])
+    scores = tables.read(context.done, "model_comparison")
     own = scores[
         (scores["model"] == fitted.model) & (scores["predictors"] == fitted.predictors_set)
     ]
@@ -110,8 +110,8 @@ def _card(
         "predictors": list(fitted.predictors),
         "parameters": dict(fitted.parameters),
         "training": context.opened.project.training.model_dump(mode="json"),
-        "selected_by": split,
-        "reason": why,
+        "selected_by": choice["split"],
+        "choice": choice if "model" in choice else None,
         "n_train": fitted.n_train,
         "agb_mg_ha_of_plots": [fitted.y_min, fitted.y_max],
         "scores": json.loads(kept.to_json(orient="index")),

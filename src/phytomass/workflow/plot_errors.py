@@ -10,9 +10,9 @@ import pandas as pd
 import zarr
 from numpy.typing import NDArray
 
+from phytomass import tables
 from phytomass.errors import InputError, Problem
 from phytomass.features.samples import Samples
-from phytomass.files import read_csv
 from phytomass.inventory import Inventory
 from phytomass.models import members_of
 from phytomass.workflow.load import OpenProject
@@ -31,7 +31,7 @@ def with_errors(opened: OpenProject, results: Path, samples: Samples) -> Samples
     """
     training = opened.project.training
     if training.weights == "standard_errors":
-        plots = read_csv(results / "plots.csv", text=["plot_id"])
+        plots = tables.read(results, "plots")
         samples = replace(samples, y_se=_errors_of(plots, samples.plot_id))
     if training.draws:
         samples = replace(samples, y_draws=_draws_of(opened.project, results, samples.plot_id))

@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 from odc.geo.geobox import GeoBox
 
+from phytomass import tables
 from phytomass.features import Workers, compute_blocks, illumination_table, write_quicklooks
-from phytomass.files import write_csv
 from phytomass.imagery import PredictorSettings, fetch_scenes, scenes_of
 from phytomass.progress import Progress
 from phytomass.workflow.engine import Context, Step
@@ -45,7 +45,7 @@ def _work(context: Context) -> None:
     settings = opened.project.predictors
     scenes = _scenes(settings, opened, grid, context.progress)
     if scenes is not None:
-        write_csv(context.folder / "scenes.csv", scenes)
+        tables.write(context.folder, "scenes", scenes)
     wanted = {"predictors": settings}
     earlier = opened.project.earlier_predictors()
     if earlier is not None:
@@ -65,7 +65,7 @@ def _work(context: Context) -> None:
     lit = [illumination_table(one, grid, opened.root) for one in wanted.values()]
     rows = pd.concat([table for table in lit if len(table)] or lit[:1])
     if len(rows):
-        write_csv(context.folder / "illumination.csv", rows.drop_duplicates())
+        tables.write(context.folder, "illumination", rows.drop_duplicates())
     suffix = SUFFIXES[settings.store]
     for name, blocks in computed.items():
         stack, _ = blocks.finish(context.folder / f"{name}{suffix}")

@@ -1,13 +1,20 @@
-"""The step `report`: everything as one HTML page."""
+"""The step `report`: everything as one HTML page, and the dictionary of the tables."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
+from phytomass import tables
+from phytomass.files import write_text
 from phytomass.report import write_report
 from phytomass.workflow.engine import Context, Step
 from phytomass.workflow.load import OpenProject
+
+README = """What the tables of this folder hold, column by column. The report is report.html; where every
+number comes from, down to the hash of each input file, stands in provenance.json.
+
+"""
 
 
 def _settings(opened: OpenProject) -> dict[str, Any]:
@@ -27,6 +34,8 @@ def _work(context: Context) -> None:
         description=project.description,
         progress=context.progress,
     )
+    written = [name for name, one in tables.tables().items() if (context.done / one.file).is_file()]
+    write_text(context.folder / "README.txt", README + tables.dictionary_text(written))
 
 
 STEP = Step(

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from phytomass.report.content.blocks import Table, TableColumn
-from phytomass.report.content.values import AGB, text_of
+from phytomass.report.content.values import AGB
 from phytomass.report.messages import labels
 from phytomass.report.messages.formatting import ABSENT, count, number
 
@@ -22,7 +22,7 @@ def estimates_table(rows: pd.DataFrame, caption: str, note: str = "") -> Table:
     What is said of one quantity (mean or total, standard error, SD, range) stands in one row.
     """
     keys = ["quantity", "zone", "pool", "kind", "unit", "period"]
-    about = pd.DataFrame({key: text_of(rows, key) for key in keys})
+    about = pd.DataFrame({key: rows[key] for key in keys})
     groups = [_Said.of(rows.loc[part.index]) for _, part in about.groupby(keys, sort=False)]
     ranges: list[TableColumn] = [("Range", "number", [g.range_ or ABSENT for g in groups])]
     return Table.of(
@@ -54,10 +54,10 @@ class _Said:
 
     @classmethod
     def of(cls, rows: pd.DataFrame) -> _Said:
-        statistics = text_of(rows, "statistic").tolist()
+        statistics = rows["statistic"].tolist()
         main = next((i for i, s in enumerate(statistics) if s in ("mean", "total")), 0)
         values = dict(zip(statistics, rows["value"].astype(float), strict=True))
-        methods = dict(zip(statistics, text_of(rows, "method"), strict=True))
+        methods = dict(zip(statistics, rows["method"], strict=True))
         return cls(rows.iloc[main], values, methods)
 
     @property
@@ -88,6 +88,6 @@ class _Said:
 
 def main_masses(rows: pd.DataFrame) -> pd.DataFrame:
     """Keep the main pools and kinds; all of them where none of the main ones is there."""
-    masses = zip(text_of(rows, "pool"), text_of(rows, "kind"), strict=True)
+    masses = zip(rows["pool"], rows["kind"], strict=True)
     kept = rows[[mass in MAIN_MASSES for mass in masses]]
     return kept if len(kept) else rows

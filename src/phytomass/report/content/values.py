@@ -66,7 +66,7 @@ def in_whole(table: pd.DataFrame) -> NDArray[np.bool_]:
     >>> in_whole(pd.DataFrame({"zone": ["", "all", "North valley"]})).tolist()
     [True, True, False]
     """
-    zones = text_of(table, "zone")
+    zones = table["zone"]
     return np.array([zone.strip().lower() in WHOLE for zone in zones], dtype=bool)
 
 
@@ -99,34 +99,12 @@ def pick(
     if mass is not None:
         kept &= (table["pool"] == mass[0]) & (table["kind"] == mass[1])
     if period is not None:
-        kept &= text_of(table, "period") == period
+        kept &= table["period"] == period
     found = table[kept & in_whole(table) & table["value"].notna()]
     if found.empty:
         return None
-    latest = max(text_of(found, "period"), key=period_key)
-    return _value(found[text_of(found, "period") == latest].iloc[0])
-
-
-def text_of(table: pd.DataFrame, column: str) -> pd.Series[str]:
-    """Return a column as text, empty where the table has no such column."""
-    if column not in table:
-        return pd.Series("", index=table.index, dtype=str)
-    return table[column].astype(str)
-
-
-def numbers_of(table: pd.DataFrame, column: str) -> pd.Series[float]:
-    """Return a column as numbers, NaN where the table has no such column or no number."""
-    if column not in table:
-        return pd.Series(math.nan, index=table.index, dtype=float)
-    return pd.to_numeric(table[column], errors="coerce").astype(float)
-
-
-def flags_of(table: pd.DataFrame, column: str) -> pd.Series[bool]:
-    """Return a yes/no column, no where the table has no such column."""
-    if column not in table:
-        return pd.Series(False, index=table.index, dtype=bool)
-    flags = [str(value).strip().lower() in ("true", "1", "1.0", "yes") for value in table[column]]
-    return pd.Series(flags, index=table.index, dtype=bool)
+    latest = max(found["period"], key=period_key)
+    return _value(found[found["period"] == latest].iloc[0])
 
 
 def period_key(period: str) -> tuple[str, str]:
@@ -194,8 +172,7 @@ def map_model_of(results: Results) -> MapModel | None:
         return MapModel(model, predictors, "", pd.DataFrame({"split": []}))
     rows = table[(table["model"] == model) & (table["predictors"] == predictors)]
     splits = list(dict.fromkeys(rows["split"]))
-    chosen_by = str(said.get("selected_by", ""))
-    named = [s for s in splits if s in chosen_by]
+    named = [s for s in splits if s == said.get("selected_by")]
     usual = [s for s in ("repeated_kfold", "spatial_blocks", *splits) if s in splits]
     return MapModel(model, predictors, (named or usual or [""])[0], rows.reset_index(drop=True))
 
@@ -206,7 +183,6 @@ def predictions_of(results: Results, chosen: MapModel, split: str) -> pd.DataFra
     if table is None:
         return pd.DataFrame({"plot_id": [], "observed": [], "predicted": []})
     kept = (table["model"] == chosen.model) & (table["split"] == split)
-    if "predictors" in table:
-        kept &= table["predictors"] == chosen.predictors
+    kept &= table["predictors"] == chosen.predictors
     rows = table[kept]
     return rows[rows["observed"].notna() & rows["predicted"].notna()]

@@ -13,14 +13,11 @@ from phytomass.report.content.results import Results
 from phytomass.report.content.values import (
     NO_MASS,
     MapModel,
-    flags_of,
     in_whole,
     map_model_of,
-    numbers_of,
     period_key,
     pick,
     predictions_of,
-    text_of,
 )
 
 NAN = math.nan
@@ -149,19 +146,17 @@ def _plot_facts(results: Results) -> dict[str, object]:
     plots = results.plots
     if plots is None or plots.empty:
         return found
-    agb = numbers_of(plots, "agb_mg_ha").dropna()
+    agb = plots["agb_mg_ha"].dropna()
     found |= {
         "n_plots": float(len(plots)),
         "plot_low": float(agb.min()), "plot_high": float(agb.max()), "plot_mean": float(agb.mean()),
         "zero_share": float((agb == 0).mean()) if len(agb) else NAN,
+        "n_outliers": float(plots["outlier"].sum()),
+        "remeasured": float(plots["agb_before_mg_ha"].notna().sum()),
     }  # fmt: skip
-    if "outlier" in plots:
-        found["n_outliers"] = float(flags_of(plots, "outlier").sum())
-    sites = text_of(plots, "site")
+    sites = plots["site"]
     if (sites != "").any():
         found["n_sites"] = float(sites[sites != ""].nunique())
-    if "agb_before_mg_ha" in plots:
-        found["remeasured"] = float(numbers_of(plots, "agb_before_mg_ha").notna().sum())
     return found
 
 
@@ -169,14 +164,12 @@ def _tree_facts(results: Results) -> dict[str, object]:
     trees = results.trees
     if trees is None or trees.empty:
         return {}
-    kg = numbers_of(trees, "agb_kg").fillna(0.0)
+    kg = trees["agb_kg"].fillna(0.0)
     total = float(kg.sum())
     if total <= 0:
         return {}
     return {
-        f"{name}_agb": float(kg[flags_of(trees, name)].sum()) / total
-        for name in ("extrapolated", "doubtful")
-        if name in trees
+        f"{name}_agb": float(kg[trees[name]].sum()) / total for name in ("extrapolated", "doubtful")
     }
 
 
@@ -235,7 +228,7 @@ def sensor_scores(results: Results, model: str) -> dict[str, tuple[float, float,
     found = {}
     for split in dict.fromkeys(rows["split"]):
         part = rows[rows["split"] == split]
-        sets, r2 = part["predictors"].str.lower().tolist(), numbers_of(part, "r2").tolist()
+        sets, r2 = part["predictors"].str.lower().tolist(), part["r2"].tolist()
         by_set: dict[str, float] = dict(zip(sets, r2, strict=True))
         together = by_set.get("both", by_set.get("all", NAN))
         scores = (by_set.get("optical", NAN), by_set.get("sar", NAN), together)
@@ -256,7 +249,7 @@ def _area_facts(results: Results, mapped: Summary | None) -> dict[str, object]:
         ("elevation_profile.csv", results.elevation_profile),
     ):
         if table is not None and len(table):
-            areas[name] = float(numbers_of(table, "area_ha").sum())
+            areas[name] = float(table["area_ha"].sum())
     zones = zone_area(results)
     if math.isfinite(zones):
         areas["the zones in estimates.csv"] = zones
@@ -266,15 +259,15 @@ def _area_facts(results: Results, mapped: Summary | None) -> dict[str, object]:
 def zone_area(results: Results) -> float:
     """Return the sum of the zones' areas at the latest period, hectares; NaN without zones."""
     table = results.estimates
-    if table is None or "zone" not in table or "area_ha" not in table:
+    if table is None:
         return NAN
     rows = table[(table["quantity"] == "map_mean") & (table["statistic"] == "mean")]
     rows = rows[~in_whole(rows)]
     if rows.empty:
         return NAN
-    latest = max(text_of(rows, "period"), key=period_key)
-    rows = rows[text_of(rows, "period") == latest].drop_duplicates("zone")
-    return float(numbers_of(rows, "area_ha").sum())
+    latest = max(rows["period"], key=period_key)
+    rows = rows[rows["period"] == latest].drop_duplicates("zone")
+    return float(rows["area_ha"].sum())
 
 
 def _other_facts(results: Results) -> dict[str, object]:
@@ -291,22 +284,22 @@ def _other_facts(results: Results) -> dict[str, object]:
     found["truth_mean"] = truth.value if truth is not None else NAN
     found |= _truth_facts(results.truth_comparison)
     cover = results.predictors
-    if cover is not None and "valid_share" in cover:
-        thin = numbers_of(cover, "valid_share") < 0.9
+    if cover is not None and cover["valid_share"].notna().any():
+        thin = cover["valid_share"] < 0.9
         found["low_cover"] = tuple(str(name) for name in cover.loc[thin, "name"])
     return found
 
 
 def _truth_facts(table: pd.DataFrame | None) -> dict[str, object]:
-    if table is None or table.empty or "used_for_map" not in table:
+    if table is None or table.empty:
         return {}
-    used = table[flags_of(table, "used_for_map")]
-    if "block_m" in used:
+    used = table[table["used_for_map"]]
+    if used["block_m"].notna().any():
         used = used[used["block_m"] == used["block_m"].min()]
     if used.empty:
         return {}
-    latest = max(text_of(used, "period"), key=period_key)
-    last = used[text_of(used, "period") == latest].iloc[0]
+    latest = max(used["period"], key=period_key)
+    last = used[used["period"] == latest].iloc[0]
     truth = float(last["truth_mean"])
     found: dict[str, object] = {"truth_r2": float(last["r2"])}
     return found | ({"truth_mean": truth} if np.isfinite(truth) else {})

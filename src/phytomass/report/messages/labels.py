@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 POOLS = {"AGB": "AGB", "BGB": "BGB", "total": "AGB + BGB"}
 
 KINDS = {"dry_mass": "dry mass", "C": "carbon", "CO2e": "CO₂ equivalent"}
@@ -167,23 +165,6 @@ def model_in_sentence(code: object) -> str:
     """
     name = model(code)
     return name[:1].lower() + name[1:] if name.istitle() or name[1:].islower() else name
-
-
-def in_words(text: str) -> str:
-    """Replace the codes of models, sets and splits in a sentence by their words.
-
-    Examples
-    --------
-    >>> in_words("random_forest on both: RMSE -1.9 Mg/ha on spatial_blocks")
-    'random forest with optical + SAR: RMSE −1.9 Mg/ha in spatial blocks'
-    """
-    for code in SETS:
-        text = re.sub(rf"\bon {code}\b", f"with {SETS[code]}", text)
-    for code in SPLITS:
-        text = re.sub(rf"\bon {code}\b", f"in {SPLITS[code]}", text).replace(code, SPLITS[code])
-    for code in MODELS:
-        text = re.sub(rf"\b{code}\b", model_in_sentence(code), text)
-    return re.sub(r"(?<![\w.])-(?=\d)", "−", text)
 
 
 def period(code: object) -> str:

@@ -17,7 +17,7 @@ from phytomass.report.content.blocks import (
 )
 from phytomass.report.content.estimates import estimates_table, main_masses
 from phytomass.report.content.results import Results
-from phytomass.report.content.values import AGB, in_whole, numbers_of, period_key, text_of
+from phytomass.report.content.values import AGB, in_whole, period_key
 from phytomass.report.messages import labels
 from phytomass.report.messages.formatting import aligned, count, measured, number, percent
 from phytomass.report.sections.area_figures import (
@@ -71,15 +71,15 @@ def _pools(whole: pd.DataFrame) -> list[Block]:
     rows = rows[rows["value"].notna()]
     if rows.empty:
         return []
-    latest = max(text_of(rows, "period"), key=period_key)
-    rows = rows[text_of(rows, "period") == latest].drop_duplicates(["pool", "kind"])
+    latest = max(rows["period"], key=period_key)
+    rows = rows[rows["period"] == latest].drop_duplicates(["pool", "kind"])
     rows = rows.assign(_kind=rows["kind"].map(KIND_ORDER).fillna(3))
     rows = rows.sort_values("_kind", kind="stable")
     pools, kinds = (
         [f(v) for v in rows[c]] for f, c in ((labels.pool, "pool"), (labels.kind, "kind"))
     )
     picture = pools_bars(pools, kinds, rows["value"].to_list(), "Bars of the stock in each pool")
-    area = numbers_of(rows, "area_ha")
+    area = rows["area_ha"]
     over = f" over {number(area.iloc[0], 5)} ha" if np.isfinite(area.iloc[0]) else ""
     when = f", {labels.period(latest)}" if latest else ""
     caption = (
@@ -100,25 +100,25 @@ def _pools(whole: pd.DataFrame) -> list[Block]:
 
 
 def _zones(table: pd.DataFrame | None) -> list[Block]:
-    if table is None or "zone" not in table:
+    if table is None:
         return []
     zoned = table[~in_whole(table)]
     means = zoned[(zoned["quantity"] == "map_mean") & (zoned["statistic"] == "mean")]
     means = means[(means["pool"] == AGB[0]) & (means["kind"] == AGB[1])]
     if means.empty:
         return []
-    latest = max(text_of(means, "period"), key=period_key)
-    means = means[text_of(means, "period") == latest].drop_duplicates("zone")
+    latest = max(means["period"], key=period_key)
+    means = means[means["period"] == latest].drop_duplicates("zone")
     stocks = _stocks_by_zone(zoned, latest)
     when = f", {labels.period(latest)}" if latest else ""
     shown = Table.of(
         f"Zones, AGB dry mass{when}.",
         [
             ("Zone", "text", means["zone"]),
-            ("Area, ha", "number", [number(v, 5) for v in numbers_of(means, "area_ha")]),
+            ("Area, ha", "number", [number(v, 5) for v in means["area_ha"]]),
             ("Mean AGB, Mg/ha", "number", aligned(means["value"])),
             ("Stock, Mg", "number", [number(stocks.get(z)) for z in means["zone"]]),
-            ("Pixels", "number", [count(v) for v in numbers_of(means, "n")]),
+            ("Pixels", "number", [count(v) for v in means["n"]]),
         ],
     )
     ranked = means.sort_values("value", ascending=False, kind="stable").head(MOST_ZONES)
@@ -136,7 +136,7 @@ def _stocks_by_zone(zoned: pd.DataFrame, period: str) -> dict[str, float]:
     rows = zoned[
         (zoned["quantity"] == "stock") & (zoned["pool"] == "AGB") & (zoned["kind"] == "dry_mass")
     ]
-    rows = rows[text_of(rows, "period") == period]
+    rows = rows[rows["period"] == period]
     return dict(zip(rows["zone"], rows["value"].astype(float), strict=True))
 
 
@@ -144,7 +144,7 @@ def _classes(table: pd.DataFrame | None) -> list[Block]:
     if table is None or table.empty:
         return [Words("Classes of biomass are left out: no class_shares.csv.", "missing")]
     bands = [band_text(a, b) for a, b in zip(table["low_mg_ha"], table["high_mg_ha"], strict=True)]
-    total = float(numbers_of(table, "area_ha").sum())
+    total = float(table["area_ha"].sum())
     caption = f"Share of the area and of the AGB in classes of AGB, n = {number(total, 5)} ha."
     shown = Table.of(
         "Classes of AGB (dry mass).",
@@ -152,8 +152,8 @@ def _classes(table: pd.DataFrame | None) -> list[Block]:
             ("AGB, Mg/ha", "text", bands),
             ("Area, ha", "number", [measured(v) for v in table["area_ha"]]),
             ("Share of area", "number", [percent(v) for v in table["area_share"]]),
-            ("AGB, Mg", "number", [number(v) for v in numbers_of(table, "agb_mg")]),
-            ("Share of AGB", "number", [percent(v) for v in numbers_of(table, "agb_share")]),
+            ("AGB, Mg", "number", [number(v) for v in table["agb_mg"]]),
+            ("Share of AGB", "number", [percent(v) for v in table["agb_share"]]),
         ],
     )
     picture = class_bars(table, "Bars of the share of each AGB class")
@@ -175,11 +175,11 @@ def _elevation(table: pd.DataFrame | None) -> list[Block]:
     figures = [
         Figure(band_panel(rows, column, (label, unit), spread, f"{label} by elevation band"), "")
         for column, label, unit, spread in panels
-        if column in rows and numbers_of(rows, column).notna().any()
+        if rows[column].notna().any()
     ]
-    area = number(numbers_of(rows, "area_ha").sum(), 5)
+    area = number(rows["area_ha"].sum(), 5)
     caption = f"AGB (dry mass) by elevation, {count(len(rows))} bands, n = {area} ha."
-    if "change_mg_ha" in rows:
+    if rows["change_mg_ha"].notna().any():
         caption += " Change: later minus earlier date; losses in another colour."
     return [
         Heading("Elevation profile"),
@@ -204,12 +204,12 @@ def _elevation_table(rows: pd.DataFrame) -> Table:
             *(
                 (head, "number", [measured(v, digits) for v in rows[column]])
                 for column, head, digits in heads
-                if column in rows
+                if rows[column].notna().any()
             ),
             *(
                 (head, "number", [percent(v) for v in rows[column]])
                 for column, head in shares
-                if column in rows
+                if rows[column].notna().any()
             ),
         ],
     )

@@ -8,7 +8,7 @@ from phytomass.report.content.blocks import Block, Card, Cards, Figure, Gallery,
 from phytomass.report.content.estimates import estimates_table, main_masses
 from phytomass.report.content.layers import read_layer
 from phytomass.report.content.results import Results
-from phytomass.report.content.values import AGB, Value, in_whole, numbers_of, pick
+from phytomass.report.content.values import AGB, Value, in_whole, pick
 from phytomass.report.messages import labels
 from phytomass.report.messages.formatting import count, plus_minus, signed, with_unit
 from phytomass.report.sections.map_figures import change_map
@@ -86,8 +86,8 @@ def _figures(results: Results) -> list[Block]:
             Figure(picture, f"{caption} Coordinates in {layer.crs}; arrow to grid north.")
         )
     plots = results.plots
-    if plots is not None and "agb_before_mg_ha" in plots:
-        before, after = numbers_of(plots, "agb_before_mg_ha"), numbers_of(plots, "agb_mg_ha")
+    if plots is not None:
+        before, after = plots["agb_before_mg_ha"], plots["agb_mg_ha"]
         both = before.notna() & after.notna()
         if both.any():
             picture = measured_twice(

@@ -6,7 +6,6 @@ import pandas as pd
 
 from phytomass.report.content.blocks import Block, Figure, Gallery, Section, Table, Words
 from phytomass.report.content.results import Results
-from phytomass.report.content.values import flags_of, numbers_of, text_of
 from phytomass.report.messages import labels
 from phytomass.report.messages.formatting import count, measured, percent, with_unit
 from phytomass.report.sections.errors_figures import share_bars
@@ -68,11 +67,8 @@ def _mean(results: Results) -> list[Block]:
         "and percentiles.",
         [
             ("Pool", "text", [labels.plot_pool(p) for p in table["pool"]]),
-            ("Unit", "short", text_of(table, "unit")),
-            *(
-                (head, "number", [measured(v) for v in numbers_of(table, column)])
-                for column, head in columns
-            ),
+            ("Unit", "short", table["unit"]),
+            *((head, "number", [measured(v) for v in table[column]]) for column, head in columns),
         ],
         note="The bounds need not be centred on the mean: they also hold what other equations "
         "would give. Bounds of each plot: plots.csv; all draws: plot_draws.zarr.",
@@ -117,7 +113,7 @@ def _counts(table: pd.DataFrame | None) -> list[Block]:
         return []
     words = [
         f"{count(n)} {COUNTED[what]}"
-        for what, n in zip(table["what"], numbers_of(table, "n"), strict=True)
+        for what, n in zip(table["what"], table["n"], strict=True)
         if what in COUNTED
     ]
     return [Words(f"Bounds met by the draws: {'; '.join(words)}.")]
@@ -126,11 +122,11 @@ def _counts(table: pd.DataFrame | None) -> list[Block]:
 def _doubts(trees: pd.DataFrame | None) -> list[Block]:
     if trees is None or trees.empty:
         return []
-    agb = numbers_of(trees, "agb_kg")
+    agb = trees["agb_kg"]
     blocks: list[Block] = []
     for column, what in DOUBTS:
         if column in trees:
-            flagged = flags_of(trees, column)
+            flagged = trees[column]
             share = float(agb[flagged].sum() / agb.sum()) if agb.sum() > 0 else 0.0
             blocks.append(
                 Words(f"{percent(share)} of the AGB comes from {count(flagged.sum())} {what}.")

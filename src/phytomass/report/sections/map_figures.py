@@ -18,7 +18,6 @@ from matplotlib.transforms import blended_transform_factory, offset_copy
 
 from phytomass.report.content.blocks import Picture
 from phytomass.report.content.layers import Layer
-from phytomass.report.content.values import flags_of
 from phytomass.report.drawing.look import (
     GROUND,
     INK,
@@ -232,7 +231,7 @@ def _draw_plots(figure: Figure, axes: Axes, plots: pd.DataFrame, norm: Normalize
     )  # fmt: skip
     words = Line2D([], [], ls="", marker="", label="Observed AGB, Mg/ha:")
     handles = [words, *(_handle(top * share, top, largest) for share in (0.1, 0.5, 1.0))]
-    outliers = ordered[flags_of(ordered, "outlier").to_numpy()]
+    outliers = ordered[ordered["outlier"].to_numpy()]
     if len(outliers):
         axes.scatter(
             outliers["easting"], outliers["northing"], s=largest * 2.6, facecolors="none",

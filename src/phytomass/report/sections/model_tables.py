@@ -8,7 +8,6 @@ import pandas as pd
 
 from phytomass.report.content.blocks import Block, Heading, Table
 from phytomass.report.content.results import Results
-from phytomass.report.content.values import numbers_of
 from phytomass.report.messages import labels
 from phytomass.report.messages.formatting import THIN, aligned, count, fixed, number
 
@@ -38,7 +37,7 @@ def model_tables_blocks(results: Results) -> list[Block]:
 def _table(part: pd.DataFrame, split: str, predictors: str, who: str) -> Table:
     first = part.iloc[0]
     reference = labels.model(first["reference"])
-    resampled = numbers_of(part, "n_units").dropna()
+    resampled = part["n_units"].dropna()
     caption = (
         f"Table {first['table']} of {who} ({str(first['title'])[0].lower()}{str(first['title'])[1:]}) "
         f"on these plots: {labels.split(split)}, {labels.predictor_set(predictors)}, "
@@ -49,19 +48,19 @@ def _table(part: pd.DataFrame, split: str, predictors: str, who: str) -> Table:
         caption,
         [
             ("Algorithm", "short", [str(v) for v in part["label"]]),
-            ("R²", "number", [fixed(v, 2) for v in numbers_of(part, "r2")]),
-            ("RMSE, Mg/ha", "number", aligned(numbers_of(part, "rmse"))),
-            ("RRMSE, %", "number", [number(v, 3) for v in numbers_of(part, "rrmse_percent")]),
-            ("MAE, Mg/ha", "number", aligned(numbers_of(part, "mae"))),
+            ("R²", "number", [fixed(v, 2) for v in part["r2"]]),
+            ("RMSE, Mg/ha", "number", aligned(part["rmse"])),
+            ("RRMSE, %", "number", [number(v, 3) for v in part["rrmse_percent"]]),
+            ("MAE, Mg/ha", "number", aligned(part["mae"])),
             (f"R² − {reference}", "number", _signed(part, "r2_difference", 2)),
             ("95 %, R²", "number", _span(part, "r2", 2)),
             (f"RMSE − {reference}", "number", _signed(part, "rmse_difference", 1)),
             ("95 %, RMSE", "number", _span(part, "rmse", 1)),
-            ("Their R²", "number", [fixed(v, 2) for v in numbers_of(part, "published_r2")]),
+            ("Their R²", "number", [fixed(v, 2) for v in part["published_r2"]]),
             (
                 f"Their RMSE, {first['published_unit']}",
                 "number",
-                [fixed(v, 1) for v in numbers_of(part, "published_rmse")],
+                [fixed(v, 1) for v in part["published_rmse"]],
             ),
         ],
         note=note,
@@ -69,11 +68,11 @@ def _table(part: pd.DataFrame, split: str, predictors: str, who: str) -> Table:
 
 
 def _signed(part: pd.DataFrame, column: str, digits: int) -> list[str]:
-    return [_written(v, digits) for v in numbers_of(part, column)]
+    return [_written(v, digits) for v in part[column]]
 
 
 def _span(part: pd.DataFrame, score: str, digits: int) -> Sequence[str]:
-    ends = zip(numbers_of(part, f"{score}_low"), numbers_of(part, f"{score}_high"), strict=True)
+    ends = zip(part[f"{score}_low"], part[f"{score}_high"], strict=True)
     return [
         "" if pd.isna(low) else f"{_written(low, digits)} to {_written(high, digits)}"
         for low, high in ends

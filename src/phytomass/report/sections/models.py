@@ -18,7 +18,8 @@ from phytomass.report.content.blocks import (
     Words,
 )
 from phytomass.report.content.results import Results
-from phytomass.report.content.values import MapModel, map_model_of, numbers_of, predictions_of
+from phytomass.report.content.values import MapModel, map_model_of, predictions_of
+from phytomass.report.judgement.chosen import why_chosen
 from phytomass.report.judgement.facts import Facts
 from phytomass.report.judgement.rules import sensors_in_words, splits_in_words
 from phytomass.report.messages import labels
@@ -69,8 +70,8 @@ def _choice(results: Results, chosen: MapModel | None, facts: Facts) -> list[Blo
     if "n_train" in said:
         text += f", trained on {count(said['n_train'])} plots"
     blocks: list[Block] = [Words(f"{text}.")]
-    if said.get("reason"):
-        blocks.append(Words(f"Why this one: {labels.in_words(str(said['reason']).rstrip('.'))}."))
+    if "choice" in said:
+        blocks.append(Words(f"Why this one: {why_chosen(said['choice'])}."))
     names = [str(name) for name in said.get("predictors", [])]
     if names:
         blocks.append(Words(f"Predictors: {', '.join(names)}."))
@@ -119,7 +120,7 @@ def _splits(table: pd.DataFrame) -> list[str]:
 def _dots(table: pd.DataFrame) -> list[Block]:
     blocks: list[Block] = [Heading("Scores by model, predictors and split")]
     for score, name in (("r2", "R²"), ("rmse", "RMSE, Mg/ha")):
-        limits = reach_of(numbers_of(table, score), score)
+        limits = reach_of(table[score], score)
         figures = []
         for split in _splits(table):
             rows = table[table["split"] == split]
@@ -136,7 +137,7 @@ def _dots(table: pd.DataFrame) -> list[Block]:
 
 
 def _span(rows: pd.DataFrame) -> str:
-    n = numbers_of(rows, "n_test").dropna()
+    n = rows["n_test"].dropna()
     if n.empty:
         return "n not given"
     low, high = n.min(), n.max()
@@ -218,7 +219,7 @@ VERDICTS = {
 def _paired_table(table: pd.DataFrame) -> Table:
     order = {name: i for i, name in enumerate(_splits(table))}
     table = table.assign(_order=table["split"].map(order)).sort_values("_order", kind="stable")
-    ends = [*numbers_of(table, "rmse_low"), *numbers_of(table, "rmse_high")]
+    ends = [*table["rmse_low"], *table["rmse_high"]]
     texts = aligned(ends, 3, sign=True)
     spans = [f"{a} to {b}" for a, b in zip(texts[: len(table)], texts[len(table) :], strict=True)]
     return Table.of(
@@ -228,9 +229,9 @@ def _paired_table(table: pd.DataFrame) -> Table:
             ("Split", "short", [labels.split(s) for s in table["split"]]),
             ("Model", "short", [labels.model(m) for m in table["model"]]),
             ("Best single", "text", [labels.predictor_set(s) for s in table["best_single"]]),
-            ("Difference", "number", aligned(numbers_of(table, "rmse_difference"), 3, sign=True)),
+            ("Difference", "number", aligned(table["rmse_difference"], 3, sign=True)),
             ("95 % interval", "number", spans),
-            ("Resampled", "number", [count(v) for v in numbers_of(table, "n_units")]),
+            ("Resampled", "number", [count(v) for v in table["n_units"]]),
             ("Verdict", "text", [VERDICTS.get(v, v) for v in table["verdict"]]),
         ],
     )
@@ -238,7 +239,7 @@ def _paired_table(table: pd.DataFrame) -> Table:
 
 def _table(table: pd.DataFrame, chosen: MapModel | None) -> Table:
     order = {name: i for i, name in enumerate(_splits(table))}
-    ordered = table.assign(_order=table["split"].map(order), _rmse=numbers_of(table, "rmse"))
+    ordered = table.assign(_order=table["split"].map(order), _rmse=table["rmse"])
     ordered = ordered.sort_values(["_order", "_rmse"], kind="stable")
     hidden = len(ordered) - MOST_ROWS
     ordered = ordered.head(MOST_ROWS).reset_index(drop=True)
@@ -254,14 +255,14 @@ def _table(table: pd.DataFrame, chosen: MapModel | None) -> Table:
             ("Split", "short", [labels.split(s) for s in ordered["split"]]),
             ("Model", "short", [labels.model(m) for m in ordered["model"]]),
             ("Predictors", "short", [labels.predictor_set(p) for p in ordered["predictors"]]),
-            ("n train", "number", [count(v) for v in numbers_of(ordered, "n_train")]),
-            ("n test", "number", [count(v) for v in numbers_of(ordered, "n_test")]),
+            ("n train", "number", [count(v) for v in ordered["n_train"]]),
+            ("n test", "number", [count(v) for v in ordered["n_test"]]),
             ("R²", "number", [fixed(v, 3) for v in ordered["r2"]]),
             ("RMSE, Mg/ha", "number", aligned(ordered["rmse"])),
-            ("RRMSE, %", "number", [number(v, 3) for v in numbers_of(ordered, "rrmse_percent")]),
-            ("Bias, Mg/ha", "number", aligned(numbers_of(ordered, "bias"), 3, sign=True)),
-            ("MAE, Mg/ha", "number", aligned(numbers_of(ordered, "mae"))),
-            ("SD of RMSE", "number", [number(v, 3) for v in numbers_of(ordered, "fold_sd_rmse")]),
+            ("RRMSE, %", "number", [number(v, 3) for v in ordered["rrmse_percent"]]),
+            ("Bias, Mg/ha", "number", aligned(ordered["bias"], 3, sign=True)),
+            ("MAE, Mg/ha", "number", aligned(ordered["mae"])),
+            ("SD of RMSE", "number", [number(v, 3) for v in ordered["fold_sd_rmse"]]),
         ],
         marked=np.flatnonzero(own).tolist(),
         note=SCORES_NOTE + more,

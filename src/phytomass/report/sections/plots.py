@@ -6,7 +6,6 @@ import pandas as pd
 
 from phytomass.report.content.blocks import Block, Heading, Section, Table, TableColumn, Words
 from phytomass.report.content.results import Results
-from phytomass.report.content.values import flags_of, numbers_of, text_of
 from phytomass.report.messages import labels
 from phytomass.report.messages.formatting import (
     ABSENT,
@@ -60,13 +59,13 @@ def _statistics(table: pd.DataFrame | None) -> list[Block]:
         "Biomass and carbon of the plots, one row per pool; SD is between plots.",
         [
             ("Pool", "text", [labels.plot_pool(p) for p in table["pool"]]),
-            ("Unit", "short", text_of(table, "unit")),
-            ("n", "number", [count(v) for v in numbers_of(table, "n")]),
+            ("Unit", "short", table["unit"]),
+            ("n", "number", [count(v) for v in table["n"]]),
             *(
-                (head, "number", [measured(v) for v in numbers_of(table, column)])
+                (head, "number", [measured(v) for v in table[column]])
                 for head, column in zip(heads, columns, strict=True)
             ),
-            ("Skewness", "number", [fixed(v, 2) for v in numbers_of(table, "skewness")]),
+            ("Skewness", "number", [fixed(v, 2) for v in table["skewness"]]),
         ],
     )
     return [shown]
@@ -74,10 +73,10 @@ def _statistics(table: pd.DataFrame | None) -> list[Block]:
 
 def _outliers(results: Results) -> list[Block]:
     plots = results.plots
-    if plots is None or "outlier" not in plots:
-        return [Words("Outliers are left out: no plots.csv with a column outlier.", "missing")]
-    agb = numbers_of(plots, "agb_mg_ha")
-    flagged = flags_of(plots, "outlier")
+    if plots is None:
+        return [Words("Outliers are left out: no plots.csv.", "missing")]
+    agb = plots["agb_mg_ha"]
+    flagged = plots["outlier"]
     low, high = agb.mean() - OUTLIER_SD * agb.std(), agb.mean() + OUTLIER_SD * agb.std()
     bounds = f"{with_unit(low, 'Mg/ha')} to {with_unit(high, 'Mg/ha')}"
     rule = f"Bounds of these plots, mean ± {OUTLIER_SD:g} SD: {bounds}."
@@ -88,12 +87,12 @@ def _outliers(results: Results) -> list[Block]:
     rows = plots[flagged].sort_values("agb_mg_ha", ascending=False, kind="stable")
     hidden = len(rows) - MOST_OUTLIERS
     rows = rows.head(MOST_OUTLIERS)
-    named = "site" in rows and bool((text_of(plots, "site") != text_of(plots, "plot_id")).any())
-    sites: list[TableColumn] = [("Site", "text", text_of(rows, "site"))] if named else []
+    named = bool(((plots["site"] != "") & (plots["site"] != plots["plot_id"])).any())
+    sites: list[TableColumn] = [("Site", "text", rows["site"])] if named else []
     table = Table.of(
         f"Plots flagged as outliers, n = {count(flagged.sum())} of {count(len(plots))}. {rule}",
         [
-            ("Plot", "text", text_of(rows, "plot_id")),
+            ("Plot", "text", rows["plot_id"]),
             *sites,
             ("AGB, Mg/ha", "number", aligned(rows["agb_mg_ha"])),
             ("Easting", "number", [fixed(v, 0) for v in rows["easting"]]),
@@ -148,12 +147,12 @@ def _suspicious(table: pd.DataFrame | None) -> list[Block]:
         f"Trees that look wrong, n = {count(len(table))}; used as they are. "
         "All of them are in suspicious_rows.csv.",
         [
-            ("Plot", "text", text_of(first, "plot_id")),
-            ("Tree", "text", text_of(first, "tree_id")),
-            ("Column", "text", text_of(first, "column")),
-            ("Value", "text", text_of(first, "value")),
-            ("Reason", "text", text_of(first, "reason")),
-            ("To consider", "text", text_of(first, "suggestion")),
+            ("Plot", "text", first["plot_id"]),
+            ("Tree", "text", first["tree_id"]),
+            ("Column", "text", first["column"]),
+            ("Value", "text", first["value"]),
+            ("Reason", "text", first["reason"]),
+            ("To consider", "text", first["suggestion"]),
         ],
     )
     return [head, shown]
@@ -164,16 +163,12 @@ def _left_out(table: pd.DataFrame | None) -> list[Block]:
     if table is None or table.empty:
         return []
     first = table.head(MOST_OUTLIERS)
-    why = next((c for c in table.columns if c != "plot_id"), None)
-    columns: list[TableColumn] = [("Plot", "text", text_of(first, "plot_id"))]
-    if why is not None:
-        columns.append((str(why).replace("_", " ").capitalize(), "text", text_of(first, str(why))))
     hidden = len(table) - len(first)
     return [
         Heading("Plots left out of the models"),
         Table.of(
             f"Plots that lack predictors, n = {count(len(table))}.",
-            columns,
+            [("Plot", "text", first["plot_id"]), ("Missing", "text", first["missing"])],
             note=f"{count(hidden)} more in plots_left_out.csv." if hidden else "",
         ),
     ]
@@ -183,7 +178,7 @@ def _equations(trees: pd.DataFrame | None) -> list[Block]:
     if trees is None or trees.empty:
         text = "Equations and species are left out: no trees.csv (plots were given as biomass)."
         return [Words(text, "missing")]
-    if "equation_id" not in trees:
+    if not (trees["equation_id"] != "").any():
         return [Words("The mass of each tree came with the field sheet: no equation was used.")]
     work = _tree_masses(trees)
     grouped = work.groupby("equation_id", sort=False)
@@ -214,14 +209,14 @@ def _equations(trees: pd.DataFrame | None) -> list[Block]:
 
 
 def _tree_masses(trees: pd.DataFrame) -> pd.DataFrame:
-    kg = numbers_of(trees, "agb_kg").fillna(0.0)
-    outside = flags_of(trees, "extrapolated")
+    kg = trees["agb_kg"].fillna(0.0)
+    outside = trees["extrapolated"]
     return pd.DataFrame(
         {
-            "equation_id": text_of(trees, "equation_id"), "choice": text_of(trees, "choice"),
-            "species": text_of(trees, "species"), "plot_id": text_of(trees, "plot_id"),
-            "dbh_cm": numbers_of(trees, "dbh_cm"), "height_m": numbers_of(trees, "height_m"),
-            "doubtful": flags_of(trees, "doubtful"), "kg": kg, "out_kg": kg.where(outside, 0.0),
+            "equation_id": trees["equation_id"], "choice": trees["choice"],
+            "species": trees["species"], "plot_id": trees["plot_id"],
+            "dbh_cm": trees["dbh_cm"], "height_m": trees["height_m"],
+            "doubtful": trees["doubtful"], "kg": kg, "out_kg": kg.where(outside, 0.0),
         }
     )  # fmt: skip
 
@@ -236,7 +231,7 @@ def _shares(part: pd.Series[float], whole: pd.Series[float]) -> list[str]:
 
 
 def _species(trees: pd.DataFrame | None) -> list[Block]:
-    if trees is None or trees.empty or "species" not in trees:
+    if trees is None or not (trees["species"] != "").any():
         return []
     work = _tree_masses(trees)
     table = work.groupby("species", sort=False).agg(

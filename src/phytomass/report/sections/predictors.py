@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from phytomass.report.content.blocks import Block, Figure, Gallery, Heading, Section, Table, Words
 from phytomass.report.content.layers import band_names, read_layer, values_at
 from phytomass.report.content.results import Results
-from phytomass.report.content.values import numbers_of, text_of
 from phytomass.report.messages.formatting import count, fixed, measured, percent, probability
 from phytomass.report.sections.map_figures import predictor_tile
 from phytomass.report.sections.predictors_figures import correlation_bars, correlation_matrix
@@ -47,21 +46,21 @@ def predictors_section(results: Results) -> Section:
 def _table(table: pd.DataFrame | None) -> list[Block]:
     if table is None or table.empty:
         return [Words("The table of predictors is left out: no predictors.csv.", "missing")]
-    sensor = ["SAR" if s.lower() == "sar" else s for s in text_of(table, "sensor")]
+    sensor = ["SAR" if s.lower() == "sar" else s for s in table["sensor"]]
     shown = Table.of(
         f"Predictors, n = {count(len(table))}, with their statistics over the grid.",
         [
             ("Predictor", "text", table["name"]),
             ("Sensor", "short", sensor),
-            ("Kind", "short", text_of(table, "kind")),
-            ("Formula", "text", text_of(table, "formula")),
-            ("Source", "text", text_of(table, "source")),
-            ("Unit", "short", text_of(table, "unit")),
+            ("Kind", "short", table["kind"]),
+            ("Formula", "text", table["formula"]),
+            ("Source", "text", table["source"]),
+            ("Unit", "short", table["unit"]),
             ("Mean", "number", [measured(v, 3) for v in _clean_means(table)]),
-            ("SD", "number", [measured(v, 3) for v in numbers_of(table, "sd")]),
-            ("Min", "number", [measured(v, 3) for v in numbers_of(table, "min")]),
-            ("Max", "number", [measured(v, 3) for v in numbers_of(table, "max")]),
-            ("Valid", "number", [percent(v) for v in numbers_of(table, "valid_share")]),
+            ("SD", "number", [measured(v, 3) for v in table["sd"]]),
+            ("Min", "number", [measured(v, 3) for v in table["min"]]),
+            ("Max", "number", [measured(v, 3) for v in table["max"]]),
+            ("Valid", "number", [percent(v) for v in table["valid_share"]]),
         ],
         note="Valid: share of the grid's pixels with a value.",
     )
@@ -75,8 +74,8 @@ def sources_without_dark(table: pd.DataFrame) -> list[str]:
     Sentinel-2 to which the offset of −1000 has not been added start at 0.1.
     """
     keys = ("sensor", "kind", "unit", "source")
-    sensor, kind, unit, source = (np.array(text_of(table, key)) for key in keys)
-    low, high = (np.asarray(numbers_of(table, key)) for key in ("min", "max"))
+    sensor, kind, unit, source = (np.array(table[key]) for key in keys)
+    low, high = (np.asarray(table[key]) for key in ("min", "max"))
     bands = (sensor == "optical") & (kind == "band") & (unit == "") & (high <= MOST_REFLECTANCE)
     return [
         str(name)
@@ -95,7 +94,7 @@ def _too_bright(source: str) -> str:
 
 def _clean_means(table: pd.DataFrame) -> list[float]:
     """Return the means, 0 where one is only rounding error beside its SD."""
-    mean, sd = numbers_of(table, "mean"), numbers_of(table, "sd")
+    mean, sd = table["mean"], table["sd"]
     return [0.0 if abs(m) < 1e-7 * s else m for m, s in zip(mean, sd, strict=True)]
 
 
@@ -137,7 +136,7 @@ def _correlations(results: Results) -> list[Block]:
     table = results.correlations
     blocks: list[Block] = [Heading("Relation with biomass")]
     figures: list[Figure] = []
-    usable = table[numbers_of(table, "r").notna()] if table is not None else None
+    usable = table[table["r"].notna()] if table is not None else None
     if usable is None or usable.empty:
         blocks.append(Words("Correlations are left out: no correlations.csv.", "missing"))
     else:
@@ -189,7 +188,7 @@ def _matrix(results: Results) -> Figure | None:
     if len(names) > MOST_IN_MATRIX:
         names, values = _strongest(results, names, values)
     names = ["AGB", *names]
-    values = np.column_stack([numbers_of(plots, "agb_mg_ha").to_numpy(dtype=float), values])
+    values = np.column_stack([plots["agb_mg_ha"].to_numpy(dtype=float), values])
     complete = np.isfinite(values).all(axis=1)
     if complete.sum() < 3:
         return None
@@ -254,4 +253,4 @@ def _tiles(results: Results) -> list[Block]:
 def _units(table: pd.DataFrame | None) -> dict[str, str]:
     if table is None:
         return {}
-    return dict(zip(table["name"], text_of(table, "unit"), strict=True))
+    return dict(zip(table["name"], table["unit"], strict=True))

@@ -41,7 +41,7 @@ def correlation_bars(table: pd.DataFrame, alt: str) -> Picture:
         What the picture shows.
     """
     ordered = table.sort_values("r", kind="stable")
-    sensors = ordered["sensor"].tolist() if "sensor" in ordered else ["other"] * len(ordered)
+    sensors = ordered["sensor"]
     colours = [SENSOR_COLOURS.get(str(s).lower(), PURPLE) for s in sensors]
     r = ordered["r"].to_numpy(dtype=float)
     with house_style():

@@ -20,7 +20,7 @@ from phytomass.report.content.blocks import (
 )
 from phytomass.report.content.layers import Summary, read_layer, summarise
 from phytomass.report.content.results import Results
-from phytomass.report.content.values import NO_MASS, Value, map_model_of, numbers_of, pick
+from phytomass.report.content.values import NO_MASS, Value, map_model_of, pick
 from phytomass.report.messages import labels
 from phytomass.report.messages.formatting import (
     THIN,
@@ -53,7 +53,7 @@ def observed_agb(results: Results) -> NDArray[np.float64]:
     """Return the AGB of the plots, Mg/ha, without missing values."""
     if results.plots is None:
         return np.array([])
-    agb = numbers_of(results.plots, "agb_mg_ha").dropna()
+    agb = results.plots["agb_mg_ha"].dropna()
     return np.asarray(agb, dtype=np.float64)
 
 

@@ -17,12 +17,9 @@ from phytomass.report.content.blocks import (
 )
 from phytomass.report.content.results import Results
 from phytomass.report.content.values import (
-    flags_of,
     map_model_of,
-    numbers_of,
     period_key,
     pick,
-    text_of,
 )
 from phytomass.report.messages import labels
 from phytomass.report.messages.formatting import (
@@ -56,11 +53,11 @@ def truth_section(results: Results) -> Section:
 def _tidy(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {
-            "period": text_of(table, "period"), "model": table["model"],
-            "predictors": text_of(table, "predictors"), "block_m": numbers_of(table, "block_m"),
-            "used_for_map": flags_of(table, "used_for_map"),
+            "period": table["period"], "model": table["model"],
+            "predictors": table["predictors"], "block_m": table["block_m"],
+            "used_for_map": table["used_for_map"],
             **{
-                name: numbers_of(table, name)
+                name: table[name]
                 for name in ("n", "r2", "rmse", "bias", "mae", "map_mean", "truth_mean")
             },
         }

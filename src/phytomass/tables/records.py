@@ -1,0 +1,259 @@
+"""The records of result tables, and reading and writing by them."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Literal, get_args
+
+import numpy as np
+import pandas as pd
+
+from phytomass.errors import InputError, Problem
+from phytomass.files import texts_as_meant, write_csv
+
+Type = Literal["text", "number", "count", "flag"]
+AGAIN = "delete it and run `phytomass run` again"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a result table.
+
+    Parameters
+    ----------
+    name : str
+        As in the file.
+    type : {"text", "number", "count", "flag"}
+        What its cells hold; a count is a whole number, a flag is True or False.
+    required : bool
+        Whether a file without it cannot be used.
+    unit : str
+        Of a number; ``as unit`` where a column of the row says it.
+    digits : int
+        Significant digits for readers; 0 where it is not a measured number.
+    heading : str
+        For people.
+    meaning : str
+        One sentence.
+    """
+
+    name: str
+    type: Type
+    required: bool
+    unit: str
+    digits: int
+    heading: str
+    meaning: str
+
+    def typed(self, cells: pd.Series[str]) -> pd.Series[Any]:
+        """Turn the cells of a file into the column's type; empty is missing, False for a flag.
+
+        Raises
+        ------
+        ValueError
+            If a cell is not of the type.
+
+        Examples
+        --------
+        >>> column = Column("n", "count", True, "", 0, "n", "Plots.")
+        >>> column.typed(pd.Series(["3", ""])).tolist()
+        [3.0, nan]
+        """
+        if self.type == "text":
+            return cells
+        if self.type == "flag":
+            words = cells.str.lower()
+            if not words.isin(["true", "false", ""]).all():
+                raise ValueError("something else than True and False")
+            return words == "true"
+        return pd.to_numeric(cells.where(cells != ""))
+
+    def absent(self, rows: int) -> pd.Series[Any]:
+        """Return the column as it is where a file does not have it."""
+        nothing = {"text": "", "flag": False}.get(self.type, np.nan)
+        return pd.Series([nothing] * rows, dtype=None if rows else _EMPTY[self.type])
+
+
+_EMPTY = {"text": object, "flag": bool, "number": float, "count": float}
+
+
+@dataclass(frozen=True)
+class Table:
+    """One result table.
+
+    Parameters
+    ----------
+    name : str
+        Its file without ``.csv``.
+    step : str
+        Step of a run that writes it.
+    meaning : str
+        One sentence.
+    columns : mapping of str to Column
+        In the order of the dictionary.
+    """
+
+    name: str
+    step: str
+    meaning: str
+    columns: Mapping[str, Column]
+
+    @property
+    def file(self) -> str:
+        """Its file name.
+
+        Examples
+        --------
+        >>> table("plots").file
+        'plots.csv'
+        """
+        return f"{self.name}.csv"
+
+    def kept(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Return the rows if they keep the record.
+
+        Raises
+        ------
+        ValueError
+            If a column is not in the record, or a required one is not in the rows: the record is a
+            promise to users.
+        """
+        unknown = [c for c in rows.columns if c not in self.columns]
+        absent = [c.name for c in self.columns.values() if c.required and c.name not in rows]
+        if unknown or absent:
+            raise ValueError(f"{self.file}: not in its record {unknown}, missing {absent}")
+        return rows
+
+    def write(self, folder: str | Path, rows: pd.DataFrame) -> None:
+        """Write the table, whole or not at all; raises as `kept` does."""
+        write_csv(Path(folder) / self.file, self.kept(rows))
+
+    def read(self, folder: str | Path) -> pd.DataFrame:
+        """Read the table: every column of the record in its type, absent ones as missing.
+
+        Columns that are no part of the record stay as text behind them.
+
+        Raises
+        ------
+        InputError
+            If the file is not there, cannot be read, lacks a required column, or a column holds
+            something else than its type.
+        """
+        path = Path(folder) / self.file
+        try:
+            raw = texts_as_meant(
+                pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
+            )
+        except FileNotFoundError as error:
+            raise InputError(
+                "no such file", where=str(path), remedy="run `phytomass run`"
+            ) from error
+        except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+            what = f"cannot be read as a table ({error})"
+            raise InputError(what, where=str(path), remedy=AGAIN) from error
+        lacking = [c.name for c in self.columns.values() if c.required and c.name not in raw]
+        if lacking:
+            what = f"has no column {', '.join(lacking)}"
+            raise InputError(what, where=str(path), remedy=AGAIN)
+        return self._typed(raw, path)
+
+    def _typed(self, raw: pd.DataFrame, path: Path) -> pd.DataFrame:
+        found: dict[str, pd.Series[Any]] = {}
+        problems = []
+        for column in self.columns.values():
+            if column.name not in raw:
+                found[column.name] = column.absent(len(raw))
+                continue
+            try:
+                found[column.name] = column.typed(raw[column.name])
+            except ValueError as error:
+                what = f"holds something else than a {column.type} ({error})"
+                problems.append(Problem(f"{path}, column {column.name}", what, AGAIN))
+        if problems:
+            raise InputError.of(problems)
+        further = {c: raw[c] for c in raw.columns if c not in found}
+        return pd.DataFrame({**found, **further}, index=raw.index)
+
+
+def _rows(name: str) -> Iterator[dict[str, str]]:
+    with files("phytomass.tables").joinpath(name).open(encoding="utf-8") as stream:
+        yield from csv.DictReader(stream)
+
+
+@cache
+def tables() -> Mapping[str, Table]:
+    """Return the records of all result tables by name.
+
+    Raises
+    ------
+    ValueError
+        If the package's own records contradict each other.
+
+    Examples
+    --------
+    >>> tables()["field_error"].columns["se"].unit
+    'as unit'
+    """
+    pools = list(_rows("pools.csv"))
+    stacks = {"predictors", "predictors_before"}
+    columns: dict[str, dict[str, Column]] = {row["table"]: {} for row in _rows("records.csv")}
+    for row in _rows("columns.csv"):
+        for name in sorted(stacks) if row["table"] == "{stack}" else [row["table"]]:
+            for column in _columns(row, pools):
+                if column.name in columns[name] and "{" in row["column"]:
+                    continue  # one pool of several has a row of its own
+                if column.name in columns[name]:
+                    raise ValueError(f"columns.csv: {name}.{column.name} stands there twice")
+                columns[name][column.name] = column
+    return MappingProxyType(
+        {
+            row["table"]: Table(
+                row["table"], row["step"], row["meaning"], MappingProxyType(columns[row["table"]])
+            )
+            for row in _rows("records.csv")
+        }
+    )
+
+
+def _columns(row: dict[str, str], pools: list[dict[str, str]]) -> Iterator[Column]:
+    """Make the column of a row; one per pool where its name holds ``{pool}``."""
+    if row["type"] not in get_args(Type) or not row["meaning"]:
+        raise ValueError(f"columns.csv: {row['table']}.{row['column']} is not complete")
+    for pool in pools if "{pool}" in row["column"] else [{}]:
+        unit = pool.get("unit", row["unit"])
+        yield Column(
+            row["column"].replace("{pool}", pool.get("name", "")),
+            row["type"],  # type: ignore[arg-type]  # checked above
+            row["required"] == "yes",
+            unit,
+            int(row["digits"] or 0),
+            row["heading"].replace("{pool}", pool.get("title", "")),
+            row["meaning"].replace("{pool}", pool.get("title", "")),
+        )
+
+
+def table(name: str) -> Table:
+    """Return the record of a result table.
+
+    Examples
+    --------
+    >>> table("estimates").columns["value"].required
+    True
+    """
+    return tables()[name]
+
+
+def write(folder: str | Path, name: str, rows: pd.DataFrame) -> None:
+    """Write a result table by its record; see `Table.write`."""
+    table(name).write(folder, rows)
+
+
+def read(folder: str | Path, name: str) -> pd.DataFrame:
+    """Read a result table by its record; see `Table.read`."""
+    return table(name).read(folder)
