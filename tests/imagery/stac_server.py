@@ -7,6 +7,8 @@ import re
 import threading
 import time
 from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -38,6 +40,23 @@ class Faults:
         return "ok"
 
 
+@dataclass
+class Answer:
+    """What is sent for a path instead of the usual, with or without its headers."""
+
+    body: bytes | Iterable[bytes] = b""
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    pause_s: float = 0.0
+    """Between the parts of a body that has parts."""
+    raw: bool = False
+    """The body is all that is sent: no status, no headers."""
+
+    @classmethod
+    def json(cls, content: object, **headers: str) -> Answer:
+        return cls(json.dumps(content).encode(), headers=headers)
+
+
 class StacServer(ThreadingHTTPServer):
     """Serves files of a folder and items that point to them."""
 
@@ -49,6 +68,8 @@ class StacServer(ThreadingHTTPServer):
         self.items: list[dict[str, Any]] = []
         self.faults = Faults()
         self.counts: Counter[str] = Counter()
+        self.answers: dict[str, Answer | Callable[[dict[str, Any], str], Answer]] = {}
+        self.requested: list[str] = []
         self.signed = False
         self.token_s = 3600.0
         self.tokens: dict[str, float] = {}
@@ -89,6 +110,7 @@ class StacServer(ThreadingHTTPServer):
 class Handler(BaseHTTPRequestHandler):
     server: StacServer
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
 
     def log_message(self, *args: object) -> None:
         """Say nothing."""
@@ -106,9 +128,13 @@ class Handler(BaseHTTPRequestHandler):
     def _answer(self, asked: dict[str, Any]) -> None:
         server, url = self.server, urlparse(self.path)
         with server.lock:
+            server.requested.append(self.path)
             server.counts[url.path.split("/")[1] or "landing"] += 1
             fault = server.faults.take(url.path)
-        if fault.isdigit():
+        scripted = server.answers.get(url.path)
+        if scripted is not None:
+            self._script(scripted(asked, url.query) if callable(scripted) else scripted)
+        elif fault.isdigit():
             self._send(int(fault), b"{}")
         elif fault == "hang":
             time.sleep(server.faults.hang_s)
@@ -123,6 +149,23 @@ class Handler(BaseHTTPRequestHandler):
             self._file(url.path.removeprefix("/files/"), url.query, fault)
         else:
             self._send(404, b"{}")
+
+    def _script(self, answer: Answer) -> None:
+        whole = isinstance(answer.body, bytes)
+        parts = [answer.body] if isinstance(answer.body, bytes) else answer.body
+        self.close_connection = answer.raw or not whole or "Content-Length" in answer.headers
+        if not answer.raw:
+            self.send_response(answer.status)
+            length = {"Content-Length": str(sum(map(len, parts)))} if whole else {}
+            for key, value in {**length, **answer.headers}.items():
+                self.send_header(key, value)
+            self.end_headers()
+        if self.command == "HEAD":
+            return
+        with suppress(OSError):  # the client had enough
+            for part in parts:
+                self.wfile.write(part)
+                time.sleep(answer.pause_s)
 
     def _landing(self) -> dict[str, Any]:
         base = self.server.url

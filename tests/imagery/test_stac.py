@@ -23,7 +23,9 @@ from phytomass.features import build_stack, check_stack
 from phytomass.grid import Block, grid_of_raster
 from phytomass.imagery import PredictorSettings, RasterSource, fetch_scenes, open_source
 from phytomass.imagery.catalogs.retry import GaveUp, Patience
-from phytomass.imagery.catalogs.stac import Signer, _in_window, lonlat_bounds, profile_of
+from phytomass.imagery.catalogs.signatures import Signer, profile_of
+from phytomass.imagery.catalogs.stac import _in_window, lonlat_bounds
+from phytomass.imagery.catalogs.traffic import Traffic
 from tests.cli.test_bad_input import run
 from tests.conftest import coordinate_image, write_raster
 from tests.imagery.stac_server import StacServer
@@ -196,12 +198,14 @@ def test_signatures_are_renewed(server: StacServer, tmp_path: Path, grid: GeoBox
 
 
 def test_a_signature_is_renewed_before_it_ends(server: StacServer) -> None:
-    signer = Signer(profile_of(source(server).catalog), "tiles", 2.0)  # type: ignore[arg-type]
-    signer.profile = signer.profile.model_copy(update={"token_url": f"{server.url}/token/x"})
-    assert signer.signed("http://a/b?c=1") == "http://a/b?c=1&sig=1"
-    assert signer.signed("http://a/b") == "http://a/b?sig=1"
+    catalog = source(server, catalog={"token_url": f"{server.url}/token/x"}).catalog
+    assert catalog is not None
+    traffic = Traffic(catalog, Patience(1, time.monotonic() + 9))
+    signer = Signer(profile_of(catalog), "tiles", traffic)
+    assert signer.signed(f"{server.url}/b?c=1") == f"{server.url}/b?c=1&sig=1"
+    assert signer.signed(f"{server.url}/b") == f"{server.url}/b?sig=1"
     signer.ends = time.time() + 1.0
-    assert signer.signed("http://a/b") == "http://a/b?sig=2"
+    assert signer.signed(f"{server.url}/b") == f"{server.url}/b?sig=2"
     assert signer.signed("local.tif") == "local.tif"
 
 

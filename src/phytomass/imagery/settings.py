@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -123,7 +124,8 @@ class RasterSource(Settings):
         """Where the images come from, for tables."""
         if self.catalog is not None:
             return (
-                f"{self.catalog.url} {self.catalog.collection or self.product} {self.dates or ''}"
+                f"{self.catalog.model_dump(mode='json')['url']} "
+                f"{self.catalog.collection or self.product} {self.dates or ''}"
             )
         return self.files if isinstance(self.files, str) else ", ".join(self.files)
 
@@ -132,6 +134,15 @@ class RasterSource(Settings):
     def _known_product(cls, value: str | None) -> str | None:
         if value is not None:
             find_sensor(value)
+        return value
+
+    @field_validator("dates")
+    @classmethod
+    def _real_days(cls, value: str | None) -> str | None:
+        if value is not None:
+            first, last = map(dt.date.fromisoformat, value.split("/"))
+            if first > last:
+                raise ValueError("the first day comes after the last")
         return value
 
     @field_validator("bands")

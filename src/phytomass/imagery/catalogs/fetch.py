@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +17,20 @@ import numpy as np
 import pandas as pd
 import pystac
 import rasterio
-import requests
 from odc.geo.geobox import GeoBox
-from rasterio.errors import RasterioError
+from pyproj.exceptions import CRSError as ProjCRSError
+from rasterio._err import CPLE_BaseError
+from rasterio.errors import CRSError, RasterioError
 
 from phytomass.errors import InputError
 from phytomass.files import whole_file
 from phytomass.grid import BLOCK, blocks_of, describe_grid, same_grid
-from phytomass.imagery.catalogs.retry import GaveUp, Patience
-from phytomass.imagery.catalogs.stac import Signer, collection_of, hrefs_of, profile_of, search
+from phytomass.imagery.catalogs.addresses import masked, resolved
+from phytomass.imagery.catalogs.remote import SceneError, gdal_options, opened
+from phytomass.imagery.catalogs.retry import GaveUp, PassingError, Patience
+from phytomass.imagery.catalogs.signatures import Signer, profile_of
+from phytomass.imagery.catalogs.stac import collection_of, hrefs_of, search
+from phytomass.imagery.catalogs.traffic import Traffic
 from phytomass.imagery.products.sensors import SensorRecord
 from phytomass.imagery.readers.product import bands_of
 from phytomass.imagery.readers.reader import warped
@@ -50,6 +56,17 @@ _KEPT_TAGS = (
     "mean_solar_azimuth",
 )
 """Properties that later steps ask for, whatever the prefix of their extension."""
+_NUMBERS = (
+    "processing_baseline",
+    "processing:version",
+    "sun_elevation",
+    "sun_azimuth",
+    "mean_solar_zenith",
+    "mean_solar_azimuth",
+)
+"""Those that are numbers: a catalogue that says something else there has not said it."""
+_PASSING = (RasterioError, CRSError, ProjCRSError, CPLE_BaseError, PassingError, TimeoutError)
+"""Faults of a scene that may be gone at the next attempt."""
 
 
 class WrongGridError(InputError):
@@ -93,7 +110,8 @@ class Request:
         said = {
             key: str(value)
             for key, value in self.item.properties.items()
-            if key.rsplit(":", 1)[-1] in _KEPT_TAGS or key in _KEPT_TAGS
+            for name in {key, key.rsplit(":", 1)[-1]} & set(_KEPT_TAGS)
+            if isinstance(value, str | float | int) and (name not in _NUMBERS or is_number(value))
         }
         day = self.item.datetime.isoformat() if self.item.datetime else ""
         return {
@@ -103,18 +121,18 @@ class Request:
         }
 
 
-def gdal_options(timeout_s: float) -> dict[str, Any]:
-    """Return GDAL's options for remote files: bounded waits, and no memory of failures."""
-    return {
-        "GDAL_HTTP_TIMEOUT": str(max(int(timeout_s), 1)),
-        "GDAL_HTTP_CONNECTTIMEOUT": str(max(int(timeout_s), 1)),
-        "GDAL_HTTP_LOW_SPEED_TIME": str(max(int(timeout_s), 1)),
-        "GDAL_HTTP_LOW_SPEED_LIMIT": "1000",
-        "GDAL_HTTP_MAX_RETRY": "0",  # trying again is ours, with a new signature
-        "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
-        "CPL_VSIL_CURL_NON_CACHED": "/vsicurl/",
-        "VSI_CACHE": "FALSE",
-    }
+def is_number(value: object) -> bool:
+    """Tell whether something can be read as a finite number.
+
+    Examples
+    --------
+    >>> is_number("05.09"), is_number("N0509"), is_number("nan")
+    (True, False, False)
+    """
+    try:
+        return isfinite(float(str(value)))
+    except ValueError:
+        return False
 
 
 def bring(request: Request, signer: Signer, attempt: int, deadline: float) -> None:
@@ -122,19 +140,23 @@ def bring(request: Request, signer: Signer, attempt: int, deadline: float) -> No
 
     Raises
     ------
-    RasterioError, requests.RequestException, TimeoutError
+    RasterioError, PassingError, TimeoutError
         If it cannot be read: nothing is left behind then.
+    SceneError
+        If trying again would not help, though other scenes may be read.
     WrongGridError
         If it is on another grid and no kernel is named.
     """
     catalog = request.settings.catalog
     assert catalog is not None  # noqa: S101  # only called for catalogues
     with ExitStack() as held:
-        held.enter_context(rasterio.Env(**gdal_options(catalog.timeout_s)))
+        seconds = min(catalog.timeout_s, deadline - time.monotonic())
+        held.enter_context(rasterio.Env(**gdal_options(seconds)))
         bands = {}
         for band, href in request.hrefs.items():
+            _stop_at(deadline)
             address = signer.signed(href, renew=attempt > 1)
-            dataset = held.enter_context(rasterio.open(address))
+            dataset = held.enter_context(opened(address, request.grid, catalog.max_read_mb))
             kernel = "nearest" if band in request.masks else request.settings.resample
             bands[band] = held.enter_context(_warped(dataset, request, kernel))
         dtype = np.result_type(*(dataset.dtypes[0] for dataset in bands.values()))
@@ -143,11 +165,15 @@ def bring(request: Request, signer: Signer, attempt: int, deadline: float) -> No
         out.descriptions = tuple(bands)
         out.update_tags(**request.tags)
         for block in blocks_of(request.grid.shape):
-            if time.monotonic() > deadline:
-                raise TimeoutError("the time for all scenes was over")
             for index, dataset in enumerate(bands.values(), 1):
+                _stop_at(deadline)
                 values = dataset.read(1, window=block.window)
                 out.write(values.astype(dtype), index, window=block.window)
+
+
+def _stop_at(deadline: float) -> None:
+    if time.monotonic() > deadline:
+        raise TimeoutError("the time for all scenes was over")
 
 
 def _profile(bands: Mapping[str, Any], request: Request, dtype: np.dtype[Any]) -> dict[str, Any]:
@@ -176,8 +202,6 @@ def _nodata(bands: Mapping[str, Any], request: Request) -> float | None:
 
 
 def _warped(dataset: Any, request: Request, kernel: str | None) -> Any:
-    if dataset.crs is None:
-        raise WrongGridError("has no coordinate reference system", where=request.item.id)
     own = GeoBox(dataset.shape, dataset.transform, dataset.crs)
     if kernel is None and not same_grid(own, request.grid):
         raise WrongGridError(
@@ -240,8 +264,10 @@ def fetch_scenes(
     catalog, record = settings.catalog, settings.record
     assert catalog is not None and record is not None  # noqa: S101  # only called for these
     patience = Patience(catalog.attempts, time.monotonic() + catalog.total_s, pause)
-    items = search(settings, grid, root, patience, where)
-    signer = Signer(profile_of(catalog), collection_of(settings), catalog.timeout_s)
+    items = search(settings, grid, root, Traffic(catalog, patience, where))
+    _refuse_one_file_for_two(items, where)
+    tokens = Traffic(catalog, patience, where)
+    signer = Signer(profile_of(catalog), collection_of(settings), tokens)
     wanted, folder = wanted_bands(settings, record), root / catalog.folder
     done: list[int] = []
 
@@ -259,7 +285,7 @@ def fetch_scenes(
         raise InputError(
             f"only {used} of {len(table)} scenes can be read, {catalog.min_scenes} are needed: "
             + "; ".join(why[:5]),
-            where=f"{catalog.url} ({where})",
+            where=f"{masked(catalog.url)} ({where})",
             remedy="try again later: scenes that were read are kept",
         )
     names = sorted(table.loc[table["status"] != "left_out", "scene"])
@@ -283,16 +309,33 @@ def _one(
     absent = [band for band in wanted if band not in hrefs]
     if absent:
         return ["left_out", f"has no {', '.join(absent)}", 0]
-    own = {band: hrefs[band] for band in wanted}
+    try:
+        own = {band: resolved(item.self_href, hrefs[band]) for band in wanted}
+    except InputError as error:
+        return ["left_out", error.problems[0].what, 0]
     target = folder / f"{safe_name(item.id)}.tif"
     request = Request(item, own, record.mask_bands, target, settings, grid)
     if request.kept:
         return ["kept", "", 0]
-    passing = (RasterioError, requests.RequestException, TimeoutError, KeyError)
     try:
         _, attempts = patience.persist(
-            lambda attempt: bring(request, signer, attempt, patience.deadline), passing
+            lambda attempt: bring(request, signer, attempt, patience.deadline), _PASSING
         )
+    except SceneError as error:
+        return ["left_out", masked(error), 1]
     except GaveUp as error:
         return ["left_out", str(error), error.attempts]
     return ["fetched", "", attempts]
+
+
+def _refuse_one_file_for_two(items: Sequence[pystac.Item], where: str) -> None:
+    names: dict[str, str] = {}
+    for item in items:
+        name = safe_name(item.id).casefold()
+        if name in names:
+            raise InputError(
+                f"two scenes would be kept in one file: {names[name]!r} and {item.id!r}",
+                where=f"{masked(item.self_href)} ({where})",
+                remedy="name the `collection` of one of them, or other `dates`",
+            )
+        names[name] = item.id

@@ -7,7 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from phytomass.imagery.catalogs.addresses import masked
+
 T = TypeVar("T")
+
+
+class PassingError(Exception):
+    """A fault of the network or a server that may be gone at the next attempt."""
 
 
 class GaveUp(Exception):  # noqa: N818  # it says what happened; callers turn it into a message
@@ -77,7 +83,9 @@ class Patience:
             try:
                 return work(attempt), attempt
             except errors as error:
-                reason = f"{type(error).__name__}: {error}"[:300]
+                known = isinstance(error, PassingError)  # says what happened by itself
+                said = str(error) if known else f"{type(error).__name__}: {error}"
+                reason = masked(said)[:300]
             if attempt < self.attempts:
                 left = max(self.deadline - self.clock(), 0.0)
                 self.sleep(min(self.pause * 2 ** (attempt - 1), 30.0, left))

@@ -3,108 +3,43 @@
 from __future__ import annotations
 
 import datetime as dt
-import time
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
-from importlib.resources import files
 from pathlib import Path
-from threading import Lock
 from typing import Any
+from urllib.parse import urlencode, urlsplit
 
 import pystac
-import requests
-import yaml
 from odc.geo.geobox import GeoBox
-from pystac_client import Client
-from pystac_client.exceptions import APIError
-from pystac_client.stac_api_io import StacApiIO
 from rasterio.warp import transform_bounds
 
-from phytomass.errors import InputError
-from phytomass.imagery.catalogs.retry import GaveUp, Patience
+from phytomass.errors import InputError, nearest
+from phytomass.imagery.catalogs.addresses import is_remote, masked, resolved
+from phytomass.imagery.catalogs.answers import (
+    Answer,
+    CatalogRecord,
+    ItemRecord,
+    LinkRecord,
+    PageRecord,
+)
+from phytomass.imagery.catalogs.signatures import load_profiles, profile_of
+from phytomass.imagery.catalogs.traffic import MB, Traffic
 from phytomass.imagery.products.sensors import SensorRecord
 from phytomass.imagery.products.settings import CatalogSettings
 from phytomass.imagery.settings import RasterSource
-from phytomass.settings import Settings
 
-PASSING = (APIError, requests.RequestException, pystac.STACError, OSError)
-"""Errors of a request that may pass."""
-RENEW_S = 120.0
-"""A signature with less than this left is renewed."""
-
-
-class CatalogProfile(Settings):
-    """What is known about a public catalogue."""
-
-    url: str
-    """Address of its API."""
-    token_url: str | None = None
-    """Where signatures come from; `{collection}` stands for the collection."""
-    collections: dict[str, str] = {}
-    """Product → collection."""
-    source: str = ""
-    """Where this is written."""
+Bounds = tuple[float, float, float, float]
+Ask = Callable[[str | None], list[pystac.Item]]
+PAGE = 100
+"""Scenes asked for at a time."""
+DEEPEST = 32
+"""Levels of a static catalogue."""
+NEAR = dt.timedelta(days=366)
+"""How far around dates without a scene the nearest ones are looked for."""
 
 
-@cache
-def load_profiles() -> dict[str, CatalogProfile]:
-    """Return the profiles of public catalogues by name.
-
-    Examples
-    --------
-    >>> load_profiles()["earth-search"].collections["sentinel-2-l2a"]
-    'sentinel-2-l2a'
-    """
-    text = files("phytomass.imagery").joinpath("catalogs.yaml").read_text(encoding="utf-8")
-    return {name: CatalogProfile(**entry) for name, entry in yaml.safe_load(text).items()}
-
-
-def profile_of(settings: CatalogSettings) -> CatalogProfile:
-    """Return the profile a source names, or a plain one of its address."""
-    named = load_profiles().get(settings.url)
-    profile = named or CatalogProfile(url=settings.url)
-    if settings.token_url is not None:
-        profile = profile.model_copy(update={"token_url": settings.token_url})
-    return profile
-
-
-@dataclass
-class Signer:
-    """Appends signatures to addresses, and renews them before they end."""
-
-    profile: CatalogProfile
-    collection: str
-    timeout_s: float
-    token: str = ""
-    ends: float = 0.0
-    lock: Any = field(default_factory=Lock)
-
-    def signed(self, href: str, *, renew: bool = False) -> str:
-        """Return the address with a signature, where the catalogue wants one.
-
-        Parameters
-        ----------
-        href : str
-            Address without signature.
-        renew : bool
-            Get a new signature even if the old one should still do.
-        """
-        if self.profile.token_url is None or not href.startswith("http"):
-            return href
-        with self.lock:
-            if renew or time.time() > self.ends - min(RENEW_S, self.timeout_s):
-                url = self.profile.token_url.replace("{collection}", self.collection)
-                answer = requests.get(url, timeout=self.timeout_s)
-                answer.raise_for_status()
-                content = answer.json()
-                self.token = str(content["token"])
-                expiry = dt.datetime.fromisoformat(content["msft:expiry"].replace("Z", "+00:00"))
-                self.ends = expiry.timestamp()
-            return f"{href}{'&' if '?' in href else '?'}{self.token}"
-
-
-def lonlat_bounds(grid: GeoBox) -> tuple[float, float, float, float]:
+def lonlat_bounds(grid: GeoBox) -> Bounds:
     """Return west, south, east, north of a grid in degrees.
 
     Raises
@@ -123,9 +58,7 @@ def lonlat_bounds(grid: GeoBox) -> tuple[float, float, float, float]:
     return west, south, east, north
 
 
-def search(
-    settings: RasterSource, grid: GeoBox, root: Path, patience: Patience, where: str
-) -> list[pystac.Item]:
+def search(settings: RasterSource, grid: GeoBox, root: Path, traffic: Traffic) -> list[pystac.Item]:
     """Find the scenes of a source, in order of their days and ids.
 
     Parameters
@@ -136,48 +69,39 @@ def search(
         The project's grid.
     root : Path
         Folder that relative paths of local catalogues start from.
-    patience : Patience
-        How long to go on trying.
-    where : str
-        For messages.
+    traffic : Traffic
+        What the catalogue is asked with, and how much.
 
     Raises
     ------
     InputError
-        If the catalogue cannot be reached, or has no scene; the nearest days are named then.
+        If the catalogue cannot be reached, gives something else than scenes or more than the limits
+        allow, or has no scene; the nearest days are named then.
     """
     catalog, record = settings.catalog, settings.record
     assert catalog is not None and record is not None  # noqa: S101  # only called for these
-    bounds = lonlat_bounds(grid)
-    try:
-        found, _ = patience.persist(
-            lambda attempt: _items(settings, record, root, bounds, settings.dates), PASSING
-        )
-        kept = [item for item in found if _wanted(item, settings, catalog)]
-        if kept:
-            return sorted(kept, key=lambda item: (str(item.datetime), item.id))
-        others = patience.persist(
-            lambda attempt: _items(settings, record, root, bounds, None), PASSING
-        )[0]
-    except GaveUp as error:
-        raise InputError(
-            f"the catalogue cannot be used: {error} ({error.attempts} attempts)",
-            where=f"{catalog.url} ({where})",
-            remedy="check the address and the network; scenes already kept need neither",
-        ) from error
-    days = sorted({item.datetime.date() for item in others if item.datetime})
+    ask = _asking(settings, lonlat_bounds(grid), root, traffic)
+    kept = [item for item in ask(settings.dates) if _wanted(item, settings, catalog)]
+    if kept:
+        return sorted(kept, key=lambda item: (str(item.datetime), item.id))
+    first, last = map(dt.date.fromisoformat, (settings.dates or "2000-01-01/2000-01-01").split("/"))
+    around = ask(f"{_shifted(first, -NEAR)}/{_shifted(last, NEAR)}")
+    days = sorted({item.datetime.date() for item in around if item.datetime})
     raise InputError(
         f"no scene of {profile_of(catalog).collections.get(record.id, catalog.collection)} here "
         f"in {settings.dates}",
-        where=f"{catalog.url} ({where})",
-        remedy=f"the nearest are of {_nearest(days, settings.dates)}"
+        where=f"{masked(catalog.url)} ({traffic.where})",
+        remedy=f"the nearest are of {_nearest(days, first)}"
         if days
         else "check collection, dates, max_cloud and that the grid lies where it should",
     )
 
 
-def _nearest(days: Sequence[dt.date], dates: str | None) -> str:
-    first = dt.date.fromisoformat((dates or "2000-01-01/").split("/")[0])
+def _shifted(day: dt.date, by: dt.timedelta) -> dt.date:
+    return day + by if dt.date.min + NEAR < day < dt.date.max - NEAR else day
+
+
+def _nearest(days: Sequence[dt.date], first: dt.date) -> str:
     return ", ".join(str(d) for d in sorted(days, key=lambda d: abs((d - first).days))[:3])
 
 
@@ -189,33 +113,147 @@ def collection_of(settings: RasterSource) -> str:
     return catalog.collection or profile_of(catalog).collections.get(product, product)
 
 
-def _items(
-    settings: RasterSource,
-    record: SensorRecord,
-    root: Path,
-    bounds: tuple[float, float, float, float],
-    dates: str | None,
-) -> list[pystac.Item]:
-    catalog = settings.catalog
-    assert catalog is not None  # noqa: S101  # checked by `search`
-    profile, collection = profile_of(catalog), collection_of(settings)
-    if not profile.url.startswith("http") or profile.url.endswith(".json"):
-        url = profile.url if profile.url.startswith("http") else str(root / profile.url)
-        items = pystac.Catalog.from_file(url).get_items(recursive=True)
-        return [
-            item
-            for item in items
-            if item.collection_id in (None, collection) and _in_window(item, bounds, dates)
-        ]
-    reader = StacApiIO(timeout=catalog.timeout_s, max_retries=None)
-    client = Client.open(profile.url, stac_io=reader)
-    found = client.search(collections=[collection], bbox=list(bounds), datetime=dates)
-    return [item for item in found.items() if _in_window(item, bounds, dates)]
+def _asking(settings: RasterSource, bounds: Bounds, root: Path, traffic: Traffic) -> Ask:
+    """Return what gives the scenes of some days; a static catalogue is walked but once."""
+    assert settings.catalog is not None  # noqa: S101  # checked by `search`
+    url, collection = profile_of(settings.catalog).url, collection_of(settings)
+    if is_remote(url) and not urlsplit(url).path.endswith(".json"):
+        api = _Api(url, collection, bounds, traffic)
+        return lambda dates: [i for i in api.items(dates) if _in_window(i, bounds, dates)]
+    inside = [
+        item
+        for item in _walked(_start(url, root, traffic), (), set(), traffic)
+        if item.collection_id in (None, collection) and _in_window(item, bounds, None)
+    ]
+    return lambda dates: [item for item in inside if _in_window(item, bounds, dates)]
 
 
-def _in_window(
-    item: pystac.Item, bounds: tuple[float, float, float, float], dates: str | None
-) -> bool:
+def _start(url: str, root: Path, traffic: Traffic) -> str:
+    """Return where a static catalogue begins: an address, or an absolute path."""
+    if is_remote(url):
+        return url
+    try:
+        return resolved(str((root / "project.yaml").absolute()), url)
+    except InputError as error:
+        what = "is neither an http(s) address nor a file"
+        raise traffic.problem(url, what, "check catalog.url") from error
+
+
+@dataclass
+class _Api:
+    """A catalogue that searches for us."""
+
+    url: str
+    collection: str
+    bounds: Bounds
+    traffic: Traffic
+    door: LinkRecord | None = field(default=None)
+
+    def items(self, dates: str | None) -> Iterator[pystac.Item]:
+        """Give the scenes of some days, page by page."""
+        question: tuple[str, Mapping[str, Any] | None] | None = self._first(dates)
+        asked, seen = set(), set[str]()
+        while question is not None:
+            address, body = question
+            answer = self._answer(address, body)
+            key = (address, json.dumps(body, sort_keys=True))
+            page = answer.read(PageRecord)
+            fresh = [record for record in page.features if record.id not in seen]
+            if key in asked or (page.features and not fresh):
+                raise answer.refused("its pages run in a circle: it gives what it gave before")
+            asked.add(key)
+            for record in fresh:  # pages overlap while a catalogue grows
+                if record.id not in seen:
+                    seen.add(record.id)
+                    yield record.item(_home(record, address))
+            question = _next(page, address, body) if fresh else None
+
+    def _answer(self, address: str, body: Mapping[str, Any] | None = None) -> Answer:
+        return Answer.of(address, self.traffic.ask(address, body), self.traffic.where)
+
+    def _first(self, dates: str | None) -> tuple[str, Mapping[str, Any] | None]:
+        if self.door is None:
+            landing = self._answer(self.url)
+            doors = [link for link in landing.read(CatalogRecord).links if link.rel == "search"]
+            if not doors:
+                raise landing.refused("has no link `search`; a static catalogue is a file .json")
+            door = next((d for d in doors if (d.method or "").upper() == "POST"), doors[0])
+            self.door = door.model_copy(update={"href": resolved(self.url, door.href)})
+        first, last = (dates or "../..").split("/")
+        period = f"{first}T00:00:00Z/{last}T23:59:59Z" if dates else f"{first}/{last}"
+        if (self.door.method or "").upper() == "POST":
+            return self.door.href, {
+                "collections": [self.collection],
+                "bbox": list(self.bounds),
+                "datetime": period,
+                "limit": PAGE,
+            }
+        box = ",".join(map(repr, self.bounds))
+        query = {"collections": self.collection, "bbox": box, "datetime": period, "limit": PAGE}
+        joint = "&" if "?" in self.door.href else "?"
+        return f"{self.door.href}{joint}{urlencode(query)}", None
+
+
+def _next(
+    page: PageRecord, address: str, body: Mapping[str, Any] | None
+) -> tuple[str, Mapping[str, Any] | None] | None:
+    link = next((link for link in page.links if link.rel == "next"), None)
+    if link is None:
+        return None
+    if (link.method or "").upper() != "POST":
+        return resolved(address, link.href), None
+    before = body if body is not None and link.merge else {}
+    return resolved(address, link.href), {**before, **(link.body or {})}
+
+
+def _home(record: ItemRecord, page: str) -> str:
+    """Return where an item of a page lives: its references start from there."""
+    own = next((link.href for link in record.links if link.rel == "self"), page)
+    try:
+        return resolved(page, own)
+    except InputError:  # a bucket or a file of the server's own: its references are absolute
+        return page
+
+
+def _walked(
+    address: str, above: tuple[str, ...], seen: set[str], traffic: Traffic
+) -> Iterator[pystac.Item]:
+    """Give the items of a static catalogue and its children, each document once."""
+    answer = Answer.of(address, _document(address, traffic), traffic.where)
+    if answer.content.get("type") == "Feature":
+        yield answer.read(ItemRecord).item(address)
+        return
+    links = [link for link in answer.read(CatalogRecord).links if link.rel in ("child", "item")]
+    if len(above) >= DEEPEST:
+        raise answer.refused(f"its children are nested deeper than {DEEPEST} levels")
+    for link in links:
+        below = resolved(address, link.href)
+        if below in (*above, address):
+            raise answer.refused(f"its children run in a circle: {masked(below)} again")
+        if below not in seen:
+            seen.add(below)
+            yield from _walked(below, (*above, address), seen, traffic)
+
+
+def _document(address: str, traffic: Traffic) -> bytes:
+    if is_remote(address):
+        return traffic.ask(address)
+    path, most = Path(address), traffic.limits.max_answer_mb
+    try:
+        if not path.is_file():  # nor a pipe or a device: those never end
+            known = nearest(traffic.limits.url, list(load_profiles()))
+            raise traffic.problem(address, "no such file", known or "check catalog.url")
+        with path.open("rb") as stream:
+            content = stream.read(int(most * MB) + 1)
+    except OSError as error:
+        raise traffic.problem(address, f"cannot be read ({error})", "check the file") from error
+    if len(content) > most * MB:
+        raise traffic.problem(address, f"is larger than {most:g} MB", "raise catalog.max_answer_mb")
+    traffic.count(address, answers=1, size=len(content))
+    return content
+
+
+def _in_window(item: pystac.Item, bounds: Bounds, dates: str | None) -> bool:
     if item.bbox is not None:
         half = len(item.bbox) // 2  # four numbers, or six with heights
         (west, south), (east, north) = item.bbox[:2], item.bbox[half : half + 2]
@@ -240,16 +278,18 @@ def _wanted(item: pystac.Item, settings: RasterSource, catalog: CatalogSettings)
 
 
 def hrefs_of(item: pystac.Item, record: SensorRecord) -> Mapping[str, str]:
-    """Return our band name → address, by asset keys and the common names of their bands."""
+    """Return our band name → reference, by asset keys and the common names of their bands.
+
+    References are as the item gives them: `resolved` says what they stand for.
+    """
     found: dict[str, str] = {}
     for key, asset in item.assets.items():
         band = record.band_called(key)
-        described = asset.extra_fields.get("eo:bands") or asset.extra_fields.get("bands") or []
+        described = asset.extra_fields.get("bands") or []
         for one in described if band is None and len(described) == 1 else []:
             band = record.band_called(str(one.get("name", "")))
         if band is not None and band not in found:
-            found[band] = asset.get_absolute_href() or asset.href
+            found[band] = asset.href
     if not found and len(item.assets) == 1 and len(record.predictors) == 1:
-        asset = next(iter(item.assets.values()))
-        found[record.predictors[0]] = asset.get_absolute_href() or asset.href
+        found[record.predictors[0]] = next(iter(item.assets.values())).href
     return found

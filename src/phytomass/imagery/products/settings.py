@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_serializer, model_validator
 
 from phytomass.settings import Settings
 
@@ -80,6 +81,9 @@ class CatalogSettings(Settings):
     token_url: str | None = None
     """Where signatures for addresses come from, if the catalogue wants them; `{collection}` stands
     for the collection."""
+    asset_hosts: list[str] = []
+    """Hosts that signatures are sent to, e.g. `*.blob.core.windows.net`; without any the profile's,
+    or the catalogue's own server alone."""
     max_cloud: float | None = Field(default=None, ge=0, le=100)
     """Leave scenes with more cloud (per cent, as the catalogue says) out."""
     query: dict[str, str | float] = {}
@@ -89,6 +93,22 @@ class CatalogSettings(Settings):
     attempts: Annotated[int, Field(ge=1, le=10)] = 4
     """How often a request is tried before a scene is left out."""
     timeout_s: float = Field(default=30.0, gt=0)
-    """Longest wait for one answer."""
+    """Longest wait for one whole answer."""
     total_s: float = Field(default=3600.0, gt=0)
-    """Longest time for all scenes; those not read by then are left out by name."""
+    """Longest time for the search and all scenes; those not read by then are left out by name."""
+    max_answers: Annotated[int, Field(ge=1)] = 10_000
+    """Most pages of a search, or files of a static catalogue."""
+    max_answer_mb: float = Field(default=16.0, gt=0)
+    """Largest page or file of a catalogue, unpacked."""
+    max_total_mb: float = Field(default=256.0, gt=0)
+    """All pages or files together, unpacked."""
+    max_read_mb: float = Field(default=500.0, gt=0)
+    """Most of a scene's file to unpack for one block of the grid, or in one of its own tiles."""
+
+    @field_serializer("url", "token_url", when_used="json")
+    def _without_secret(self, value: str | None) -> str | None:
+        """Hide a key in an address from provenance; its digest still tells two apart."""
+        if value is None or "?" not in value:
+            return value
+        address, query = value.split("?", 1)
+        return f"{address}?{hashlib.sha256(query.encode()).hexdigest()[:16]}"
