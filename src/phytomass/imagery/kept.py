@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from phytomass.errors import InputError
 from phytomass.files import write_text
 from phytomass.imagery.settings import RasterSource
 
@@ -24,7 +25,16 @@ def fetched_files(settings: RasterSource, root: Path) -> list[Path] | None:
     listed = root / catalog.folder / LIST
     if not listed.is_file():
         return None
-    names = json.loads(listed.read_text(encoding="utf-8"))
+    try:
+        names = json.loads(listed.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        names = error
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise InputError(
+            "is no list of scenes" + (f" ({names})" if isinstance(names, Exception) else ""),
+            where=str(listed),
+            remedy="delete it and run: phytomass stack",
+        )
     return [root / catalog.folder / f"{safe_name(name)}.tif" for name in names]
 
 

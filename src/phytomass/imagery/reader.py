@@ -13,13 +13,14 @@ import numpy as np
 import rasterio
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
-from rasterio.enums import Resampling
+from rasterio.enums import ColorInterp, MaskFlags, Resampling
 from rasterio.vrt import WarpedVRT
 from rasterio.warp import transform
 
 from phytomass.errors import InputError, nearest
 from phytomass.grid import Block, describe_grid, grid_of_raster, same_grid
 from phytomass.imagery.composite import composite
+from phytomass.imagery.masking import fill_mask, outside_limits, pads_with_zeros
 from phytomass.imagery.settings import RasterSource
 
 Array = NDArray[np.float64]
@@ -150,7 +151,7 @@ class SourceReader:
 
     def _raw(self, dataset: Any, indexes: Any, block: Block) -> Any:
         try:
-            return dataset.read(indexes, window=block.window, masked=True)
+            return read_masked(dataset, indexes, block)
         except rasterio.RasterioIOError as error:
             names = [Path(name).name for name in dataset.files if not name.startswith("<")]
             raise InputError(
@@ -165,13 +166,14 @@ class SourceReader:
         raw = self._raw(dataset, indexes, block)
         values: Array = raw.filled(0).astype(np.float64)
         invalid: NDArray[np.bool_] = np.ma.getmaskarray(raw) | ~np.isfinite(values)
+        invalid |= fill_mask(np.ma.getdata(raw), settings.group)
         if settings.nodata is not None:
             invalid |= values == settings.nodata
-        for band, (low, high) in settings.keep_where.items():
+        for band, limits in settings.keep_where.items():
             check = self._raw(flags, bands.keep[band], block)
-            seen = check.filled(0).astype(np.float64)
-            invalid |= np.ma.getmaskarray(check) | ~((seen >= low) & (seen <= high))
-        values = values * settings.scale + settings.offset
+            invalid |= outside_limits(check, limits, flags.nodata)
+        scale, offset = settings.scaling
+        values = values * scale + offset
         values[invalid] = np.nan
         return values
 
@@ -199,7 +201,8 @@ def open_rasters(
     with ExitStack() as stack:
 
         def opened(kernel: str | None, nodata: float | None) -> tuple[Any, ...]:
-            views = (on_grid(path, grid, kernel, where, nodata) for path in paths)
+            padded = pads_with_zeros(settings.group, len(maps[0].bands))
+            views = (on_grid(path, grid, kernel, where, nodata, padded) for path in paths)
             return tuple(map(stack.enter_context, views))
 
         datasets = opened(settings.resample, settings.undeclared)
@@ -220,7 +223,12 @@ def need_rule(what: str, number: int, settings: RasterSource, where: str) -> Non
 
 @contextmanager
 def on_grid(
-    path: Path, grid: GeoBox, resample: str | None, where: str, nodata: float | None = None
+    path: Path,
+    grid: GeoBox,
+    resample: str | None,
+    where: str,
+    nodata: float | None = None,
+    padded: bool = False,
 ) -> Iterator[Any]:
     """Open a raster on the project's grid: itself, or warped where a kernel is named.
 
@@ -236,6 +244,8 @@ def on_grid(
         For messages.
     nodata : float, optional
         Value without data, where the file does not declare one: it must not enter a kernel.
+    padded : bool
+        Whether pixels with zero in every band are fill, where no value without data is known.
 
     Raises
     ------
@@ -253,11 +263,37 @@ def on_grid(
                 where=f"{path.name} ({where})",
                 remedy="name a kernel, e.g. resample: bilinear, or prepare the file on the grid",
             )
-        with warped(dataset, grid, resample, nodata) as moved:
+        with warped(dataset, grid, resample, nodata, padded) as moved:
             yield moved
 
 
-def warped(dataset: Any, grid: GeoBox, kernel: str, nodata: float | None) -> WarpedVRT:
+def read_masked(dataset: Any, indexes: Any, block: Block) -> Any:
+    """Read a block of an open raster with the mask of its values without data.
+
+    Parameters
+    ----------
+    dataset : DatasetReader
+        From `on_grid`.
+    indexes : int or list of int
+        Bands, from 1.
+    block : Block
+        Where.
+
+    Returns
+    -------
+    masked array, shape (rows, cols) or (bands, rows, cols)
+    """
+    raw = dataset.read(indexes, window=block.window, masked=True)
+    if isinstance(dataset, WarpedVRT) and dataset.colorinterp[-1] == ColorInterp.alpha:
+        # GDAL makes masks of the alpha of bytes and unsigned 16-bit values only
+        beyond = dataset.read(dataset.count, window=block.window) == 0
+        raw = np.ma.array(raw, mask=np.ma.getmaskarray(raw) | beyond)
+    return raw
+
+
+def warped(
+    dataset: Any, grid: GeoBox, kernel: str, nodata: float | None, padded: bool = False
+) -> WarpedVRT:
     """Return a view of an open raster on another grid.
 
     Parameters
@@ -270,23 +306,31 @@ def warped(dataset: Any, grid: GeoBox, kernel: str, nodata: float | None) -> War
         nearest, bilinear, cubic or average.
     nodata : float, optional
         Value without data where the raster does not declare one: it must not enter a kernel.
+    padded : bool
+        Whether pixels with zero in every band are fill, where no value without data is known.
     """
     rows, cols = grid.shape
     empty = dataset.nodata if dataset.nodata is not None else nodata
     across, down = _source_pixels(dataset, grid)
+    masked = any(MaskFlags.alpha in flags for flags in dataset.mask_flag_enums)
+    if empty is not None:
+        # "NO": else a gap counts only where all bands of the file have it
+        gaps = {"src_nodata": empty, "nodata": empty, "UNIFIED_SRC_NODATA": "NO"}
+    elif padded and not masked:
+        gaps = {"src_nodata": 0, "add_alpha": True, "UNIFIED_SRC_NODATA": "YES"}
+    else:  # without alpha, what lies beyond the raster would be 0 and valid
+        gaps = {"add_alpha": not masked}
     return WarpedVRT(
         dataset,
-        src_nodata=empty,
-        nodata=empty,
         crs=str(grid.crs),
         transform=grid.transform,
         width=cols,
         height=rows,
         resampling=Resampling[kernel],
         tolerance=1e-6,  # exact per pixel: an approximation would depend on the window read
-        UNIFIED_SRC_NODATA="NO",  # else a gap counts only where all bands of the file have it
         XSCALE=repr(1 / across),  # else the width of a kernel would depend on the window read
         YSCALE=repr(1 / down),
+        **gaps,
     )
 
 

@@ -142,7 +142,14 @@ def _tags(path: Path) -> dict[str, str]:
     try:
         with rasterio.open(path) as dataset:
             tags = {key.lower(): str(value) for key, value in dataset.tags().items()}
-        return {**tags, **json.loads(tags.get(STAC_TAG, "{}"))}
+        said = json.loads(tags.get(STAC_TAG, "{}"))
+        return {**tags, **{str(key): str(value) for key, value in said.items()}}
+    except (ValueError, AttributeError, RecursionError) as error:
+        raise InputError(
+            f"its tag {STAC_TAG} is not what a catalogue's properties look like ({error})",
+            where=path.name,
+            remedy="fetch the scene again, or remove the tag",
+        ) from error
     except rasterio.RasterioIOError as error:
         raise InputError(
             f"cannot be read as a raster ({error})",
