@@ -101,12 +101,84 @@ def test_two_baselines_of_one_season_are_scaled_each_by_its_own(
         ("a", {"s2:processing_baseline": "03.01"}, "auto", 0),
         ("a_N0509_", {"earthsearch:boa_offset_applied": "True"}, "auto", 0),
         ("a_N0509_", {"boa_offset_applied": "false"}, "auto", -1000),
+        ("S2A_MSIL2A_20180701T101031_N0500_R022_T43SFT_20230801T1", {}, "auto", -1000),  # again
+        ("a", {"s2:processing_baseline": "5.09"}, "auto", -1000),
+        ("a", {"s2:processing_baseline": "N0214"}, "auto", 0),
+        ("a_N0214_", {"processing:version": "2.11.0"}, "auto", 0),  # of a program
         ("a_N0509_", {}, "applied", 0),
         ("a_N0214_", {}, "pending", -1000),
     ],
 )
 def test_the_offset_is_added_once(name: str, tags: dict[str, str], said: str, offset: int) -> None:
     assert boa_offset(Scene(name, None, {"B4": Asset(Path("a.tif"))}, tags), said) == offset
+
+
+@pytest.mark.parametrize(
+    ("name", "tags"),
+    [
+        ("S2A_MSIL2A_20220701T101031_N9999_R022_T43SFT_20230101T000000", {}),
+        ("S2A_MSIL2A_20220701T101031_N0000_R022_T43SFT_20230101T000000", {}),
+        ("a_N0509_", {"s2:processing_baseline": "99.99"}),
+        ("a", {"processing_baseline": "unknown"}),
+        ("a", {"boa_offset_applied": "false"}),
+    ],
+)
+def test_a_placeholder_is_no_baseline(name: str, tags: dict[str, str]) -> None:
+    scene = Scene(name, None, {"B4": Asset(Path("a.tif"))}, tags)
+    with pytest.raises(InputError, match=r"offset of −1000.*set boa_offset: applied"):
+        boa_offset(scene)
+    assert boa_offset(scene, "applied") == 0
+    assert boa_offset(scene, "pending") == -1000
+
+
+METADATA = (
+    "<n1:Level-2A_User_Product xmlns:n1='urn:s2'><Product_Info><PRODUCT_START_TIME>{day}T10:10:31Z"
+    "</PRODUCT_START_TIME><PROCESSING_BASELINE>{baseline}</PROCESSING_BASELINE></Product_Info>{offsets}"
+    "</n1:Level-2A_User_Product>"
+)
+OFFSETS = "".join(f'<BOA_ADD_OFFSET band_id="{i}">{{0}}</BOA_ADD_OFFSET>' for i in range(13))
+
+
+@pytest.mark.parametrize(
+    ("folder", "baseline", "stated", "expected"),
+    [
+        ("N9999", "99.99", "-1000", -1000),  # Sen2Cor 2.10 and later
+        ("N9999", "99.99", "0", 0),
+        ("N9999", "99.99", None, "placeholder baseline 99.99"),
+        ("N9999", "02.14", None, 0),
+        ("N9999", "05.09", None, "baseline 05.09 and no BOA_ADD_OFFSET"),
+        ("N0214", "02.14", None, 0),
+        ("N0509", "05.09", "", "is no whole number"),
+        ("N0509", "05.09", "minus 1000", "is no whole number: 'minus 1000'"),
+    ],
+)
+def test_what_the_metadata_of_a_product_states(
+    tmp_path: Path, folder: str, baseline: str, stated: str | None, expected: float | str
+) -> None:
+    root = tmp_path / f"S2A_MSIL2A_20220701T101031_{folder}_R022_T43SFT_20230101T000000.SAFE"
+    root.mkdir()
+    offsets = "" if stated is None else OFFSETS.format(stated)
+    text = METADATA.format(day="2022-07-01", baseline=baseline, offsets=offsets)
+    (root / "MTD_MSIL2A.xml").write_text(text)
+    asset = Asset(root / "GRANULE" / "L2A" / "IMG_DATA" / "R10m" / "T43SFT_B04_10m.jp2")
+    scene = Scene("T43SFT_20220701T101031", date(2022, 7, 1), {"B4": asset})
+    if isinstance(expected, str):
+        with pytest.raises(InputError, match=expected):
+            boa_offset(scene)
+    else:
+        assert boa_offset(scene) == expected
+    # beside another day's bands the file says nothing about them, and the folder's name counts
+    other = Scene("T43SFT_20210701T101031", date(2021, 7, 1), {"B4": asset})
+    if folder == "N9999":
+        with pytest.raises(InputError, match=r"placeholder baseline 99\.99"):
+            boa_offset(other)
+    else:
+        assert boa_offset(other) == {"N0214": 0, "N0509": -1000}[folder]
+
+
+def test_of_two_baselines_in_a_path_the_nearest_counts() -> None:
+    path = Path("/data/S2_N0214_old/S2A_MSIL2A_20220701T101031_N0509_R022.SAFE/IMG/B04.jp2")
+    assert boa_offset(Scene("T43SFT", None, {"B4": Asset(path)})) == -1000
 
 
 def test_an_unknown_offset_is_not_guessed(tmp_path: Path, grid: GeoBox) -> None:
@@ -180,10 +252,10 @@ def test_radar_is_averaged_in_power_and_given_in_decibels(tmp_path: Path, grid: 
     power = source(files="s1_*.tif", product="sentinel-1-rtc", composite="mean")
     assert np.allclose(read(power, tmp_path, grid)["VV"], 10 * np.log10(50.5))
     for path in tmp_path.glob("*.tif"):
-        level = 0.0 if "0601" in path.name else 20.0
+        level = -20.0 if "0601" in path.name else -40.0  # 0 dB in all bands would be fill
         write_raster(path, np.full((2, *grid.shape), level), grid, ["VV", "VH"])
     decibel = power.model_copy(update={"decibel": True})
-    assert np.allclose(read(decibel, tmp_path, grid)["VV"], 10 * np.log10(50.5))
+    assert np.allclose(read(decibel, tmp_path, grid)["VV"], 10 * np.log10(0.00505))
 
 
 def test_orbits_apart(tmp_path: Path, grid: GeoBox) -> None:

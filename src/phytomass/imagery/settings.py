@@ -75,10 +75,10 @@ class RasterSource(Settings):
     """What saw it; `optical` and `sar` make the predictor sets that are compared."""
     bands: dict[str, str | int] | list[str | int] | None = None
     """Predictor name → band (its description in the file, or its number from 1); all if absent."""
-    scale: float = 1.0
+    scale: float | None = None
     """The file's values are multiplied by this (reflectance × 10 000: 0.0001)…"""
-    offset: float = 0.0
-    """… and this is added, after scaling."""
+    offset: float | None = None
+    """… and this is added, after scaling. Of a product both are known, and 1 and 0 otherwise."""
     nodata: float | None = None
     """A value that means 'no data', besides the one the file declares."""
     keep_where: dict[str, tuple[float, float]] = {}
@@ -111,6 +111,13 @@ class RasterSource(Settings):
     def layer_unit(self) -> str:
         """Unit of the predictors: as given, or the product's."""
         return self.unit or (self.record.unit if self.record is not None else "")
+
+    @property
+    def scaling(self) -> tuple[float, float]:
+        """Scale and offset: as given, the product's, or 1 and 0."""
+        if self.record is None or self.scale is not None:
+            return 1.0 if self.scale is None else self.scale, self.offset or 0.0
+        return self.record.scale, self.record.offset if self.offset is None else self.offset
 
     @property
     def undeclared(self) -> float | None:

@@ -13,9 +13,16 @@ from odc.geo.geobox import GeoBox
 
 from phytomass.errors import InputError
 from phytomass.grid import Block
-from phytomass.imagery.pixels.masking import bit_mask, class_mask, grown
+from phytomass.imagery.pixels.masking import (
+    bit_mask,
+    class_mask,
+    fill_mask,
+    grown,
+    outside_limits,
+    pads_with_zeros,
+)
 from phytomass.imagery.products.sensors import SensorRecord
-from phytomass.imagery.readers.reader import on_grid
+from phytomass.imagery.readers.reader import on_grid, read_masked
 from phytomass.imagery.scenes.listing import Scene
 from phytomass.imagery.scenes.offsets import boa_offset
 from phytomass.imagery.settings import RasterSource
@@ -76,10 +83,11 @@ class OpenScene:
     def observe(self, bands: Sequence[str], block: Block) -> Observed:
         """Read bands of a block up to the scene's borders, as `read` does otherwise."""
         layers, empty = [], np.zeros((block.rows, block.cols), dtype=bool)
-        for band in bands:
-            raw, invalid = self._raw(band, block)
+        read = [self._raw(band, block) for band in bands]
+        fill = fill_mask(np.stack([raw for raw, _ in read]), self.record.sensor)
+        for band, (raw, invalid) in zip(bands, read, strict=True):
             values = self._physical(band, raw)
-            values[invalid | ~np.isfinite(values)] = np.nan
+            values[fill | invalid | ~np.isfinite(values)] = np.nan
             empty |= np.isnan(values)
             layers.append(values)
         stacked = np.stack(layers)
@@ -95,8 +103,7 @@ class OpenScene:
     def _physical(self, band: str, raw: Array) -> Array:
         if band in self.record.hidden:
             return raw
-        given = (self.settings.scale, self.settings.offset)
-        scale, offset = (self.record.scale, self.record.offset) if given == (1.0, 0.0) else given
+        scale, offset = self.settings.scaling
         values: Array = (raw + self.offset_dn) * scale + offset
         if self.record.power:
             values = 10 ** (values / 10) if self.settings.decibel else values
@@ -104,18 +111,22 @@ class OpenScene:
         return values
 
     def _raw(self, band: str, block: Block) -> tuple[Array, Bad]:
-        dataset, index = self.datasets[band]
-        # of bits 0 says that all is well, whatever value the file declares as no data
-        masked = band not in self.record.bits
-        place = f"{self.scene.assets[band].path.name}, band {band}"
-        with pixels_of(place, "the file is damaged: get it again, or take the scene out"):
-            raw = dataset.read(index, window=block.window, masked=masked)
+        raw = self._stored(band, block)
         values = np.ma.filled(raw, 0).astype(np.float64)
         invalid = np.ma.getmaskarray(raw) | ~np.isfinite(values)
         for nodata in (self.record.nodata, self.settings.nodata):
             if nodata is not None and band in self.record.bands:
                 invalid |= values == nodata
         return values, np.asarray(invalid, dtype=bool)
+
+    def _stored(self, band: str, block: Block) -> Any:
+        dataset, index = self.datasets[band]
+        place = f"{self.scene.assets[band].path.name}, band {band}"
+        with pixels_of(place, "the file is damaged: get it again, or take the scene out"):
+            # of bits 0 says that all is well, whatever value the file declares as no data
+            if band in self.record.bits:
+                return dataset.read(index, window=block.window)
+            return read_masked(dataset, index, block)
 
     def _masked(self, block: Block) -> Bad:
         """Return what clouds, shadows, flags and limits reject."""
@@ -133,9 +144,8 @@ class OpenScene:
             if band in self.datasets:
                 raw, invalid = self._raw(band, block)
                 bad |= invalid | bit_mask(raw.astype(np.int64), bits)
-        for band, (low, high) in self.settings.keep_where.items():
-            raw, invalid = self._raw(band, block)
-            bad |= invalid | ~((raw >= low) & (raw <= high))
+        for band, limits in self.settings.keep_where.items():
+            bad |= outside_limits(self._stored(band, block), limits, self.datasets[band][0].nodata)
         return bad
 
 
@@ -191,7 +201,17 @@ def open_scene(
         identity = (asset.path, kernel)
         if identity not in opened:
             nodata = None if flags else settings.undeclared
-            opened[identity] = held.enter_context(on_grid(asset.path, grid, kernel, where, nodata))
+            together = sum(scene.assets[b].path == asset.path for b in bands if b in scene.assets)
+            padded = not flags and pads_with_zeros(record.sensor, together)
+            view = on_grid(asset.path, grid, kernel, where, nodata, padded)
+            opened[identity] = held.enter_context(view)
         datasets[band] = (opened[identity], asset.band)
     offset = boa_offset(scene, settings.boa_offset) if record.offset_rule != "none" else 0.0
+    if offset and settings.offset:
+        raise InputError(
+            f"its values would be shifted twice: by {offset:.0f} before scaling, by "
+            f"{settings.offset:g} after it",
+            where=f"{scene.name} ({where})",
+            remedy=f"leave {where}.offset out, or set boa_offset: applied",
+        )
     return OpenScene(scene, record, settings, datasets, offset, abs(grid.transform.a))

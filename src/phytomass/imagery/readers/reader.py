@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
-from rasterio.enums import Resampling
+from rasterio.enums import ColorInterp, MaskFlags, Resampling
 from rasterio.vrt import WarpedVRT
 from rasterio.warp import transform
 
@@ -20,6 +20,7 @@ from phytomass.errors import InputError, nearest
 from phytomass.files import require_file
 from phytomass.grid import Block, describe_grid, grid_of, same_grid
 from phytomass.imagery.pixels.composite import composite
+from phytomass.imagery.pixels.masking import fill_mask, outside_limits, pads_with_zeros
 from phytomass.imagery.settings import RasterSource
 from phytomass.rasters import GDAL_ERRORS, open_raster, pixels_of
 
@@ -178,7 +179,7 @@ class SourceReader:
         names = [Path(name).name for name in dataset.files if not name.startswith("<")]
         shown = ", ".join(names) or self.settings.place
         with pixels_of(f"{shown} (predictors.rasters.{self.key})"):
-            return dataset.read(indexes, window=block.window, masked=True)
+            return read_masked(dataset, indexes, block)
 
     def _date(self, dataset: Any, flags: Any, bands: BandMap, block: Block) -> Array:
         settings = self.settings
@@ -186,13 +187,14 @@ class SourceReader:
         raw = self._raw(dataset, indexes, block)
         values: Array = raw.filled(0).astype(np.float64)
         invalid: NDArray[np.bool_] = np.ma.getmaskarray(raw) | ~np.isfinite(values)
+        invalid |= fill_mask(np.ma.getdata(raw), settings.group)
         if settings.nodata is not None:
             invalid |= values == settings.nodata
-        for band, (low, high) in settings.keep_where.items():
+        for band, limits in settings.keep_where.items():
             check = self._raw(flags, bands.keep[band], block)
-            seen = check.filled(0).astype(np.float64)
-            invalid |= np.ma.getmaskarray(check) | ~((seen >= low) & (seen <= high))
-        values = values * settings.scale + settings.offset
+            invalid |= outside_limits(check, limits, flags.nodata)
+        scale, offset = settings.scaling
+        values = values * scale + offset
         values[invalid] = np.nan
         return values
 
@@ -220,7 +222,8 @@ def open_rasters(
     with ExitStack() as stack:
 
         def opened(kernel: str | None, nodata: float | None) -> tuple[Any, ...]:
-            views = (on_grid(path, grid, kernel, where, nodata) for path in paths)
+            padded = pads_with_zeros(settings.group, len(maps[0].bands))
+            views = (on_grid(path, grid, kernel, where, nodata, padded) for path in paths)
             return tuple(map(stack.enter_context, views))
 
         datasets = opened(settings.resample, settings.undeclared)
@@ -241,7 +244,12 @@ def need_rule(what: str, number: int, settings: RasterSource, where: str) -> Non
 
 @contextmanager
 def on_grid(
-    path: Path, grid: GeoBox, resample: str | None, where: str, nodata: float | None = None
+    path: Path,
+    grid: GeoBox,
+    resample: str | None,
+    where: str,
+    nodata: float | None = None,
+    padded: bool = False,
 ) -> Iterator[Any]:
     """Open a raster on the project's grid: itself, or warped where a kernel is named.
 
@@ -257,6 +265,8 @@ def on_grid(
         For messages.
     nodata : float, optional
         Value without data, where the file does not declare one: it must not enter a kernel.
+    padded : bool
+        Whether pixels with zero in every band are fill, where no value without data is known.
 
     Raises
     ------
@@ -274,12 +284,41 @@ def on_grid(
                 where=f"{path.name} ({where})",
                 remedy="name a kernel, e.g. resample: bilinear, or prepare the file on the grid",
             )
-        with warped(dataset, grid, resample, nodata, f"{path.name} ({where})") as moved:
+        with warped(dataset, grid, resample, nodata, padded, f"{path.name} ({where})") as moved:
             yield moved
 
 
+def read_masked(dataset: Any, indexes: Any, block: Block) -> Any:
+    """Read a block of an open raster with the mask of its values without data.
+
+    Parameters
+    ----------
+    dataset : DatasetReader
+        From `on_grid`.
+    indexes : int or list of int
+        Bands, from 1.
+    block : Block
+        Where.
+
+    Returns
+    -------
+    masked array, shape (rows, cols) or (bands, rows, cols)
+    """
+    raw = dataset.read(indexes, window=block.window, masked=True)
+    if isinstance(dataset, WarpedVRT) and dataset.colorinterp[-1] == ColorInterp.alpha:
+        # GDAL makes masks of the alpha of bytes and unsigned 16-bit values only
+        beyond = dataset.read(dataset.count, window=block.window) == 0
+        raw = np.ma.array(raw, mask=np.ma.getmaskarray(raw) | beyond)
+    return raw
+
+
 def warped(
-    dataset: Any, grid: GeoBox, kernel: str, nodata: float | None, where: str = ""
+    dataset: Any,
+    grid: GeoBox,
+    kernel: str,
+    nodata: float | None,
+    padded: bool = False,
+    where: str = "",
 ) -> WarpedVRT:
     """Return a view of an open raster on another grid.
 
@@ -293,6 +332,8 @@ def warped(
         nearest, bilinear, cubic or average.
     nodata : float, optional
         Value without data where the raster does not declare one: it must not enter a kernel.
+    padded : bool
+        Whether pixels with zero in every band are fill, where no value without data is known.
     where : str
         For messages.
 
@@ -313,19 +354,25 @@ def warped(
         raise InputError(
             "has no place on the project's grid", where=where, remedy="check its CRS and extent"
         )
+    masked = any(MaskFlags.alpha in flags for flags in dataset.mask_flag_enums)
+    if empty is not None:
+        # "NO": else a gap counts only where all bands of the file have it
+        gaps = {"src_nodata": empty, "nodata": empty, "UNIFIED_SRC_NODATA": "NO"}
+    elif padded and not masked:
+        gaps = {"src_nodata": 0, "add_alpha": True, "UNIFIED_SRC_NODATA": "YES"}
+    else:  # without alpha, what lies beyond the raster would be 0 and valid
+        gaps = {"add_alpha": not masked}
     return WarpedVRT(
         dataset,
-        src_nodata=empty,
-        nodata=empty,
         crs=str(grid.crs),
         transform=grid.transform,
         width=cols,
         height=rows,
         resampling=Resampling[kernel],
         tolerance=1e-6,  # exact per pixel: an approximation would depend on the window read
-        UNIFIED_SRC_NODATA="NO",  # else a gap counts only where all bands of the file have it
         XSCALE=repr(1 / across),  # else the width of a kernel would depend on the window read
         YSCALE=repr(1 / down),
+        **gaps,
     )
 
 

@@ -141,13 +141,13 @@ def _tags(path: Path) -> dict[str, str]:
     with open_raster(path, path.name) as dataset:
         try:
             tags = {key.lower(): str(value) for key, value in dataset.tags().items()}
-            more = json.loads(tags.get(STAC_TAG, "{}"))
-            return {**tags, **{str(key): str(value) for key, value in more.items()}}
-        except (ValueError, AttributeError) as error:
+            said = json.loads(tags.get(STAC_TAG, "{}"))
+            return {**tags, **{str(key): str(value) for key, value in said.items()}}
+        except (ValueError, AttributeError, RecursionError) as error:
             raise InputError(
-                f"its tags cannot be read ({error})",
+                f"its tag {STAC_TAG} is not what a catalogue's properties look like ({error})",
                 where=path.name,
-                remedy="download it again, or take it out of the folder",
+                remedy="fetch the scene again, or remove the tag",
             ) from error
 
 

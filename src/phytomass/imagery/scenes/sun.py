@@ -6,6 +6,7 @@ import json
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator
+from math import isfinite, nan
 from pathlib import Path
 from typing import NamedTuple
 
@@ -42,7 +43,7 @@ def sun_of(scene: Scene, rule: TopographySettings) -> Sun:
     """
     found = _tagged(scene) or _in_metadata(scene)
     if found is not None:
-        return found
+        return _checked(found, scene)
     if rule.sun_zenith_deg is None or rule.sun_azimuth_deg is None:
         raise InputError(
             "does not say where the sun stood",
@@ -53,23 +54,40 @@ def sun_of(scene: Scene, rule: TopographySettings) -> Sun:
     return Sun(rule.sun_zenith_deg, rule.sun_azimuth_deg)
 
 
+def _checked(sun: Sun, scene: Scene) -> Sun:
+    if not (0 <= sun.zenith_deg < 90 and isfinite(sun.azimuth_deg)):
+        raise InputError(
+            f"says that the sun stood at zenith {sun.zenith_deg:g}°, azimuth {sun.azimuth_deg:g}°",
+            where=scene.name,
+            remedy="a zenith is from 0 to below 90: get the scene's metadata again",
+        )
+    return sun
+
+
 def _tagged(scene: Scene) -> Sun | None:
     tags = scene.tags
     zenith, azimuth = tags.get("s2:mean_solar_zenith"), tags.get("s2:mean_solar_azimuth")
     if zenith is not None and azimuth is not None:
-        return Sun(float(zenith), float(azimuth))
+        return Sun(_degrees(zenith), _degrees(azimuth))
     for prefix in ("view:", ""):
         elevation, azimuth = tags.get(f"{prefix}sun_elevation"), tags.get(f"{prefix}sun_azimuth")
         if elevation is not None and azimuth is not None:
-            return Sun(90.0 - float(elevation), float(azimuth))
+            return Sun(90.0 - _degrees(elevation), _degrees(azimuth))
     return None
+
+
+def _degrees(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return nan
 
 
 def _in_metadata(scene: Scene) -> Sun | None:
     for path, read in _metadata_files(scene):
         try:
             found = read(path.read_text(encoding="utf-8"), scene)
-        except (ET.ParseError, json.JSONDecodeError, UnicodeDecodeError, ValueError) as error:
+        except (ET.ParseError, ValueError, AttributeError, OSError, RecursionError) as error:
             raise InputError(
                 f"cannot be read ({error})",
                 where=str(path),

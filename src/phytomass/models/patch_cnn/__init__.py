@@ -14,9 +14,10 @@ from phytomass.models.patch_cnn.estimators import (
     PixelNet,
     ResNet,
 )
+from phytomass.models.patch_cnn.loading import load_network
 from phytomass.models.patch_cnn.patches import weights_from_se
 from phytomass.models.patch_cnn.precision import PrecisionError, precision_error
-from phytomass.models.patch_cnn.saving import ModelCard, load_network, save_network
+from phytomass.models.patch_cnn.saving import ModelCard, save_network
 
 __all__ = [
     "VGG",

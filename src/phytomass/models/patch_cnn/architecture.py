@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Literal
 
 from phytomass.errors import InputError
@@ -19,6 +20,16 @@ LARGEST_PATCH = {"resnet": 17, "vgg": 17, "alexnet": 13, "pixelnet": 1}
 TILE = 96
 """Side of the tiles of dense maps: layers that stay in the caches and that the CPU's allocator
 keeps (measured, see docs/networks.md)."""
+
+LARGEST = {
+    "channels": 4096,
+    "patch": 1023,
+    "filters": 4096,
+    "growth": 8,
+    "dense": 32,
+    "outputs": 2,
+}
+"""Largest whole numbers of an architecture: far above any use, far below what fills a memory."""
 
 DENSE = {"exact": 3, "paper": 6}
 """Fully connected layers, the output layer included; the paper has six."""
@@ -109,8 +120,15 @@ class Architecture:
         return self.patch // 2
 
 
-def check_architecture(net: Architecture) -> None:
+def check_architecture(net: Architecture, where: str = "") -> None:
     """Raise when the network cannot be built.
+
+    Parameters
+    ----------
+    net : Architecture
+        The network.
+    where : str
+        For messages; its kind if absent.
 
     Raises
     ------
@@ -118,10 +136,11 @@ def check_architecture(net: Architecture) -> None:
         For a patch that is even, too large for the kind, or too small for its pool, and for
         numbers out of range.
     """
+    _check_numbers(net, where or net.kind)
     pooled = net.pool and net.kind in ("resnet", "vgg")
     largest = LARGEST_PATCH[net.kind] + 2 * int(pooled)
     smallest = 3 if net.pool else 1
-    where = net.kind
+    where = where or net.kind
     if net.patch % 2 == 0 or net.patch < smallest:
         raise InputError(
             f"a patch of {net.patch} pixels", where=where, remedy=f"use an odd side from {smallest}"
@@ -134,10 +153,22 @@ def check_architecture(net: Architecture) -> None:
         )
     if net.pool and not pooled:
         raise InputError("`pool` is for resnet and vgg", where=where)
-    if min(net.filters, net.growth, net.dense) < 1 or not 0 <= net.dropout < 1:
+
+
+def _check_numbers(net: Architecture, where: str) -> None:
+    if net.kind not in LARGEST_PATCH or net.family not in DENSE:
         raise InputError(
-            f"filters {net.filters}, growth {net.growth}, fully connected layers {net.dense}, "
-            f"dropout {net.dropout}",
+            f"no network of kind {net.kind!r} and family {net.family!r}",
             where=where,
-            remedy="the first three are 1 or more, dropout is from 0 to below 1",
+            remedy=f"kinds are {', '.join(LARGEST_PATCH)}; families are {', '.join(DENSE)}",
+        )
+    for name, most in LARGEST.items():
+        number = getattr(net, name)
+        if not isinstance(number, Integral) or isinstance(number, bool) or not 1 <= number <= most:
+            raise InputError(
+                f"{name} is {number!r}", where=where, remedy=f"use a whole number from 1 to {most}"
+            )
+    if not 0 <= net.dropout < 1:
+        raise InputError(
+            f"dropout is {net.dropout}", where=where, remedy="use a number from 0 to below 1"
         )

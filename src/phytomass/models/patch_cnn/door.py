@@ -54,11 +54,13 @@ def device_of(name: str) -> Any:
     """
     import torch
 
-    found = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": _has_mps()}
+    found = {"cpu": 1, "cuda": torch.cuda.device_count(), "mps": int(_has_mps())}
     if name == "auto":
         name = next((key for key in ("cuda", "mps") if found[key]), "cpu")
-    if not found.get(name.partition(":")[0], False):
-        known = ", ".join(key for key, there in found.items() if there)
+    kind, _, number = name.partition(":")
+    there = found.get(kind, 0)
+    if not there or (":" in name and number not in map(str, range(there))):
+        known = ", ".join(key for key, n in found.items() if n)
         raise InputError(f"no device {name!r}", where="device", remedy=f"use auto, or {known}")
     return torch.device(name)
 
