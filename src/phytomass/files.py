@@ -10,13 +10,13 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-
-import geopandas
-import pandas as pd
-import pyogrio
+from typing import TYPE_CHECKING, Any
 
 from phytomass.errors import DiskFullError, InputError
+
+if TYPE_CHECKING:  # heavy, and not needed to move files about
+    import geopandas
+    import pandas as pd
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """The system's numbers for a full disk, a used-up quota, and a file larger than allowed."""
@@ -119,6 +119,8 @@ GEOPACKAGE_STAMP = "2020-12-31T00:00:00.000Z"
 
 def write_geopackage(path: str | Path, table: geopandas.GeoDataFrame, layer: str) -> None:
     """Write a layer as a GeoPackage, whole or not at all, without the time of writing in it."""
+    import pyogrio
+
     pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": GEOPACKAGE_STAMP})
     try:
         with whole_file(path) as beside:

@@ -34,6 +34,7 @@ from phytomass.models.patch_cnn import require_torch
 from phytomass.workflow.inputs import existing, grid_of, raster_files
 from phytomass.workflow.load import OpenProject
 from phytomass.workflow.plot_errors import check_training
+from phytomass.workflow.safety import results_apart
 
 T = TypeVar("T")
 
@@ -72,6 +73,7 @@ def check_project(opened: OpenProject, steps: Collection[str] = ()) -> Findings:
     """
     findings = Findings()
     findings.attempt(lambda: _writable(opened.results))
+    findings.problems += results_apart(opened)
     grid = findings.attempt(lambda: grid_of(opened))
     wanted = set(steps) or {"plots", "stack", "compare", "map", "account", "report"}
     plots = None

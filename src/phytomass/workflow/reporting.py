@@ -8,6 +8,7 @@ from typing import Any
 from phytomass.report import write_report
 from phytomass.workflow.engine import Context, Step
 from phytomass.workflow.load import OpenProject
+from phytomass.workflow.names import TITLES, WRITES
 
 
 def _settings(opened: OpenProject) -> dict[str, Any]:
@@ -31,9 +32,10 @@ def _work(context: Context) -> None:
 
 STEP = Step(
     name="report",
-    title="tables and figures to one page",
+    title=TITLES["report"],
     needs=("plots", "stack", "compare", "map", "account"),
     settings=_settings,
     inputs=_inputs,
     work=_work,
+    writes=WRITES["report"],
 )
