@@ -166,9 +166,9 @@ def run_steps(
                 yield Outcome(step.name, "skipped", skipped, 0.0, old.names)
                 continue
             started(step, str(why))
-            with unfinished(results, step.name) as parts:
-                context = Context(opened, results, parts, workers, progress, scheduler, parts)
-                done = run.work(step, state, str(why), context)
+            parts = unfinished(results, step.name)
+            context = Context(opened, results, parts, workers, progress, scheduler, parts)
+            done = run.work(step, state, str(why), context)
             yield Outcome(step.name, "run", done.why, done.seconds, done.names)
 
 
@@ -229,7 +229,7 @@ class _Run:
     def _finish(self, shop: Workshop, done: Done, step: Step) -> None:
         shop.move(done, self.record, self.opened.results, step.writes)
         self.record.write(self.opened, [step.name for step in self.steps], shop.folder)
-        shop.close()
+        shop.close(done)
 
     @contextmanager
     def _changes_named(self, step: Step, state: State) -> Iterator[None]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from phytomass.errors import InputError
+from phytomass.files import FULL
 
 LOCK, HOLDER = ".phytomass.lock", ".phytomass.run.json"
 PATIENCE_S = 0.2
@@ -41,6 +42,8 @@ def one_run(results: Path) -> Iterator[None]:
             remedy="wait until it has ended, or stop it; `phytomass check` works meanwhile",
         ) from error
     except OSError as error:
+        if error.errno in FULL:
+            raise
         raise InputError(
             f"the folder cannot be locked ({error.strerror})",
             where=str(results / LOCK),

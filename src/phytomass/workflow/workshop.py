@@ -53,8 +53,9 @@ class Workshop:
         except (OSError, ValidationError):
             return None
 
-    def close(self) -> None:
-        """Remove the folder: everything is in place and in the record."""
+    def close(self, done: Done) -> None:
+        """Remove the folder and parts of the work: everything is in place and in the record."""
+        discard(unfinished(self.folder.parent, done.name))
         (self.folder / MARK).unlink(missing_ok=True)
         discard(self.folder)
 
@@ -86,8 +87,9 @@ class Workshop:
             new.replace(target)
         before = record.steps.get(done.name)
         others = {n for step in record.steps.values() if step.name != done.name for n in step.names}
-        for name in set(before.names if before else ()) - set(done.names) - others:
-            if name in may and os.path.lexists(results / name):
+        gone = set(before.names if before else ()) - set(done.names) - others
+        for name in sorted(gone & set(may)):
+            if os.path.lexists(results / name):
                 _set_aside(results / name, aside)
         record.steps[done.name] = done
 
@@ -153,7 +155,7 @@ def workshop(results: Path, name: str) -> Iterator[Workshop]:
         shop.made.mkdir()
         yield shop
     except Exception as error:
-        if not shop.made.is_dir():
+        if not shop.folder.is_dir():
             raise InputError(
                 f"the results folder was moved or removed while '{name}' was at work",
                 where=str(results),
@@ -163,17 +165,13 @@ def workshop(results: Path, name: str) -> Iterator[Workshop]:
     finally:
         if shop.committed() is None:
             discard(shop.folder)
+        with suppress(OSError):  # absent, or it holds finished parts
+            unfinished(results, name).rmdir()
 
 
-@contextmanager
-def unfinished(results: Path, name: str) -> Iterator[Path]:
-    """Give a place for parts of a step's work; what lies there goes when the step succeeds."""
+def unfinished(results: Path, name: str) -> Path:
+    """Return the place for parts of a step's work, which stay until its results are in place."""
     folder = results / f".unfinished-{name}"
     if folder.is_symlink():
         folder.unlink()
-    try:
-        yield folder
-        shutil.rmtree(folder, ignore_errors=True)
-    finally:
-        with suppress(OSError):  # absent, or it holds finished parts
-            folder.rmdir()
+    return folder
