@@ -199,7 +199,8 @@ def hold(folder: Path) -> None:
 
     def wait(step: str) -> None:
         if step == "plots":
-            print("working", flush=True)
+            sys.stdout.write("working\n")
+            sys.stdout.flush()
             while not (folder / "go").exists():
                 time.sleep(0.01)
 
@@ -214,4 +215,4 @@ if __name__ == "__main__":
         hold(place)
     else:
         for line in moments(place, what, int(sys.argv[3])):
-            print(json.dumps(line))
+            sys.stdout.write(json.dumps(line) + "\n")

@@ -19,7 +19,7 @@ _SECRETS = (
     (re.compile(r"(?<=://)[^/@\s'\"]+@"), "***@"),
     (
         re.compile(
-            r"(?i)([\w-]*(?:sig|signature|token|key|secret|password|credential)[\w-]*"
+            r"(?i)((?:sig|signature|token|secret|password|passwd|credential|key)"
             r"['\"]?\s*[=:]\s*['\"]?)[^&\s'\",]+"
         ),
         r"\1***",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-import sys
+import select
 import traceback
 import warnings
 from collections.abc import Iterator, Sequence
@@ -118,13 +118,13 @@ def _unforeseen(error: BaseException, arguments: Sequence[str]) -> None:
 
 def _unread() -> bool:
     """Tell whether nobody reads the standard output any longer; then let nothing more go there."""
-    try:
-        sys.stdout.flush()
-        sys.__stdout__.flush()  # type: ignore[union-attr]
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return True
-    return False
+    if hasattr(select, "poll"):
+        output = select.poll()
+        output.register(1, 0)
+        if not output.poll(0):
+            return False
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    return True
 
 
 def _screen(arguments: Sequence[str]) -> Screen:
