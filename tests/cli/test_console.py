@@ -77,7 +77,7 @@ def test_the_command_on_a_console_without_utf_8(
     environment: dict[str, str], tmp_path: Path
 ) -> None:
     folder = str(tmp_path / "[red]forêt")
-    for what, code in (("nothing", 0), ("raise:MemoryError('✗')", 2)):
+    for what, code in (("nothing", 0), ("raise:MemoryError()", 2)):
         done = command(what, "map", folder + str(code), **environment)
         assert done.returncode == code, done.stderr
         assert "Traceback" not in done.stderr

@@ -25,15 +25,24 @@ Make = Callable[[Path], None]
 
 @pytest.fixture
 def inputs(project: Path) -> Path:
-    """The small project without results."""
+    """The small project without results, with fewer images to check."""
     shutil.rmtree(project / "results")
+    output(project, "results")
     return project
 
 
 def output(folder: Path, name: str, **more: Any) -> None:
+    write_project(folder, {**few_settings(), "output": name, **more})
+
+
+def few_settings() -> dict[str, Any]:
     content = small_settings()
-    content.update(output=name, **more)
-    write_project(folder, content)
+    for key in ("earlier", "truth", "zones", "potential"):
+        content.pop(key, None)
+    rasters = content["predictors"]["rasters"]
+    content["predictors"] = {"rasters": {"vod": rasters["vod"]}}
+    content["grid"] = {"like": "data/vod_2020.tif"}
+    return content
 
 
 def everything(folder: Path) -> dict[str, str]:
@@ -78,7 +87,7 @@ PLACES: dict[str, tuple[str, Make | None, str]] = {
 
 
 @pytest.mark.parametrize("place", list(PLACES))
-def test_results_where_inputs_lie_are_refused_by_check_and_by_every_verb(
+def test_results_where_inputs_lie_are_refused(
     place: str, inputs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     name, make, shown = PLACES[place]
@@ -88,10 +97,8 @@ def test_results_where_inputs_lie_are_refused_by_check_and_by_every_verb(
     before = everything(inputs)
     (problem,) = results_apart(load_project(inputs))
     assert problem.remedy.startswith("give `output` a folder of its own")
-    for verb in ("check", "plots", "run"):
-        assert run(monkeypatch, verb, str(inputs)) == 2
-        error = capsys.readouterr().err.replace("\n", " ")
-        assert problem.what in error
+    assert run(monkeypatch, "check", str(inputs)) == 2
+    assert problem.what in capsys.readouterr().err
     assert re.search(shown, problem.what)
     with pytest.raises(InputError, match="results folder"):  # whoever calls the library
         list(run_steps(load_project(inputs), STEPS, ["plots"]))
@@ -113,7 +120,7 @@ def test_every_kind_of_input_is_known(inputs: Path) -> None:
     """Each key of the project file that names files keeps the results out of their folder."""
     for name in ("own", "early"):
         (inputs / name).mkdir()
-    content = small_settings()
+    content = few_settings()
     source = content["predictors"]["rasters"]["vod"]
     kinds: dict[str, dict[str, Any]] = {
         "equations": {"allometry": {"equations": "own/a.csv"}},
