@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from phytomass.errors import InputError
+from phytomass.files import sha256_of
 from tests.workflow.faults import Small, contents, undisturbed
 
 ROOT = Path(__file__).parents[2]
@@ -91,3 +95,30 @@ def test_two_runs_in_one_process(tmp_path: Path) -> None:
     small.meanwhile = second
     small.run()
     assert contents(small.results) == undisturbed(tmp_path / "u", "a")
+
+
+@pytest.mark.slow
+def test_a_real_run_killed_again_and_again(project: Path, finished: Path) -> None:
+    """Each run is killed a little later than the one before it; the last one comes through."""
+    shutil.rmtree(project / "results")
+    command = [sys.executable, "-m", "phytomass.cli.main", "run", str(project), "--json", "-j", "2"]
+    killed = 0
+    while killed < 20:
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as run:
+            assert run.stdout is not None
+            seen = list(itertools.islice(run.stdout, 2 + 3 * killed))
+            time.sleep(0.1 * (killed % 5))
+            run.kill()
+        killed += 1
+        assert json.loads(seen[0])["event"] in ("started", "finished")
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    made, wanted = (
+        {
+            p.name: sha256_of(p)
+            for p in (folder / "results").iterdir()
+            if p.name != "provenance.json"
+        }
+        for folder in (project, finished)
+    )
+    assert made == wanted

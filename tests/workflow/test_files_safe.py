@@ -67,8 +67,8 @@ def link_inside(folder: Path) -> None:
 
 def input_through_a_link(folder: Path) -> None:
     (folder / "results").mkdir()
-    (folder / "data/dem.tif").rename(folder / "results/dem.tif")
-    (folder / "data/dem.tif").symlink_to(folder / "results/dem.tif")
+    (folder / "data/vod_2020.tif").rename(folder / "results/vod.tif")
+    (folder / "data/vod_2020.tif").symlink_to(folder / "results/vod.tif")
 
 
 PLACES: dict[str, tuple[str, Make | None, str]] = {
@@ -82,7 +82,7 @@ PLACES: dict[str, tuple[str, Make | None, str]] = {
     "the project through a link": ("link", linked("link", "."), r"project\.yaml"),
     "a hard link inside": ("results", hard_link, r"plots\.csv is data/plots\.csv"),
     "a link inside": ("results", link_inside, r"trees\.csv is data/trees\.csv"),
-    "an input that is a link into it": ("results", input_through_a_link, r"data/dem\.tif"),
+    "an input that is a link into it": ("results", input_through_a_link, r"data/vod_2020\.tif"),
 }
 
 
