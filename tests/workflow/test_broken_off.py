@@ -10,6 +10,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -52,17 +54,22 @@ def test_a_disk_that_is_full_from_any_file_operation_on(tmp_path: Path, every: i
         assert not working or any(name.endswith("/done.json") for name in working)
 
 
-def started(folder: Path) -> subprocess.Popen[str]:
-    """Start a run in another process; come back when it is in the middle of a step."""
-    run = subprocess.Popen(
+@contextmanager
+def started(folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """Start a run in another process, which is in the middle of a step while the block runs."""
+    with subprocess.Popen(
         [sys.executable, "-m", "tests.workflow.faults", str(folder), "hold"],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,
-    )
-    assert run.stdout is not None
-    assert run.stdout.readline() == "working\n"
-    return run
+    ) as run:
+        assert run.stdout is not None
+        assert run.stdout.readline() == "working\n"
+        try:
+            yield run
+        except BaseException:
+            run.kill()
+            raise
 
 
 def test_the_second_of_two_runs_is_told_who_is_at_work(tmp_path: Path) -> None:
