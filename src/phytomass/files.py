@@ -12,14 +12,13 @@ import tempfile
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-
-import geopandas
-import pandas as pd
-import pyogrio
-from pandas.api.types import is_object_dtype, is_string_dtype
+from typing import TYPE_CHECKING, Any
 
 from phytomass.errors import DiskFullError, InputError, nearest
+
+if TYPE_CHECKING:  # heavy, and not needed to move files about
+    import geopandas
+    import pandas as pd
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """The system's numbers for a full disk, a used-up quota, and a file larger than allowed."""
@@ -192,6 +191,9 @@ def texts_as_meant(table: pd.DataFrame) -> pd.DataFrame:
 
 def _each_text(table: pd.DataFrame, change: Callable[[str], str]) -> pd.DataFrame:
     """Return a copy with every text cell changed; other cells and columns stay as they are."""
+    import pandas as pd
+    from pandas.api.types import is_object_dtype, is_string_dtype
+
     changed = table.copy()
     for place, (_, column) in enumerate(table.items()):
         kind = column.dtype
@@ -229,6 +231,8 @@ def read_csv(path: str | Path, text: Collection[str] = ()) -> pd.DataFrame:
     InputError
         If it is missing, damaged, or no such table.
     """
+    import pandas as pd
+
     require_file(path, str(path), "run: phytomass run")
     try:
         table = pd.read_csv(
@@ -249,6 +253,8 @@ GEOPACKAGE_STAMP = "2020-12-31T00:00:00.000Z"
 
 def write_geopackage(path: str | Path, table: geopandas.GeoDataFrame, layer: str) -> None:
     """Write a layer as a GeoPackage, whole or not at all, without the time of writing in it."""
+    import pyogrio
+
     pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": GEOPACKAGE_STAMP})
     try:
         with whole_file(path) as beside:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from phytomass.errors import InputError
+from phytomass.errors import InputError, PhytomassWarning
 from phytomass.workflow.engine import Context, Step, run_steps
 from phytomass.workflow.load import OpenProject, check_settings
 
@@ -50,8 +50,8 @@ class Counter:
             return {"colour": self.colour}
 
         steps = (
-            Step("first", "", (), settings, inputs, self.first),
-            Step("second", "", ("first",), lambda o: {}, lambda o: {}, self.second),
+            Step("first", "", (), settings, inputs, self.first, ("one.txt",)),
+            Step("second", "", ("first",), lambda o: {}, lambda o: {}, self.second, ("two.txt",)),
         )
         return {o.name: o.why for o in run_steps(self.opened, steps, targets or ("second",))}
 
@@ -123,8 +123,11 @@ def test_provenance_tells_inputs_settings_and_outputs(counter: Counter) -> None:
 def test_a_broken_record_only_means_that_everything_runs(counter: Counter) -> None:
     counter.run()
     (counter.root / "results/provenance.json").write_text("{")
-    counter.run()
+    with pytest.warns(PhytomassWarning, match=r"provenance\.json cannot be used .*Invalid JSON"):
+        counter.run()
     assert counter.ran == ["first", "second"]
+    counter.run()
+    assert counter.ran == []  # and nobody is warned again
 
 
 def test_an_output_folder_that_is_a_file_is_an_input_error(counter: Counter) -> None:

@@ -7,15 +7,16 @@ from pathlib import Path
 
 import typer
 
-from phytomass.cli.console import Screen
 from phytomass.cli.options import AsJson, ProjectPath, Quiet
-from phytomass.workflow import check_project, load_project
 
 
 def check(
     project: ProjectPath = Path("project.yaml"), quiet: Quiet = False, as_json: AsJson = False
 ) -> None:
     """Read everything, compute nothing, and list every problem at once."""
+    from phytomass.cli.console import Screen
+    from phytomass.workflow import check_project, load_project
+
     screen = Screen(quiet, as_json)
     findings = check_project(load_project(project))
     screen.event(
@@ -27,8 +28,8 @@ def check(
         for problem in findings.problems:
             screen.problem(problem)
         for note in findings.notes:
-            screen.say(f"[yellow]·[/] {note}")
+            screen.say(("·", "yellow"), f" {note}")
     if findings.problems:
         screen.say(f"{len(findings.problems)} problem(s); nothing was computed.")
         raise typer.Exit(2)
-    screen.say("[green]✓[/] Everything can be read. Go on with: phytomass run")
+    screen.say(("✓", "green"), " Everything can be read. Go on with: phytomass run")

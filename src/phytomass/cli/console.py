@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+from rich.text import Text
 
-from phytomass.errors import PhytomassError, Problem
-from phytomass.workflow import Outcome, Step
+from phytomass.cli.plain import harmless
+from phytomass.errors import Problem
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+    from phytomass.workflow import Outcome, Step
+
+Part = str | tuple[str, str]
+"""Text as it is, or text and style. Nothing in it is read as markup: names are a user's."""
 
 
 @dataclass
@@ -45,10 +45,10 @@ class Screen:
     _bars: Progress | None = None
     _tasks: dict[str, TaskID] = field(default_factory=dict)
 
-    def say(self, text: str) -> None:
+    def say(self, *parts: Part) -> None:
         """Show a line of text."""
         if not (self.quiet or self.as_json):
-            self.out.print(text)
+            self.out.print(_line(parts))
 
     def event(self, event: str, /, **content: Any) -> None:
         """Write a JSON line, in JSON mode only."""
@@ -56,20 +56,25 @@ class Screen:
             sys.stdout.write(json.dumps({"event": event, **content}, default=str) + "\n")
             sys.stdout.flush()
 
-    def error(self, error: PhytomassError) -> None:
-        """Show an error, one line per problem."""
-        if self.as_json:
-            self.event("error", problems=[asdict(problem) for problem in error.problems])
-            return
-        for problem in error.problems:
-            self.problem(problem)
+    def problems(self, problems: Sequence[Problem], **more: str) -> None:
+        """Show what ended the command, one line per problem."""
+        self.event("error", problems=[asdict(problem) for problem in problems], **more)
+        if not self.as_json:
+            for problem in problems:
+                self.problem(problem)
 
-    def problem(self, problem: Problem, colour: str = "red") -> None:
+    def problem(self, problem: Problem) -> None:
         """Show one problem: where, what, and the remedy on a line of its own."""
-        where = f"[bold]{_plain(problem.where)}[/]: " if problem.where else ""
-        self.err.print(f"[{colour}]✗[/] {where}{_plain(problem.what)}")
+        where: list[Part] = [(problem.where, "bold"), ": "] if problem.where else []
+        self.err.print(_line([("✗", "red"), " ", *where, problem.what]))
         if problem.remedy:
-            self.err.print(f"  → {_plain(problem.remedy)}")
+            self.err.print(_line([f"  → {problem.remedy}"]))
+
+    def warning(self, text: str) -> None:
+        """Show a warning; the command goes on."""
+        self.event("warning", what=text)
+        if not self.as_json:
+            self.err.print(_line([("!", "yellow"), f" {text}"]))
 
     @contextmanager
     def bars(self) -> Iterator[None]:
@@ -77,8 +82,17 @@ class Screen:
         if self.quiet or self.as_json or not self.out.is_terminal:
             yield
             return
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeElapsedColumn,
+            TimeRemainingColumn,
+        )
+
         columns = (
-            TextColumn("  {task.description}"),
+            TextColumn("  {task.description}", markup=False),
             BarColumn(bar_width=30),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
@@ -98,27 +112,32 @@ class Screen:
         if self._bars is None:
             return
         if what not in self._tasks:
-            self._tasks[what] = self._bars.add_task(what, total=total)
+            self._tasks[what] = self._bars.add_task(harmless(what), total=total)
         self._bars.update(self._tasks[what], completed=done, total=total)
 
     def started(self, step: Step, why: str) -> None:
         """Report that a step begins."""
         self.event("started", step=step.name, why=why)
-        self.say(f"[bold]{step.name}[/]  {step.title}  [dim]({_plain(why)})[/]")
+        self.say((step.name, "bold"), f"  {step.title}  ", (f"({why})", "dim"))
 
     def finished(self, outcome: Outcome) -> None:
         """Report what became of a step."""
         self.event("finished", **asdict(outcome))
         if outcome.status == "skipped":
-            self.say(f"[bold]{outcome.name}[/]  [dim]skipped: {_plain(outcome.why)}[/]")
+            self.say((outcome.name, "bold"), (f"  skipped: {outcome.why}", "dim"))
         else:
-            self.say(f"  [green]✓[/] {outcome.seconds:.1f} s: {', '.join(outcome.outputs)}")
+            files = ", ".join(outcome.outputs)
+            self.say(("  ✓", "green"), f" {outcome.seconds:.1f} s: {files}")
         self._tasks = {}
         if self._bars is not None:
             for task in self._bars.task_ids:
                 self._bars.remove_task(task)
 
 
-def _plain(text: str) -> str:
-    """Keep square brackets of user text from being read as markup."""
-    return text.replace("[", r"\[")
+def _line(parts: Sequence[Part]) -> Text:
+    return Text.assemble(
+        *(
+            harmless(part) if isinstance(part, str) else (harmless(part[0]), part[1])
+            for part in parts
+        )
+    )

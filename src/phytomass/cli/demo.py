@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from phytomass.cli.console import Screen
 from phytomass.cli.options import AsJson, Quiet, Workers
 from phytomass.cli.steps import run_targets
-from phytomass.workflow import STEPS, make_demo
+from phytomass.cli.stops import STOPS
+from phytomass.workflow.names import TITLES
 
 
 def demo(
@@ -25,8 +25,11 @@ def demo(
     workers: Workers = None,
 ) -> None:
     """Simulate a mountain landscape with known truth, and run everything on it."""
+    from phytomass.cli.console import Screen
+    from phytomass.workflow import make_demo
+
     screen = Screen(quiet, as_json)
-    with screen.bars():
+    with STOPS.gently(), screen.bars():
         opened = make_demo(folder, seed=seed, models=models, progress=screen.progress)
     screen.say(f"Simulated landscape and project file in {folder}")
-    run_targets(opened, [step.name for step in STEPS], screen, workers)
+    run_targets(opened, list(TITLES), screen, workers)

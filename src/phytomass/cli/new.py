@@ -7,14 +7,17 @@ from typing import Annotated
 
 import typer
 
-from phytomass.cli.console import Screen
-from phytomass.workflow import new_project
+from phytomass.cli.stops import STOPS
 
 
 def new(
     folder: Annotated[Path, typer.Argument(help="Folder for the project; made if absent.")],
 ) -> None:
     """Write a commented project file, and its schema for editors."""
-    path = new_project(folder)
+    from phytomass.cli.console import Screen
+    from phytomass.workflow import new_project
+
+    with STOPS.gently():
+        path = new_project(folder)
     screen = Screen()
     screen.say(f"Wrote {path}. Fill it in, then: phytomass check {path}")

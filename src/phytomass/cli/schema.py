@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import typer
 
-from phytomass.workflow import project_schema
-
 
 def schema() -> None:
     """Print the JSON schema of the project file."""
+    from phytomass.workflow import project_schema
+
     typer.echo(project_schema())

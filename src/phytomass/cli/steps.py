@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
-from phytomass.cli.console import Screen
 from phytomass.cli.options import AsJson, ProjectPath, Quiet, Scheduler, Workers
+from phytomass.cli.stops import STOPS
 from phytomass.errors import InputError
-from phytomass.workflow import (
-    STEPS,
-    OpenProject,
-    check_project,
-    check_scheduler,
-    default_workers,
-    load_project,
-    run_steps,
-)
+from phytomass.workflow.names import TITLES
+
+if TYPE_CHECKING:
+    from phytomass.cli.console import Screen
+    from phytomass.workflow import OpenProject
 
 
 def run_targets(
@@ -32,11 +29,19 @@ def run_targets(
 
     Everything the steps read is checked first, so that bad input leaves the results as they were.
     """
+    from phytomass.workflow import (
+        STEPS,
+        check_project,
+        check_scheduler,
+        default_workers,
+        run_steps,
+    )
+
     check_scheduler(scheduler)
     findings = check_project(opened, targets)
     if findings.problems:
         raise InputError.of(findings.problems)
-    with screen.bars():
+    with STOPS.gently(), screen.bars():
         for outcome in run_steps(
             opened,
             STEPS,
@@ -55,11 +60,9 @@ def run_targets(
 
 def register(app: typer.Typer) -> None:
     """Add one verb per step, and `run`."""
-    for step in STEPS:
-        app.command(step.name, help=step.title[0].upper() + step.title[1:] + ".")(_verb(step.name))
-    app.command("run", help="Run every step that is not up to date.")(
-        _verb(*[s.name for s in STEPS])
-    )
+    for name, title in TITLES.items():
+        app.command(name, help=title[0].upper() + title[1:] + ".")(_verb(name))
+    app.command("run", help="Run every step that is not up to date.")(_verb(*TITLES))
 
 
 def _verb(*targets: str):  # type: ignore[no-untyped-def]  # typer reads the inner signature
@@ -70,7 +73,10 @@ def _verb(*targets: str):  # type: ignore[no-untyped-def]  # typer reads the inn
         workers: Workers = None,
         scheduler: Scheduler = "threads",
     ) -> None:
-        opened, screen = load_project(project), Screen(quiet, as_json)
-        run_targets(opened, targets, screen, workers, scheduler)
+        from phytomass.cli.console import Screen
+        from phytomass.workflow import load_project
+
+        opened = load_project(project)
+        run_targets(opened, targets, Screen(quiet, as_json), workers, scheduler)
 
     return verb

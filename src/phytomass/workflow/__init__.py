@@ -1,11 +1,20 @@
-"""Workflow: the project file, the steps of a run, what is skipped and why, and provenance."""
+"""Workflow: the project file, the steps of a run, what is skipped and why, and provenance.
 
-from phytomass.workflow.check import Findings, check_project, check_scheduler
-from phytomass.workflow.engine import Context, Outcome, Step, default_workers, run_steps
-from phytomass.workflow.load import OpenProject, load_project
-from phytomass.workflow.project import Project
-from phytomass.workflow.start import make_demo, new_project, project_schema
-from phytomass.workflow.steps import STEPS
+Names are imported when they are first used: the command line shows its help without any of them.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from phytomass.workflow.check import Findings, check_project, check_scheduler
+    from phytomass.workflow.engine import Context, Outcome, Step, default_workers, run_steps
+    from phytomass.workflow.load import OpenProject, load_project
+    from phytomass.workflow.project import Project
+    from phytomass.workflow.start import make_demo, new_project, project_schema
+    from phytomass.workflow.steps import STEPS
 
 __all__ = [
     "STEPS",
@@ -24,3 +33,19 @@ __all__ = [
     "project_schema",
     "run_steps",
 ]
+
+_HOMES = {
+    "check": ("Findings", "check_project", "check_scheduler"),
+    "engine": ("Context", "Outcome", "Step", "default_workers", "run_steps"),
+    "load": ("OpenProject", "load_project"),
+    "project": ("Project",),
+    "start": ("make_demo", "new_project", "project_schema"),
+    "steps": ("STEPS",),
+}
+
+
+def __getattr__(name: str) -> Any:
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(f"phytomass.workflow.{home}"), name)
+    raise AttributeError(f"module 'phytomass.workflow' has no attribute {name!r}")

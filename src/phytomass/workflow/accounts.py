@@ -22,6 +22,7 @@ from phytomass.inventory import plots_in_use
 from phytomass.workflow.engine import Context, Step
 from phytomass.workflow.inputs import existing, stack_in
 from phytomass.workflow.load import OpenProject
+from phytomass.workflow.names import TITLES, WRITES
 from phytomass.workflow.project import Project
 
 
@@ -126,9 +127,10 @@ def _potential(mapped: pd.DataFrame, project: Project) -> pd.DataFrame:
 
 STEP = Step(
     name="account",
-    title="maps and plots to stock, change, profile and potential",
+    title=TITLES["account"],
     needs=("plots", "stack", "map"),
     settings=_settings,
     inputs=_inputs,
     work=_work,
+    writes=WRITES["account"],
 )

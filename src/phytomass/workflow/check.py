@@ -36,6 +36,7 @@ from phytomass.rasters import open_raster, pixels_of
 from phytomass.workflow.inputs import existing, grid_of, raster_files
 from phytomass.workflow.load import OpenProject
 from phytomass.workflow.plot_errors import check_training
+from phytomass.workflow.safety import results_apart
 
 T = TypeVar("T")
 
@@ -74,6 +75,7 @@ def check_project(opened: OpenProject, steps: Collection[str] = ()) -> Findings:
     """
     findings = Findings()
     findings.attempt(lambda: _writable(opened.results))
+    findings.problems += results_apart(opened)
     grid = findings.attempt(lambda: grid_of(opened))
     wanted = set(steps) or {"plots", "stack", "compare", "map", "account", "report"}
     plots = None

@@ -12,6 +12,7 @@ from phytomass.files import write_json
 from phytomass.workflow.engine import Context, Step
 from phytomass.workflow.inputs import index_names, layers_in, samples_of, sets_of
 from phytomass.workflow.load import OpenProject
+from phytomass.workflow.names import TITLES, WRITES
 
 
 def _settings(opened: OpenProject) -> dict[str, Any]:
@@ -67,9 +68,10 @@ def _work(context: Context) -> None:
 
 STEP = Step(
     name="compare",
-    title="models and predictor sets judged on the same folds",
+    title=TITLES["compare"],
     needs=("plots", "stack"),
     settings=_settings,
     inputs=_inputs,
     work=_work,
+    writes=WRITES["compare"],
 )

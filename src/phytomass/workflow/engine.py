@@ -2,36 +2,35 @@
 
 from __future__ import annotations
 
-import json
 import os
-import platform
-import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+from warnings import warn
 
-from phytomass.errors import InputError
-from phytomass.files import full_disk_named, sha256_of, write_json
+from phytomass.errors import InputError, PhytomassError, PhytomassWarning, Problem
+from phytomass.files import FULL, full_disk_named, sha256_of
 from phytomass.progress import Progress, silent
-from phytomass.workflow.load import OpenProject
-
-PACKAGES = (
-    "numpy",
-    "pandas",
-    "scikit-learn",
-    "xgboost-cpu",
-    "rasterio",
-    "geopandas",
-    "odc-geo",
-    "torch",
+from phytomass.workflow.lock import one_run
+from phytomass.workflow.record import Done, Output, Record
+from phytomass.workflow.safety import inputs_apart, results_apart
+from phytomass.workflow.state import Fingerprints, State, changed_meanwhile, state_of, why_run
+from phytomass.workflow.workshop import (
+    Workshop,
+    discard,
+    foreign_files,
+    left_behind,
+    unfinished,
+    workshop,
 )
-RECORD = "provenance.json"
+
+if TYPE_CHECKING:
+    from phytomass.workflow.load import OpenProject
 
 
 @dataclass(frozen=True)
@@ -82,6 +81,8 @@ class Step:
         Project → role → files it reads: a change of contents makes the step run again.
     work : callable
         Does it.
+    writes : tuple of str
+        Names of all files and folders it may write; no other is ever replaced or removed.
     """
 
     name: str
@@ -90,6 +91,7 @@ class Step:
     settings: Callable[[OpenProject], dict[str, Any]]
     inputs: Callable[[OpenProject], dict[str, list[Path]]]
     work: Callable[[Context], None]
+    writes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -101,53 +103,6 @@ class Outcome:
     why: str
     seconds: float
     outputs: tuple[str, ...]
-
-
-@dataclass
-class Record:
-    """The memory of a results folder: `provenance.json`."""
-
-    path: Path
-    steps: dict[str, dict[str, Any]] = field(default_factory=dict)
-
-    @classmethod
-    def read(cls, folder: Path) -> Record:
-        """Read the record of a results folder; an absent or unreadable one is empty."""
-        path = folder / RECORD
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            steps = {step["name"]: step for step in content["steps"]}
-        except (FileNotFoundError, json.JSONDecodeError, KeyError, TypeError):
-            steps = {}
-        return cls(path, steps)
-
-    def write(self, opened: OpenProject, order: Sequence[str]) -> None:
-        """Write the record, with everything a verifier needs to repeat the run."""
-        inputs = {
-            (entry["path"], entry["role"]): entry
-            for step in self.steps.values()
-            for entry in step["inputs"]
-        }
-        write_json(
-            self.path,
-            {
-                "phytomass": version("phytomass"),
-                "python": platform.python_version(),
-                "platform": f"{platform.system()} {platform.machine()}",
-                "packages": {name: _version(name) for name in PACKAGES},
-                "random_state": opened.project.random_state,
-                "project": opened.project.model_dump(mode="json"),
-                "inputs": [inputs[key] for key in sorted(inputs)],
-                "steps": [self.steps[name] for name in order if name in self.steps],
-            },
-        )
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except ModuleNotFoundError:
-        return None
 
 
 def run_steps(
@@ -164,7 +119,8 @@ def run_steps(
 
     A step is skipped when its settings, the contents of its inputs, the results it reads, the
     package's version and its own results are as they were. Otherwise it works in a folder of its
-    own, and its files are moved into the results only when it has succeeded.
+    own, and its files are moved into the results only when it has succeeded. Where that was broken
+    off, it is brought to an end first.
 
     Parameters
     ----------
@@ -186,48 +142,123 @@ def run_steps(
     Raises
     ------
     InputError
-        From a step, or when the results folder cannot be written to. Earlier results stay.
+        From a step; or when the results folder cannot be written to, holds inputs or files of the
+        user's, or is in use by another run; or when something changed while a step read it. Earlier
+        results stay.
     DiskFullError
         If the disk is full. Earlier results stay, and finished parts of the stack.
     """
-    by_name = {step.name: step for step in steps}
-    wanted = _with_needs(by_name, targets)
     results = opened.results
+    _refuse(inputs_apart(opened))
     _check_writable(results)
-    record = Record.read(results)
-    order = [step.name for step in steps]
-    for step in steps:
-        if step.name not in wanted:
-            continue
-        state = _state(step, opened, record)
-        why = _reason(state, record.steps.get(step.name), results)
-        if why is None:
-            old = record.steps[step.name]
-            names = tuple(o["path"] for o in old["outputs"])
-            yield Outcome(step.name, "skipped", "nothing it depends on has changed", 0.0, names)
-            continue
-        started(step, why)
+    with full_disk_named(results), one_run(results):
+        run = _Run(opened, steps, Record.read(results), Fingerprints())
+        run.tidy()
+        wanted = _with_needs({step.name: step for step in steps}, targets)
+        for step in steps:
+            if step.name not in wanted:
+                continue
+            state = state_of(step, opened, run.record, run.prints)
+            old = run.record.steps.get(step.name)
+            why = why_run(state, old, results, run.prints)
+            if old is not None and why is None:
+                skipped = "nothing it depends on has changed"
+                yield Outcome(step.name, "skipped", skipped, 0.0, old.names)
+                continue
+            started(step, str(why))
+            parts = unfinished(results, step.name)
+            context = Context(opened, results, parts, workers, progress, scheduler, parts)
+            done = run.work(step, state, str(why), context)
+            yield Outcome(step.name, "run", done.why, done.seconds, done.names)
+
+
+@dataclass(frozen=True)
+class _Run:
+    """One run, while it holds the lock of the results folder."""
+
+    opened: OpenProject
+    steps: Sequence[Step]
+    record: Record
+    prints: Fingerprints
+
+    def tidy(self) -> None:
+        """Bring runs that were broken off to an end, then make sure that no file is in the way."""
+        steps = {step.name: step for step in self.steps}
+        for shop in left_behind(self.opened.results, steps):
+            done = None if shop.folder.is_symlink() else shop.committed()
+            if done is None or done.name not in steps or self._unfit(steps[done.name], done, shop):
+                discard(shop.folder)
+            else:
+                self._finish(shop, done, steps[done.name])
+        if self.record.doubt:
+            warn(
+                f"{self.record.path} cannot be used ({self.record.doubt}): every step is done again; "
+                f"the file is kept beside it, and no result that comes out otherwise is replaced",
+                PhytomassWarning,
+                stacklevel=2,
+            )
+        _refuse(results_apart(self.opened, {step.name: step.writes for step in self.steps}))
+
+    def work(self, step: Step, state: State, why: str, context: Context) -> Done:
+        """Do a step; bring its results into place and into the record."""
         begun, clock = datetime.now(UTC), time.perf_counter()
-        with (
-            full_disk_named(results),
-            _unfinished(results, step.name) as parts,
-            _workshop(results, step.name) as folder,
-        ):
-            step.work(Context(opened, results, folder, workers, progress, scheduler, parts))
-            outputs = _move(folder, results, record.steps.get(step.name))
-        seconds = time.perf_counter() - clock
-        record.steps[step.name] = {
-            "name": step.name,
-            "status": "run",
-            "why": why,
-            "started": begun.isoformat(timespec="seconds"),
-            "seconds": round(seconds, 2),
-            **state,
-            "outputs": outputs,
-        }
-        with full_disk_named(results):
-            record.write(opened, order)
-        yield Outcome(step.name, "run", why, seconds, tuple(o["path"] for o in outputs))
+        with workshop(context.done, step.name) as shop:
+            with self._changes_named(step, state):
+                step.work(replace(context, folder=shop.made))
+            done = Done(
+                name=step.name,
+                status="run",
+                why=why,
+                started=begun.isoformat(timespec="seconds"),
+                seconds=round(time.perf_counter() - clock, 2),
+                **asdict(state),
+                outputs=_outputs(shop, step),
+            )
+            in_the_way = shop.in_the_way(done, self.record, context.done)
+            if in_the_way:
+                raise foreign_files(in_the_way, context.done)
+            shop.commit(done)
+            self._finish(shop, done, step)
+        return done
+
+    def _unfit(self, step: Step, done: Done, shop: Workshop) -> bool:
+        """Tell whether what was broken off would write over something, or is not this step's."""
+        strange = set(done.names) - set(step.writes)
+        return bool(strange or shop.in_the_way(done, self.record, self.opened.results))
+
+    def _finish(self, shop: Workshop, done: Done, step: Step) -> None:
+        shop.move(done, self.record, self.opened.results, step.writes)
+        self.record.write(self.opened, [step.name for step in self.steps], shop.folder)
+        shop.close(done)
+
+    @contextmanager
+    def _changes_named(self, step: Step, state: State) -> Iterator[None]:
+        """Refuse the results of a step that read what changed meanwhile, and say what it was."""
+        try:
+            yield
+        except PhytomassError:
+            raise
+        except Exception as error:
+            self._refuse_changes(step, state, error)
+            raise
+        self._refuse_changes(step, state)
+
+    def _refuse_changes(self, step: Step, state: State, error: Exception | None = None) -> None:
+        changed = changed_meanwhile(step, self.opened, state, self.record, self.prints)
+        if changed:
+            raise InputError(
+                f"changed while '{step.name}' was reading: its results are not kept",
+                where=", ".join(changed[:4]),
+                remedy="run again when nothing else writes there",
+            ) from error
+
+
+def _outputs(shop: Workshop, step: Step) -> list[Output]:
+    made = sorted(shop.made.iterdir())
+    strange = sorted({path.name for path in made} - set(step.writes))
+    if strange:
+        raise RuntimeError(f"step {step.name!r} may not write {', '.join(strange)}")
+    return [Output(path=path.name, sha256=sha256_of(path)) for path in made]
 
 
 def _with_needs(steps: dict[str, Step], targets: Sequence[str]) -> set[str]:
@@ -241,130 +272,25 @@ def _with_needs(steps: dict[str, Step], targets: Sequence[str]) -> set[str]:
     return wanted
 
 
-def _state(step: Step, opened: OpenProject, record: Record) -> dict[str, Any]:
-    """Return everything the results of a step depend on."""
-    inputs = [
-        {
-            "path": _shown(path, opened.root),
-            "role": role,
-            "sha256": sha256_of(path),
-            "bytes": path.stat().st_size,
-        }
-        for role, paths in step.inputs(opened).items()
-        for path in paths
-    ]
-    needs = {
-        name: {o["path"]: o["sha256"] for o in record.steps[name]["outputs"]}
-        for name in step.needs
-        if name in record.steps
-    }
-    return {
-        "version": version("phytomass"),
-        "settings": json.loads(json.dumps(step.settings(opened), default=str)),
-        "inputs": inputs,
-        "needs": needs,
-    }
-
-
-def _shown(path: Path, root: Path) -> str:
-    try:
-        return path.relative_to(root).as_posix()
-    except ValueError:
-        return path.as_posix()
-
-
-def _reason(state: dict[str, Any], old: dict[str, Any] | None, results: Path) -> str | None:
-    """Say why a step must run, or return None when it need not."""
-    if old is None:
-        return "it has no results yet"
-    if old.get("version") != state["version"]:
-        return f"phytomass changed from {old.get('version')} to {state['version']}"
-    for output in old["outputs"]:
-        path = results / output["path"]
-        if not path.exists():
-            return f"{output['path']} is missing"
-        if sha256_of(path) != output["sha256"]:
-            return f"{output['path']} was changed by something else"
-    changed = _differences(old.get("settings", {}), state["settings"])
-    if changed:
-        return f"settings changed: {', '.join(changed[:4])}"
-    before = {(e["role"], e["path"]): e["sha256"] for e in old.get("inputs", [])}
-    now = {(e["role"], e["path"]): e["sha256"] for e in state["inputs"]}
-    files = sorted({key[1] for key in before.keys() ^ now.keys()})
-    files += sorted(key[1] for key in before.keys() & now.keys() if before[key] != now[key])
-    if files:
-        return f"input files changed: {', '.join(files[:4])}"
-    for name, outputs in state["needs"].items():
-        if outputs != old.get("needs", {}).get(name):
-            return f"the results of '{name}' changed"
-    return None
-
-
-def _differences(old: Any, new: Any, key: str = "") -> list[str]:
-    if isinstance(old, dict) and isinstance(new, dict):
-        return [
-            difference
-            for name in sorted(old.keys() | new.keys())
-            for difference in _differences(old.get(name), new.get(name), f"{key}.{name}".strip("."))
-        ]
-    return [] if old == new else [key]
+def _refuse(problems: Sequence[Problem]) -> None:
+    if problems:
+        raise InputError.of(problems)
 
 
 def _check_writable(results: Path) -> None:
-    try:
-        results.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=results):
-            pass
-    except OSError as error:
-        raise InputError(
-            f"cannot write to the results folder ({error.strerror})",
-            where=str(results),
-            remedy="choose another `output` in the project file, or change its permissions",
-        ) from error
-    for left in results.glob(".working-*"):
-        shutil.rmtree(left, ignore_errors=True)
-
-
-@contextmanager
-def _workshop(results: Path, name: str) -> Iterator[Path]:
-    """Give a folder to work in, beside the results so that moving is a rename."""
-    folder = Path(tempfile.mkdtemp(dir=results, prefix=f".working-{name}-"))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-@contextmanager
-def _unfinished(results: Path, name: str) -> Iterator[Path]:
-    """Give a place for parts of a step's work; what lies there goes when the step succeeds."""
-    folder = results / f".unfinished-{name}"
-    try:
-        yield folder
-        shutil.rmtree(folder, ignore_errors=True)
-    finally:
-        if folder.is_dir() and not any(folder.iterdir()):
-            folder.rmdir()
-
-
-def _move(folder: Path, results: Path, old: dict[str, Any] | None) -> list[dict[str, str]]:
-    """Move a step's results into place; remove those it wrote before and no longer writes."""
-    made = sorted(folder.iterdir())
-    outputs = [{"path": path.name, "sha256": sha256_of(path)} for path in made]
-    for path in made:
-        _remove(results / path.name)
-        path.replace(results / path.name)
-    for entry in old["outputs"] if old else []:
-        if entry["path"] not in {o["path"] for o in outputs}:
-            _remove(results / entry["path"])
-            (results / entry["path"]).unlink(missing_ok=True)
-    return outputs
-
-
-def _remove(path: Path) -> None:
-    """Remove a folder, such as a zarr store: it cannot be replaced in one move as a file can."""
-    if path.is_dir():
-        shutil.rmtree(path)
+    with full_disk_named(results):
+        try:
+            results.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=results):
+                pass
+        except OSError as error:
+            if error.errno in FULL:
+                raise
+            raise InputError(
+                f"cannot write to the results folder ({error.strerror})",
+                where=str(results),
+                remedy="choose another `output` in the project file, or change its permissions",
+            ) from error
 
 
 def default_workers() -> int:

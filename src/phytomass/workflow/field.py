@@ -24,6 +24,7 @@ from phytomass.inventory.field_error import ErrorModel, PlotDraws, plot_draws, v
 from phytomass.workflow.engine import Context, Step
 from phytomass.workflow.inputs import existing, grid_of
 from phytomass.workflow.load import OpenProject
+from phytomass.workflow.names import TITLES, WRITES
 
 SHARE_DRAWS = 1000
 """Draws behind each source's share of the variance: enough for a table in whole percent."""
@@ -140,9 +141,10 @@ def mean_error(draws: PlotDraws) -> pd.DataFrame:
 
 STEP = Step(
     name="plots",
-    title="trees and plots to biomass and carbon per hectare",
+    title=TITLES["plots"],
     needs=(),
     settings=_settings,
     inputs=_inputs,
     work=_work,
+    writes=WRITES["plots"],
 )

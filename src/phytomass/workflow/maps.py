@@ -15,6 +15,7 @@ from phytomass.workflow.engine import Context, Step
 from phytomass.workflow.fitting import fit_for, write_map, write_network
 from phytomass.workflow.inputs import existing
 from phytomass.workflow.load import OpenProject
+from phytomass.workflow.names import TITLES, WRITES
 from phytomass.workflow.truth import compare_with_truth
 
 
@@ -121,9 +122,10 @@ def _card(
 
 STEP = Step(
     name="map",
-    title="the best model over the whole grid",
+    title=TITLES["map"],
     needs=("plots", "stack", "compare"),
     settings=_settings,
     inputs=_inputs,
     work=_work,
+    writes=WRITES["map"],
 )

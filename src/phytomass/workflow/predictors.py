@@ -15,6 +15,7 @@ from phytomass.progress import Progress
 from phytomass.workflow.engine import Context, Step
 from phytomass.workflow.inputs import existing, grid_of, raster_files
 from phytomass.workflow.load import OpenProject
+from phytomass.workflow.names import TITLES, WRITES
 
 SUFFIXES = {"geotiff": ".tif", "cogs": "", "zarr": ".zarr"}
 
@@ -92,9 +93,10 @@ def _scenes(
 
 STEP = Step(
     name="stack",
-    title="rasters, indices and terrain to one predictor stack",
+    title=TITLES["stack"],
     needs=(),
     settings=_settings,
     inputs=_inputs,
     work=_work,
+    writes=WRITES["stack"],
 )

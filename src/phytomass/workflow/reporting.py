@@ -10,6 +10,7 @@ from phytomass.files import write_text
 from phytomass.report import write_report
 from phytomass.workflow.engine import Context, Step
 from phytomass.workflow.load import OpenProject
+from phytomass.workflow.names import TITLES, WRITES
 
 README = """What the tables of this folder hold, column by column. The report is report.html; where every
 number comes from, down to the hash of each input file, stands in provenance.json.
@@ -40,9 +41,10 @@ def _work(context: Context) -> None:
 
 STEP = Step(
     name="report",
-    title="tables and figures to one page",
+    title=TITLES["report"],
     needs=("plots", "stack", "compare", "map", "account"),
     settings=_settings,
     inputs=_inputs,
     work=_work,
+    writes=WRITES["report"],
 )

@@ -101,7 +101,7 @@ def make_demo(
     Raises
     ------
     InputError
-        If the folder holds another project, or there is no such list of models.
+        If the folder holds another project or data of another's, or there is no such list of models.
     """
     path = folder / "project.yaml"
     content = demo_project(seed, models)
@@ -111,11 +111,18 @@ def make_demo(
             where=str(path),
             remedy="choose another folder, or run the edited one with: phytomass run",
         )
+    data = folder / "data"
+    if not path.exists() and data.exists():
+        raise InputError(
+            "lies where the demo's own data would go",
+            where=str(data),
+            remedy="choose another folder; nothing was changed",
+        )
+    write_text(path, content)  # first: a demo that was broken off may be gone on with
     progress("landscape", 0, 2)
     landscape = simulate(LandscapeSettings(random_state=seed))
     progress("landscape", 1, 2)
-    write_landscape(landscape, folder / "data")
+    write_landscape(landscape, data)
     write_text(folder / SCHEMA, project_schema())
-    write_text(path, content)
     progress("landscape", 2, 2)
     return load_project(path)

@@ -1,0 +1,66 @@
+"""What the steps are called and which results each may write: light, for the command line's help."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+TITLES: Mapping[str, str] = {
+    "plots": "trees and plots to biomass and carbon per hectare",
+    "stack": "rasters, indices and terrain to one predictor stack",
+    "compare": "models and predictor sets judged on the same folds",
+    "map": "the best model over the whole grid",
+    "account": "maps and plots to stock, change, profile and potential",
+    "report": "tables and figures to one page",
+}
+"""Step, in order → what it does."""
+
+WRITES: Mapping[str, tuple[str, ...]] = {
+    "plots": (
+        "plots.csv",
+        "plots.gpkg",
+        "plot_draws.zarr",
+        "plot_statistics.csv",
+        "trees.csv",
+        "suspicious_rows.csv",
+        "rejected_rows.csv",
+        "field_error.csv",
+        "error_shares.csv",
+        "draw_counts.csv",
+    ),
+    "stack": (
+        "predictors",
+        "predictors.csv",
+        "predictors.tif",
+        "predictors.zarr",
+        "predictors_before",
+        "predictors_before.csv",
+        "predictors_before.tif",
+        "predictors_before.zarr",
+        "illumination.csv",
+        "quicklooks",
+        "scenes.csv",
+    ),
+    "compare": (
+        "correlations.csv",
+        "model_choice.json",
+        "model_comparison.csv",
+        "model_tables.csv",
+        "plots_left_out.csv",
+        "predictions.csv",
+        "sensor_comparison.csv",
+    ),
+    "map": (
+        "agb.tif",
+        "agb_before.tif",
+        "agb_change.tif",
+        "map_model.json",
+        "map_network.json",
+        "map_network.safetensors",
+        "stac_item.json",
+        "truth_comparison.csv",
+        "truth_differences.csv",
+    ),
+    "account": ("class_shares.csv", "elevation_profile.csv", "estimates.csv"),
+    "report": ("report.html",),
+}
+"""Step → every file or folder it may write. Nothing else in a results folder is moved or removed."""
