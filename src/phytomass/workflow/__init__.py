@@ -1,8 +1,9 @@
 """Workflow: the project file, the steps of a run, what is skipped and why, and provenance."""
 
-from phytomass.workflow.check import Findings, check_project, check_scheduler
+from phytomass.workflow.check import check_project, check_scheduler, write_findings
 from phytomass.workflow.engine import Context, Outcome, Step, default_workers, run_steps
 from phytomass.workflow.load import OpenProject, load_project
+from phytomass.workflow.preflight import Findings, Sizes
 from phytomass.workflow.project import Project
 from phytomass.workflow.start import make_demo, new_project, project_schema
 from phytomass.workflow.steps import STEPS
@@ -14,6 +15,7 @@ __all__ = [
     "OpenProject",
     "Outcome",
     "Project",
+    "Sizes",
     "Step",
     "check_project",
     "check_scheduler",
@@ -23,4 +25,5 @@ __all__ = [
     "new_project",
     "project_schema",
     "run_steps",
+    "write_findings",
 ]
