@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import typer
 
 from phytomass.cli.console import Screen
+from phytomass.cli.findings import show_findings
 from phytomass.cli.options import AsJson, ProjectPath, Quiet, Scheduler, Workers
 from phytomass.errors import InputError
 from phytomass.workflow import (
@@ -16,6 +18,7 @@ from phytomass.workflow import (
     check_project,
     check_scheduler,
     default_workers,
+    keep_findings,
     load_project,
     run_steps,
 )
@@ -34,8 +37,11 @@ def run_targets(
     """
     check_scheduler(scheduler)
     findings = check_project(opened, targets)
+    screen.event("findings", warnings=[asdict(warning) for warning in findings.warnings])
     if findings.problems:
         raise InputError.of(findings.problems)
+    show_findings(screen, findings)
+    keep_findings(findings, opened, targets)
     with screen.bars():
         for outcome in run_steps(
             opened,

@@ -16,6 +16,7 @@ REQUIRED: dict[str, tuple[str, ...]] = {
     "trees": ("tree_id", "plot_id", "agb_kg"),
     "suspicious_rows": ("plot_id", "tree_id", "column", "value", "reason", "suggestion"),
     "rejected_rows": ("file", "row", "column", "value", "reason"),
+    "findings": ("level", "where", "what", "remedy"),
     "plots": ("plot_id", "easting", "northing", "agb_mg_ha"),
     "plot_statistics": ("pool", "unit", "n", "mean", "sd"),
     "field_error": ("pool", "unit", "n", "mean", "se", "low90", "high90", "low95", "high95"),
@@ -47,6 +48,9 @@ TEXT_COLUMNS = frozenset(
         "reason",
         "suggestion",
         "what",
+        "level",
+        "where",
+        "remedy",
         "file",
         "column",
         "value_text",
@@ -112,6 +116,7 @@ class Results:
     trees: pd.DataFrame | None = None
     rejected_rows: pd.DataFrame | None = None
     suspicious_rows: pd.DataFrame | None = None
+    findings: pd.DataFrame | None = None
     plots: pd.DataFrame | None = None
     plot_statistics: pd.DataFrame | None = None
     field_error: pd.DataFrame | None = None

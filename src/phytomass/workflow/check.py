@@ -20,7 +20,7 @@ from phytomass.models.patch_cnn import require_torch
 from phytomass.workflow.inputs import grid_of
 from phytomass.workflow.load import OpenProject
 from phytomass.workflow.preflight.field import check_field
-from phytomass.workflow.preflight.findings import Findings
+from phytomass.workflow.preflight.findings import FINDINGS, Findings
 from phytomass.workflow.preflight.paths import (
     check_single_files,
     paths_elsewhere,
@@ -29,7 +29,6 @@ from phytomass.workflow.preflight.paths import (
 from phytomass.workflow.preflight.places import check_ground, check_surroundings, plots_on_grid
 from phytomass.workflow.preflight.rasters import check_sources, check_values
 
-FINDINGS = "findings.csv"
 WHOLE = frozenset({"plots", "stack", "compare", "map", "account", "report"})
 
 
@@ -66,10 +65,32 @@ def check_project(opened: OpenProject, steps: Collection[str] = ()) -> Findings:
     return findings
 
 
-def write_findings(findings: Findings, results: Path) -> None:
-    """Write the findings into a results folder, where the report finds them."""
-    results.mkdir(parents=True, exist_ok=True)
-    write_csv(results / FINDINGS, findings.table())
+def keep_findings(findings: Findings, opened: OpenProject, steps: Collection[str] = ()) -> None:
+    """Write what was found into the results, where the report finds it.
+
+    Parameters
+    ----------
+    findings : Findings
+        Of `check_project`.
+    opened : OpenProject
+        The project.
+    steps : collection of str
+        As in `check_project`: a look at trees alone or images alone leaves the whole one as it is.
+
+    Raises
+    ------
+    InputError
+        If the results folder cannot be written to.
+    """
+    if steps and not set(steps) - {"plots", "stack"}:
+        return
+    try:
+        opened.results.mkdir(parents=True, exist_ok=True)
+        write_csv(opened.results / FINDINGS, findings.table())
+    except OSError as error:
+        raise InputError(
+            f"cannot write to the results folder ({error.strerror})", where=str(opened.results)
+        ) from error
 
 
 def check_scheduler(scheduler: str) -> None:

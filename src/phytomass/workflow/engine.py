@@ -241,13 +241,15 @@ def _with_needs(steps: dict[str, Step], targets: Sequence[str]) -> set[str]:
     return wanted
 
 
-def _state(step: Step, opened: OpenProject, record: Record) -> dict[str, Any]:
+def _state(
+    step: Step, opened: OpenProject, record: Record, digest: Callable[[Path], str] = sha256_of
+) -> dict[str, Any]:
     """Return everything the results of a step depend on."""
     inputs = [
         {
             "path": _shown(path, opened.root),
             "role": role,
-            "sha256": sha256_of(path),
+            "sha256": digest(path),
             "bytes": path.stat().st_size,
         }
         for role, paths in step.inputs(opened).items()

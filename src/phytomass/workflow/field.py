@@ -66,6 +66,8 @@ def _work(context: Context) -> None:
         write_csv(folder / "trees.csv", trees)
     plots = plots_with_biomass(inventory, trees, project.carbon, project.inventory)
     write_csv(folder / "rejected_rows.csv", inventory.rejected)
+    if trees is not None:
+        write_csv(folder / "rejected_trees.csv", inventory.losses)
     write_csv(folder / "plot_statistics.csv", plot_statistics(plots))
     if trees is not None and not weighed:
         plots = _with_errors(context, trees, plots)

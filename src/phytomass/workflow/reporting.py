@@ -8,6 +8,7 @@ from typing import Any
 from phytomass.report import write_report
 from phytomass.workflow.engine import Context, Step
 from phytomass.workflow.load import OpenProject
+from phytomass.workflow.preflight.findings import FINDINGS
 
 
 def _settings(opened: OpenProject) -> dict[str, Any]:
@@ -15,7 +16,8 @@ def _settings(opened: OpenProject) -> dict[str, Any]:
 
 
 def _inputs(opened: OpenProject) -> dict[str, list[Path]]:
-    return {}
+    found = opened.results / FINDINGS
+    return {"findings": [found]} if found.is_file() else {}
 
 
 def _work(context: Context) -> None:

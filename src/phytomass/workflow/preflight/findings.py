@@ -12,6 +12,9 @@ from phytomass.errors import Problem, gathered
 
 T = TypeVar("T")
 
+FINDINGS = "findings.csv"
+"""Where a run writes what was found before it began."""
+
 FINDING_COLUMNS = ["level", "where", "what", "remedy"]
 
 
@@ -29,6 +32,8 @@ class Sizes:
         Predictor set → its number of predictors.
     n_layers : int
         Layers of the stack.
+    n_reads : int
+        Bands of all dates that the stack reads.
     """
 
     n_trees: int = 0
@@ -36,6 +41,7 @@ class Sizes:
     n_pixels: int = 0
     sets: dict[str, int] = field(default_factory=dict)
     n_layers: int = 0
+    n_reads: int = 0
 
 
 @dataclass

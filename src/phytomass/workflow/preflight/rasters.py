@@ -88,6 +88,7 @@ def check_sources(
         layers = _opened(findings, part, root, grid)
         if layers is not None:
             seen.bands[key] = [layer.name for layer in layers]
+            findings.sizes.n_reads += len(layers) * max(len(source_files(part, root)), 1)
         elif key != TERRAIN:
             seen.guessed[key] = _announced(settings.rasters[key])
             seen.unknown |= not seen.guessed[key]
