@@ -28,7 +28,7 @@ def show_plan(screen: Screen, planned: Sequence[Planned]) -> None:
     """Show which steps would run, why, and about how long they would take."""
     todo = [step for step in planned if step.why is not None]
     if not todo:
-        screen.say("[green]✓[/] Everything can be read, and all results are up to date.")
+        screen.say("[green]✓[/] Everything can be read; nothing is left to do for: phytomass run")
         return
     screen.say("[green]✓[/] Everything can be read. A run would do this:")
     for step in planned:

@@ -28,8 +28,8 @@ def losses_by_plot(reading: Reading | None, findings: Findings) -> pd.DataFrame:
     -------
     DataFrame
         One row per plot that lost trees: plot_id, n_trees (rejected ones included), n_rejected,
-        stem_share = n_rejected / n_trees, basal_area_share = Σd² of the rejected / Σd² of all (a
-        lower bound where a rejected tree has no diameter).
+        stem_share = n_rejected / n_trees, basal_area_share = Σd² of the rejected / Σd² of all (NaN
+        where a rejected tree has no diameter).
     """
     if reading is None or not {"plot_id", "dbh_cm"} <= set(reading.found):
         return pd.DataFrame(columns=LOSS_COLUMNS)
@@ -48,23 +48,25 @@ def losses_by_plot(reading: Reading | None, findings: Findings) -> pd.DataFrame:
 
 
 def _square(cell: str, reading: Reading) -> float:
-    """Return d² in the file's own unit, which shares do not depend on; 0 for no diameter."""
+    """Return d² in the file's own unit, which shares do not depend on; NaN for no diameter."""
     if is_missing(cell, reading.source.missing):
-        return 0.0
+        return np.nan
     d = parse_number(cell, reading.source.decimal)
-    return float(d * d) if np.isfinite(d) and d > 0 else 0.0
+    return float(d * d) if np.isfinite(d) and d > 0 else np.nan
 
 
 def _shares(trees: pd.DataFrame) -> pd.DataFrame:
-    trees = trees.assign(lost=trees["d2"].where(trees["rejected"], 0.0))
+    unknown = trees["rejected"] & trees["d2"].isna()
+    trees = trees.assign(lost=trees["d2"].where(trees["rejected"], 0.0), unknown=unknown)
     groups = trees.groupby("plot_id", sort=True)
     table = groups.agg(
         n_trees=("rejected", "size"),
         n_rejected=("rejected", "sum"),
         d2=("d2", "sum"),
         lost=("lost", "sum"),
+        unknown=("unknown", "any"),
     ).reset_index()
     table = table[table["n_rejected"] > 0].reset_index(drop=True)
     table["stem_share"] = table["n_rejected"] / table["n_trees"]
-    table["basal_area_share"] = table["lost"] / table["d2"].where(table["d2"] > 0)
+    table["basal_area_share"] = (table["lost"] / table["d2"]).mask(table["unknown"])
     return table[LOSS_COLUMNS]

@@ -117,7 +117,7 @@ def _lost(losses: pd.DataFrame, parts: Parts) -> list[Problem]:
     worst = losses[(losses[["stem_share", "basal_area_share"]] > WORTH_SAYING).any(axis=1)]
     if worst.empty or parts.trees_read is None:
         return []
-    ordered = worst.sort_values(["basal_area_share", "stem_share"], ascending=False)
+    ordered = worst.sort_values(["stem_share", "plot_id"], ascending=[False, True])
     rows = ordered.head(SHOWN).itertuples(index=False)
     shown = "; ".join(
         f"{row.plot_id or '(no plot)'} {_percent(row.stem_share)} of {row.n_trees} stems, "

@@ -35,7 +35,7 @@ in feet read as metres would lie between 1.18 and 4.7, nine of ten above 1.7."""
 
 NAMES = {"ft": "feet", "in": "inches", "dm": "decimetres", "cm": "centimetres", "mm": "millimetres"}
 WORDS = {"dbh_cm": "diameters", "height_m": "heights"}
-CHANGE = 0.5
+CHANGE = 0.2
 """What a unit that must be changed counts against a reading, in logarithms of height."""
 
 READINGS = tuple(
@@ -91,7 +91,7 @@ def _by_header(reading: Reading) -> list[Problem]:
     for name, (quantity, default) in SIZES.items():
         header = reading.found.get(name, "")
         written, read_as = unit_in_header(header), reading.source.units.get(name, default)
-        if written in FACTORS[quantity] and written != read_as:
+        if header != name and written in FACTORS[quantity] and written != read_as:
             what = f"the header says {written}, and it is read as {read_as}"
             remedy = f"set {reading.key}.units.{name}: {written}, or rename the column"
             found.append(Problem(reading.place(name), what, remedy))

@@ -64,7 +64,9 @@ class Duration:
     how: str
 
     def __str__(self) -> str:
-        return f"about {in_words(self.low)} to {in_words(self.high)}"
+        low, high = in_words(self.low), in_words(self.high)
+        number, unit = low.split(" ")
+        return f"about {number if high.endswith(f' {unit}') else low} to {high}"
 
 
 def in_words(seconds: float) -> str:

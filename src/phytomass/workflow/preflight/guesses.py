@@ -105,17 +105,29 @@ def _epsg(grid: GeoBox) -> int | None:
 
 def _utm_around(grid: GeoBox) -> list[int]:
     """Return the UTM zones of the grid's middle and its neighbours, north and south."""
-    box = grid.geographic_extent.boundingbox
-    zone = int(((box.left + box.right) / 2 + 180) // 6) % 60
+    box = grid.boundingbox
+    middle = ((box.left + box.right) / 2, (box.bottom + box.top) / 2)
+    longitude = _turned(str(grid.crs), "EPSG:4326", *map(np.atleast_1d, middle))[0][0]
+    if not np.isfinite(longitude):
+        return []
+    zone = int((longitude + 180) // 6) % 60
     zones = [(zone + shift) % 60 + 1 for shift in (0, -1, 1)]
     return [base + number for base in (32600, 32700) for number in zones]
 
 
 def _on_grid(east: Array, north: Array, crs: str, grid: GeoBox) -> NDArray[np.bool_]:
-    try:
-        turn = Transformer.from_crs(CRS.from_user_input(crs), CRS(str(grid.crs)), always_xy=True)
-        moved = turn.transform(east, north, errcheck=False)
-    except (CRSError, ProjError):
-        return np.zeros(len(east), dtype=np.bool_)
-    inside = cells_at(grid, *(np.asarray(values, dtype=float) for values in moved))[2]
+    inside = cells_at(grid, *_turned(crs, str(grid.crs), east, north))[2]
     return np.asarray(inside, dtype=np.bool_)
+
+
+def _turned(source: str, target: str, east: Array, north: Array) -> tuple[Array, Array]:
+    """Convert points; NaN where they have no place in the target."""
+    try:
+        moved = Transformer.from_crs(CRS(source), CRS(target), always_xy=True).transform(
+            east, north
+        )
+    except (CRSError, ProjError):
+        return np.full(len(east), np.nan), np.full(len(east), np.nan)
+    new_east, new_north = (np.asarray(values, dtype=float) for values in moved)
+    good = np.isfinite(new_east) & np.isfinite(new_north)
+    return np.where(good, new_east, np.nan), np.where(good, new_north, np.nan)

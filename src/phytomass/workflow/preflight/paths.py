@@ -79,7 +79,7 @@ def paths_elsewhere(opened: OpenProject) -> list[Problem]:
     Files of one folder are one note.
     """
     root = opened.root.resolve()
-    folders: dict[tuple[str, Path, str], list[str]] = {}
+    folders: dict[tuple[str, Path, str], list[tuple[str, Path]]] = {}
     for path in dict.fromkeys(_named_paths(opened)):
         if not path.exists() or path.resolve().is_relative_to(root):
             continue
@@ -87,14 +87,15 @@ def paths_elsewhere(opened: OpenProject) -> list[Problem]:
         through = any(part.is_symlink() for part in (path, *path.parents))
         how = "through a symbolic link" if through else "by its path"
         key = (str(Path(shown).parent), path.resolve().parent, how)
-        folders.setdefault(key, []).append(shown)
-    return [_elsewhere(names, there, how) for (_, there, how), names in folders.items()]
+        folders.setdefault(key, []).append((shown, path.resolve()))
+    return [_elsewhere(paths, how) for (_, _, how), paths in folders.items()]
 
 
-def _elsewhere(names: list[str], there: Path, how: str) -> Problem:
-    if len(names) == 1:
-        return Problem(names[0], f"lies outside the project folder {how}: in {there}")
-    first = ", ".join(Path(name).name for name in names[:SHOWN])
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    where = str(Path(names[0]).parent)
-    return Problem(where, f"{first}{more} lie outside the project folder {how}: in {there}")
+def _elsewhere(paths: list[tuple[str, Path]], how: str) -> Problem:
+    shown, there = paths[0]
+    if len(paths) == 1:
+        return Problem(shown, f"lies outside the project folder {how}: {there}")
+    names = ", ".join(Path(name).name for name, _ in paths[:SHOWN])
+    more = f" and {len(paths) - SHOWN} more" if len(paths) > SHOWN else ""
+    what = f"{names}{more} lie outside the project folder {how}: in {there.parent}"
+    return Problem(str(Path(shown).parent), what)

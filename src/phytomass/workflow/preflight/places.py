@@ -173,7 +173,7 @@ def check_ground(
     """
     found: dict[str, NDArray[np.bool_]] = {}
     for key, source in settings.rasters.items():
-        green, nir = _green_and_nir(source)
+        green, nir = _green_and_nir(source, list(map(str, values.columns)))
         if green in values and nir in values:
             found[f"look like water in {key} (green above near infrared)"] = _wet(
                 values[green].to_numpy(), values[nir].to_numpy()
@@ -192,12 +192,12 @@ def check_ground(
             findings.warnings.append(Problem(where, text, remedy))
 
 
-def _green_and_nir(source: RasterSource) -> tuple[str, str]:
+def _green_and_nir(source: RasterSource, layers: list[str]) -> tuple[str, str]:
     """Return the predictors that are green and near infrared; empty where that is not known."""
     if source.group != "optical":
         return "", ""
     record = source.record or find_sensor("sentinel-2-l2a")
-    names = _names(source)
+    names = _names(source, layers)
     wanted = [record.letters.get(letter) for letter in ("G", "N")]
     called = {record.band_called(band): name for name, band in names.items()}
     if source.record is None and not {"B8A", "B11", "B12"} & set(called):
@@ -206,13 +206,13 @@ def _green_and_nir(source: RasterSource) -> tuple[str, str]:
     return green, nir
 
 
-def _names(source: RasterSource) -> dict[str, str]:
+def _names(source: RasterSource, layers: list[str]) -> dict[str, str]:
     """Return predictor → band as the settings name them."""
     if isinstance(source.bands, dict):
         plain = source.record is None
         return {n: n if plain or isinstance(b, int) else b for n, b in source.bands.items()}
     listed_names: Sequence[str | int] = source.bands or (
-        source.record.predictors if source.record is not None else []
+        source.record.predictors if source.record is not None else layers
     )
     return {str(name): str(name) for name in listed_names}
 

@@ -109,7 +109,9 @@ def _opened(
         findings.attempt(partial(files_of, pattern, root, where))
     if len(findings.problems) > before:
         return None
-    files = findings.attempt(partial(source_files, part, root)) or []
+    files = findings.attempt(partial(source_files, part, root))
+    if files is None:
+        return None
     for file in files:
         findings.attempt(partial(refuse_truncated, file))
     if grid is None:
