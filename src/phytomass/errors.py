@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -70,6 +71,25 @@ class InputError(PhytomassError, ValueError):
         error = cls("\n".join(str(problem) for problem in problems))
         error.problems = tuple(problems)
         return error
+
+
+@contextmanager
+def gathered(problems: list[Problem]) -> Iterator[None]:
+    """Keep the problems of an `InputError` raised in the block, each once, and go on after it.
+
+    Examples
+    --------
+    >>> problems = []
+    >>> for name in ("a.tif", "b.tif"):
+    ...     with gathered(problems):
+    ...         raise InputError("is empty", where=name)
+    >>> [problem.where for problem in problems]
+    ['a.tif', 'b.tif']
+    """
+    try:
+        yield
+    except InputError as error:
+        problems += [problem for problem in error.problems if problem not in problems]
 
 
 class ProjectFileError(InputError):

@@ -39,7 +39,7 @@ def write(folder: Path, **files: str) -> None:
 
 
 def rejected(inventory: Inventory) -> list[tuple]:
-    return list(inventory.rejected.itertuples(index=False, name=None))
+    return list(inventory.rejected.drop(columns="kind").itertuples(index=False, name=None))
 
 
 def test_trees_and_plots(tmp_path: Path) -> None:
@@ -52,7 +52,7 @@ def test_trees_and_plots(tmp_path: Path) -> None:
     assert inventory.plots["area_ha"].tolist() == [0.1, 0.1]
     assert inventory.plots["n_trees_rejected"].tolist() == [0, 0]
     assert inventory.rejected.empty
-    assert list(inventory.rejected.columns) == ["file", "row", "column", "value", "reason"]
+    assert list(inventory.rejected.columns) == ["file", "row", "column", "value", "reason", "kind"]
     assert [f.name for f in inventory.files] == ["trees.csv", "plots.csv"]
 
 

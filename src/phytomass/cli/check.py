@@ -1,4 +1,4 @@
-"""`phytomass check`: read everything, compute nothing, list every problem at once."""
+"""`phytomass check`: read everything, compute nothing, say what is wrong and what a run would do."""
 
 from __future__ import annotations
 
@@ -7,29 +7,43 @@ from pathlib import Path
 
 import typer
 
-from phytomass.cli.options import AsJson, ProjectPath, Quiet
+from phytomass.cli.options import AsJson, ProjectPath, Quiet, Workers
 
 
 def check(
-    project: ProjectPath = Path("project.yaml"), quiet: Quiet = False, as_json: AsJson = False
+    project: ProjectPath = Path("project.yaml"),
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+    workers: Workers = None,
 ) -> None:
-    """Read everything, compute nothing, and list every problem at once."""
+    """Read everything, compute nothing: list all that is wrong, and what a run would do."""
     from phytomass.cli.console import Screen
-    from phytomass.workflow import check_project, load_project
+    from phytomass.cli.findings import show_findings, show_plan
+    from phytomass.workflow import (
+        STEPS,
+        check_project,
+        default_workers,
+        load_project,
+        plan_steps,
+    )
 
     screen = Screen(quiet, as_json)
-    findings = check_project(load_project(project))
+    opened = load_project(project)
+    findings = check_project(opened)
+    planned = []
+    if not findings.problems:
+        names = [step.name for step in STEPS]
+        planned = plan_steps(opened, STEPS, names, findings.sizes, workers or default_workers())
     screen.event(
         "checked",
         problems=[asdict(problem) for problem in findings.problems],
+        warnings=[asdict(warning) for warning in findings.warnings],
         notes=[asdict(note) for note in findings.notes],
+        plan=[asdict(step) for step in planned],
     )
-    if not as_json:
-        for problem in findings.problems:
-            screen.problem(problem)
-        for note in findings.notes:
-            screen.say(("·", "yellow"), f" {note}")
+    show_findings(screen, findings, notes=True)
     if findings.problems:
-        screen.say(f"{len(findings.problems)} problem(s); nothing was computed.")
+        n = len(findings.problems)
+        screen.say(f"{n} {'problem' if n == 1 else 'problems'}; nothing was computed.")
         raise typer.Exit(2)
-    screen.say(("✓", "green"), " Everything can be read. Go on with: phytomass run")
+    show_plan(screen, planned)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,18 +30,23 @@ def run_targets(
 
     Everything the steps read is checked first, so that bad input leaves the results as they were.
     """
+    from phytomass.cli.findings import show_findings
     from phytomass.workflow import (
         STEPS,
         check_project,
         check_scheduler,
         default_workers,
+        keep_findings,
         run_steps,
     )
 
     check_scheduler(scheduler)
     findings = check_project(opened, targets)
+    screen.event("findings", warnings=[asdict(warning) for warning in findings.warnings])
     if findings.problems:
         raise InputError.of(findings.problems)
+    show_findings(screen, findings)
+    keep_findings(findings, opened, targets)
     with STOPS.gently(), screen.bars():
         for outcome in run_steps(
             opened,

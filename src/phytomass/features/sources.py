@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 from pyproj import Proj
 
-from phytomass.errors import InputError
+from phytomass.errors import InputError, Problem, gathered
 from phytomass.features.layers import Layer, layers_of
 from phytomass.features.limits import study_limits
 from phytomass.grid import BLOCK, Block, blocks_of, cells_at
@@ -193,7 +193,7 @@ def refuse_turned(settings: PredictorSettings, grid: GeoBox) -> None:
 
 def check_contents(
     settings: PredictorSettings, root: Path, grid: GeoBox, plots: pd.DataFrame
-) -> None:
+) -> pd.DataFrame:
     """Read only as much as shows whether every layer has data, and has it at the plots.
 
     Parameters
@@ -203,26 +203,41 @@ def check_contents(
     plots : DataFrame
         plot_id, easting, northing in the CRS of the grid, all inside it.
 
+    Returns
+    -------
+    DataFrame, shape (n, predictors)
+        The layers at the plots, NaN where there are no data; without columns where scenes have
+        not been fetched.
+
     Raises
     ------
     InputError
-        As `build_stack` and `extract_samples`, before anything is computed.
+        As `build_stack` and `extract_samples`, before anything is computed; with every problem of
+        the values at once.
     """
     layers = check_stack(settings, root, grid)
+    problems: list[Problem] = []
     waiting = {layer.name for layer in layers}
     with open_sources(settings, root, grid) as sources:
         if any(isinstance(reader, AnnouncedReader) for reader in sources.readers):
-            return  # nothing to look at before the catalogue was asked
+            return pd.DataFrame(index=plots.index)  # nothing to see before the catalogue was asked
         for block in blocks_of(grid.shape):
             values = sources.block(block)
-            refuse_unscaled(settings, values)
+            if not problems:
+                with gathered(problems):
+                    refuse_unscaled(settings, values)
             waiting -= {name for name in waiting if np.isfinite(values[name]).any()}
             if not waiting:
                 break
-        refuse_empty([layer for layer in layers if layer.name in waiting])
+        with gathered(problems):
+            refuse_empty([layer for layer in layers if layer.name in waiting])
+        at_plots = _at_plots(sources, grid, plots, [layer.name for layer in layers])
         if settings.missing_at_plots == "error":
-            at_plots = _at_plots(sources, grid, plots, [layer.name for layer in layers])
-            refuse_missing(at_plots, plots)
+            with gathered(problems):
+                refuse_missing(at_plots.drop(columns=sorted(waiting)), plots)
+    if problems:
+        raise InputError.of(problems)
+    return at_plots
 
 
 def _at_plots(

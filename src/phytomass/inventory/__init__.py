@@ -16,6 +16,7 @@ from phytomass.inventory.plots import plots_in_use, plots_with_biomass
 from phytomass.inventory.read import Inventory, check_inventory, read_inventory
 from phytomass.inventory.settings import InventorySettings, SubPlot, TableSource
 from phytomass.inventory.statistics import Outliers, flag_outliers, plot_statistics
+from phytomass.inventory.survey import Survey, survey_inventory
 from phytomass.inventory.suspicion import suspicious_trees
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "Outliers",
     "PlotDraws",
     "SubPlot",
+    "Survey",
     "TableSource",
     "check_inventory",
     "equivalent_diameter",
@@ -37,6 +39,7 @@ __all__ = [
     "plots_in_use",
     "plots_with_biomass",
     "read_inventory",
+    "survey_inventory",
     "suspicious_trees",
     "variance_shares",
 ]

@@ -7,7 +7,9 @@ import pandas as pd
 
 from phytomass.errors import nearest
 from phytomass.inventory.columns import Reading, rows_where
+from phytomass.inventory.dates import dates_telling_apart
 from phytomass.inventory.findings import Findings, rows_of
+from phytomass.inventory.ids import spelled_alike
 
 TALLEST_M = 120.0
 """m; the tallest living tree, a coast redwood, stands at 116 m."""
@@ -25,6 +27,9 @@ MEDIAN_AGB_MG_HA = 1500.0
 """Mg/ha; only single stands of redwood and mountain ash hold more."""
 
 REPEATS_SHOWN = 5
+
+SetAside = dict[str, tuple[str, bool]]
+"""Plot that is not used → why, and whether the project asked for it."""
 
 
 def check_trees(
@@ -120,7 +125,7 @@ def check_membership(
     trees: pd.DataFrame,
     reading: Reading,
     known: set[str],
-    set_aside: dict[str, str],
+    set_aside: SetAside,
     findings: Findings,
 ) -> None:
     """Refuse trees of unknown plots; set aside the trees of plots that were set aside.
@@ -132,17 +137,17 @@ def check_membership(
     known : set of str
         Plots that are used.
     set_aside : dict
-        Plot that is not used → why.
+        Plot that is not used → why, and whether the project asked for it.
     """
     for row, plot in trees["plot_id"].items():
         if plot in set_aside:
-            reading.reject(findings, int(str(row)), "plot_id", set_aside[plot])
+            reading.reject(findings, int(str(row)), "plot_id", *set_aside[plot])
     strangers = trees[~trees["plot_id"].isin({"", *known, *set_aside})]
     if strangers.empty:
         return
     names = strangers["plot_id"].unique()
     shown = ", ".join(repr(name) for name in names[:5]) + (" …" if len(names) > 5 else "")
-    hint = nearest(str(names[0]), sorted(known))
+    hint = spelled_alike(names.tolist(), sorted(known)) or nearest(str(names[0]), sorted(known))
     findings.problem(
         reading.place("plot_id", strangers.index),
         f"trees of plots that are not in the table of plots: {shown}",
@@ -162,10 +167,11 @@ def _refuse_repeats(
     ]
     more = f" and {len(groups) - REPEATS_SHOWN} more" if len(groups) > REPEATS_SHOWN else ""
     what = "plot id" if columns == ["plot_id"] else "tree id within a plot"
+    dates = dates_telling_apart(reading, [rows for _, rows in groups])
     findings.problem(
         reading.place(columns[-1]),
         f"the same {what} more than once: {'; '.join(shown)}{more}",
-        "give each its own id, or remove the repeated rows",
+        dates.remedy() if dates else "give each its own id, or remove the repeated rows",
     )
 
 

@@ -23,6 +23,7 @@ ERRORS = frozenset(
 )
 """What a formula that failed shows; `#N/A` is a missing value."""
 
+EMPTY = "empty row"
 DECIMAL_COMMA = r"-?\d+,\d+"
 
 
@@ -104,11 +105,15 @@ class Reading:
         where = "" if rows is None else f", {rows_of(rows)}"
         return f"{self.raw.name}{where}, column {self.found.get(name, name)}"
 
-    def reject(self, findings: Findings, row: int, name: str, reason: str) -> None:
-        """Set one row aside because of one of its columns."""
+    def reject(
+        self, findings: Findings, row: int, name: str, reason: str, filtered: bool = False
+    ) -> None:
+        """Set one row aside because of one of its columns; `filtered` if the project asked for it."""
         column = self.found.get(name, name)
         cell = self.raw.cells[column].iloc[row] if column in self.raw.cells else ""
-        findings.rejected.append(Rejection(self.key, self.raw.name, row, column, cell, reason))
+        findings.rejected.append(
+            Rejection(self.key, self.raw.name, row, column, cell, reason, filtered)
+        )
 
 
 def find_columns(
@@ -181,7 +186,7 @@ def kept_rows(reading: Reading, findings: Findings) -> NDArray[np.bool_]:
         keep |= np.isfinite(reading.raw.points).all(axis=1)
     for row in np.flatnonzero(~keep):
         findings.rejected.append(
-            Rejection(reading.key, name, int(row), "", "", "empty row", filtered=True)
+            Rejection(reading.key, name, int(row), "", "", EMPTY, filtered=True)
         )
     header = [str(column) for column in text.columns]
     for given, wanted in reading.source.where.items():

@@ -21,7 +21,7 @@ def place_plots(
     one that has no place in `crs`, is rejected; positions that cannot be in the stated CRS are a
     problem.
     """
-    plots = _with_points(plots, reading, findings)
+    plots = with_points(plots, reading, findings)
     source, target = _crs_of(reading, crs, findings)
     if source is None or target is None or not {"easting", "northing"} <= set(plots.columns):
         return plots
@@ -45,7 +45,8 @@ def place_plots(
     return plots.assign(easting=new_easting, northing=new_northing)
 
 
-def _with_points(plots: pd.DataFrame, reading: Reading, findings: Findings) -> pd.DataFrame:
+def with_points(plots: pd.DataFrame, reading: Reading, findings: Findings) -> pd.DataFrame:
+    """Return the plots with the points of the file where no columns are mapped, in its CRS."""
     if reading.raw.points is None or {"easting", "northing"} <= set(plots.columns):
         return plots
     points = reading.raw.points[plots.index.to_numpy()]
@@ -73,6 +74,11 @@ def _crs_of(reading: Reading, crs: str, findings: Findings) -> tuple[CRS | None,
     return found[0], found[1]
 
 
+def coordinates_of(reading: Reading) -> str:
+    """Say where the coordinates stand, for messages."""
+    return f"{reading.place('easting')} and {reading.found.get('northing', 'northing')}"
+
+
 def _plausible(
     easting: NDArray[np.float64],
     northing: NDArray[np.float64],
@@ -85,7 +91,7 @@ def _plausible(
         return True
     east, north = np.abs(easting[known]), np.abs(northing[known])
     degrees = bool((east <= 360).all() and (north <= 90).all())
-    where = f"{reading.place('easting')} and {reading.found.get('northing', 'northing')}"
+    where = coordinates_of(reading)
     if source.is_geographic and not degrees:
         swapped = bool((north <= 360).all() and (east <= 90).all())
         remedy = (

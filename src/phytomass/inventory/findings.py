@@ -15,7 +15,9 @@ FIRST_ROW = 2
 """Number of the first data row in a spreadsheet: the header is row 1."""
 
 SHOWN = 10
-REJECTED_COLUMNS = ["file", "row", "column", "value", "reason"]
+REJECTED_COLUMNS = ["file", "row", "column", "value", "reason", "kind"]
+REJECTED, LEFT_OUT = "rejected", "left out"
+"""Kinds of rows that are not used: for a fault, or because the project asked for it."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,11 @@ class Rejection:
     value: str
     reason: str
     filtered: bool = False
+
+    @property
+    def kind(self) -> str:
+        """What the table of rejected rows calls it."""
+        return LEFT_OUT if self.filtered else REJECTED
 
 
 @dataclass
@@ -64,7 +71,7 @@ class Findings:
     def table(self) -> pd.DataFrame:
         """Return the rejected rows, in order of file and row."""
         ordered = sorted(self.rejected, key=lambda r: (r.file, r.row))
-        rows = [(r.file, r.row + FIRST_ROW, r.column, r.value, r.reason) for r in ordered]
+        rows = [(r.file, r.row + FIRST_ROW, r.column, r.value, r.reason, r.kind) for r in ordered]
         return pd.DataFrame(rows, columns=REJECTED_COLUMNS)
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from phytomass.errors import InputError, Problem
-from phytomass.inventory.checks import check_membership, check_plots, check_trees
+from phytomass.inventory.checks import SetAside, check_membership, check_plots, check_trees
 from phytomass.inventory.columns import (
     PLOT_COLUMNS,
     TREE_COLUMNS,
@@ -20,7 +20,7 @@ from phytomass.inventory.columns import (
     kept_rows,
     standard_columns,
 )
-from phytomass.inventory.coordinates import place_plots
+from phytomass.inventory.coordinates import place_plots, with_points
 from phytomass.inventory.corners import areas_of_corners, centres_of_corners
 from phytomass.inventory.design import (
     leave_out_small,
@@ -30,6 +30,7 @@ from phytomass.inventory.design import (
     with_equivalent_diameter,
 )
 from phytomass.inventory.findings import FIRST_ROW, Findings
+from phytomass.inventory.losses import LOSS_COLUMNS, losses_by_plot
 from phytomass.inventory.settings import InventorySettings, TableSource
 from phytomass.inventory.tables import read_table
 
@@ -50,15 +51,37 @@ class Inventory:
         With trees also n_trees_rejected: trees of the plot that were set aside for a fault, so
         that its biomass is too low by them.
     rejected : DataFrame
-        file, row (as a spreadsheet counts, the header being row 1), column, value, reason.
+        file, row (as a spreadsheet counts, the header being row 1), column, value, reason, kind
+        (``rejected`` for a fault, ``left out`` where the project asked for it).
     files : tuple of path
         What was read.
+    losses : DataFrame
+        One row per plot that lost trees for a fault, see `losses_by_plot`.
     """
 
     trees: pd.DataFrame | None
     plots: pd.DataFrame
     rejected: pd.DataFrame
     files: tuple[Path, ...]
+    losses: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=LOSS_COLUMNS))
+
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """What could be read of an inventory, whether or not the whole of it can be used.
+
+    Parameters
+    ----------
+    plots_read, trees_read : Reading or None
+        The files, as far as they have our columns.
+    plots, trees : DataFrame or None
+        The rows that can be used.
+    """
+
+    plots_read: Reading | None
+    trees_read: Reading | None
+    plots: pd.DataFrame | None
+    trees: pd.DataFrame | None
 
 
 def read_inventory(settings: InventorySettings, root: Path, crs: str) -> Inventory:
@@ -104,9 +127,20 @@ def check_inventory(settings: InventorySettings, root: Path, crs: str) -> list[P
     return findings.problems
 
 
-def _read(
-    settings: InventorySettings, root: Path, crs: str, findings: Findings
-) -> Inventory | None:
+def read_parts(
+    settings: InventorySettings, root: Path, crs: str | None, findings: Findings
+) -> Parts:
+    """Read the tables independently of one another, as far as each can be read.
+
+    Parameters
+    ----------
+    settings, root
+        As in `read_inventory`.
+    crs : str or None
+        As in `read_inventory`; None leaves positions as they are in the file.
+    findings : Findings
+        Gets every problem and every rejected row.
+    """
     plots_read = _open(settings.plots, "inventory.plots", root, PLOT_COLUMNS, findings)
     trees_read = None
     if settings.trees is not None:
@@ -124,13 +158,22 @@ def _read(
     )
     known = None if plots is None else set(plots["plot_id"])
     trees = None if trees_read is None else _trees(trees_read, known, set_aside, findings, settings)
+    return Parts(plots_read, trees_read, plots, trees)
+
+
+def _read(
+    settings: InventorySettings, root: Path, crs: str, findings: Findings
+) -> Inventory | None:
+    parts = read_parts(settings, root, crs, findings)
+    trees, plots = parts.trees, parts.plots
     if findings.problems or plots is None:
         return None
-    if trees is not None and trees_read is not None:
+    losses = losses_by_plot(parts.trees_read, findings)
+    if trees is not None and parts.trees_read is not None:
         trees = _with_expansion(trees, plots, settings)
-        plots["n_trees_rejected"] = _rejected_per_plot(plots["plot_id"], trees_read, findings)
+        plots["n_trees_rejected"] = _rejected_per_plot(plots["plot_id"], parts.trees_read, findings)
     files = [root / s.path for s in (settings.trees, settings.plots) if s is not None]
-    return Inventory(trees, plots, findings.table(), tuple(files))
+    return Inventory(trees, plots, findings.table(), tuple(files), losses)
 
 
 def _open(
@@ -193,15 +236,27 @@ def _is_measured(settings: InventorySettings, trees: Reading | None) -> bool:
 
 
 def _plots(
-    reading: Reading, settings: InventorySettings, crs: str, findings: Findings, measure: bool
-) -> tuple[pd.DataFrame | None, dict[str, str]]:
+    reading: Reading,
+    settings: InventorySettings,
+    crs: str | None,
+    findings: Findings,
+    measure: bool,
+) -> tuple[pd.DataFrame | None, SetAside]:
     """Return the plots that can be used, and the others with the reason."""
     before = len(findings.problems)
     keep = kept_rows(reading, findings)
     table = standard_columns(reading, keep, _plot_columns(settings), findings)
-    table = place_plots(table, reading, crs, findings)
+    if crs is None:
+        table = with_points(table, reading, findings)
+    else:
+        table = place_plots(table, reading, crs, findings)
     if settings.plot_corners:
-        if measure and "area_ha" not in table and len(findings.problems) == before:
+        if (
+            crs is not None
+            and measure
+            and "area_ha" not in table
+            and len(findings.problems) == before
+        ):
             table = areas_of_corners(table, crs, reading, findings)
         table = centres_of_corners(table, reading, findings)
     check_plots(table, reading, findings)
@@ -221,14 +276,15 @@ def _plot_columns(settings: InventorySettings) -> tuple[Column, ...]:
     return tuple(replace(c, may_miss=c.may_miss or c.name == "area_ha") for c in PLOT_COLUMNS)
 
 
-def _set_aside(reading: Reading, findings: Findings) -> dict[str, str]:
-    """Return the plots of rejected rows, each with the reason for its trees."""
+def _set_aside(reading: Reading, findings: Findings) -> SetAside:
+    """Return the plots of rejected rows, each with the reason for its trees and whose wish it was."""
     column = reading.raw.cells[reading.found["plot_id"]]
-    reasons = {}
+    reasons: SetAside = {}
     for rejection in findings.rows_of_table(reading.key):
         how = "left out" if rejection.filtered else f"rejected: {rejection.reason}"
         row = f"row {rejection.row + FIRST_ROW} of {rejection.file}"
-        reasons[column.iloc[rejection.row]] = f"its plot was {how} ({row})"
+        reason = f"its plot was {how} ({row})"
+        reasons[column.iloc[rejection.row]] = (reason, rejection.filtered)
     return reasons
 
 
@@ -248,7 +304,7 @@ def _completed(plots: pd.DataFrame, settings: InventorySettings) -> pd.DataFrame
 def _trees(
     reading: Reading,
     known: set[str] | None,
-    set_aside: dict[str, str],
+    set_aside: SetAside,
     findings: Findings,
     settings: InventorySettings,
 ) -> pd.DataFrame:

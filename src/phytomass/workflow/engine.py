@@ -154,7 +154,7 @@ def run_steps(
     with full_disk_named(results), one_run(results):
         run = _Run(opened, steps, Record.read(results), Fingerprints())
         run.tidy()
-        wanted = _with_needs({step.name: step for step in steps}, targets)
+        wanted = with_needs({step.name: step for step in steps}, targets)
         for step in steps:
             if step.name not in wanted:
                 continue
@@ -261,7 +261,8 @@ def _outputs(shop: Workshop, step: Step) -> list[Output]:
     return [Output(path=path.name, sha256=sha256_of(path)) for path in made]
 
 
-def _with_needs(steps: dict[str, Step], targets: Sequence[str]) -> set[str]:
+def with_needs(steps: dict[str, Step], targets: Sequence[str]) -> set[str]:
+    """Return the target steps and those they need."""
     wanted: set[str] = set()
     waiting = list(targets)
     while waiting:

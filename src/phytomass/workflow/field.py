@@ -68,6 +68,8 @@ def _work(context: Context) -> None:
         tables.write(folder, "trees", trees)
     plots = plots_with_biomass(inventory, trees, project.carbon, project.inventory)
     tables.write(folder, "rejected_rows", inventory.rejected)
+    if trees is not None:
+        tables.write(folder, "rejected_trees", inventory.losses)
     tables.write(folder, "plot_statistics", plot_statistics(plots))
     if trees is not None and not weighed:
         plots = _with_errors(context, trees, plots)

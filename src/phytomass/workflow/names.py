@@ -23,6 +23,7 @@ WRITES: Mapping[str, tuple[str, ...]] = {
         "trees.csv",
         "suspicious_rows.csv",
         "rejected_rows.csv",
+        "rejected_trees.csv",
         "field_error.csv",
         "error_shares.csv",
         "draw_counts.csv",
@@ -61,6 +62,6 @@ WRITES: Mapping[str, tuple[str, ...]] = {
         "truth_differences.csv",
     ),
     "account": ("class_shares.csv", "elevation_profile.csv", "estimates.csv"),
-    "report": ("report.html",),
+    "report": ("report.html", "README.txt"),
 }
 """Step → every file or folder it may write. Nothing else in a results folder is moved or removed."""

@@ -11,6 +11,7 @@ from phytomass.report import write_report
 from phytomass.workflow.engine import Context, Step
 from phytomass.workflow.load import OpenProject
 from phytomass.workflow.names import TITLES, WRITES
+from phytomass.workflow.preflight.findings import FINDINGS
 
 README = """What the tables of this folder hold, column by column. The report is report.html; where every
 number comes from, down to the hash of each input file, stands in provenance.json.
@@ -23,7 +24,8 @@ def _settings(opened: OpenProject) -> dict[str, Any]:
 
 
 def _inputs(opened: OpenProject) -> dict[str, list[Path]]:
-    return {}
+    found = opened.results / FINDINGS
+    return {"findings": [found]} if found.is_file() else {}
 
 
 def _work(context: Context) -> None:

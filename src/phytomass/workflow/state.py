@@ -36,7 +36,7 @@ class Fingerprints:
         OSError
             If it cannot be read.
         """
-        stamp = _stamp(path)
+        stamp = stamp(path)
         if path in self.known and self.known[path][0] == stamp:
             return self.known[path][1]
         sha256 = sha256_of(path)
@@ -45,7 +45,8 @@ class Fingerprints:
         return sha256
 
 
-def _stamp(path: Path) -> Stamp:
+def stamp(path: Path) -> Stamp:
+    """Return what the system says of a file or of every file in a folder: size and times."""
     files = sorted(f for f in path.rglob("*") if f.is_file()) if path.is_dir() else [path]
     stats = [(str(f), f.stat()) for f in files]
     return tuple((f, s.st_ino, s.st_size, s.st_mtime_ns, s.st_ctime_ns) for f, s in stats)
@@ -65,7 +66,7 @@ def state_of(step: Step, opened: OpenProject, record: Record, prints: Fingerprin
     """Return everything the results of a step depend on."""
     inputs = [
         Input(
-            path=_shown(path, opened.root),
+            path=shown(path, opened.root),
             role=role,
             sha256=prints.of(path),
             bytes=path.stat().st_size,
@@ -82,7 +83,8 @@ def state_of(step: Step, opened: OpenProject, record: Record, prints: Fingerprin
     return State(version("phytomass"), settings, inputs, needs)
 
 
-def _shown(path: Path, root: Path) -> str:
+def shown(path: Path, root: Path) -> str:
+    """Return a path as the record shows it: relative to the project where it lies in it."""
     try:
         return path.relative_to(root).as_posix()
     except ValueError:

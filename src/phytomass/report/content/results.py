@@ -37,6 +37,7 @@ class Results:
     trees: pd.DataFrame | None = None
     rejected_rows: pd.DataFrame | None = None
     suspicious_rows: pd.DataFrame | None = None
+    findings: pd.DataFrame | None = None
     plots: pd.DataFrame | None = None
     plot_statistics: pd.DataFrame | None = None
     field_error: pd.DataFrame | None = None

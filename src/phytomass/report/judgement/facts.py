@@ -22,6 +22,9 @@ from phytomass.report.content.values import (
 
 NAN = math.nan
 
+LEFT_OUT = "left out"
+"""Kind of the rows of `rejected_rows.csv` that the project itself leaves out."""
+
 
 @dataclass(frozen=True)
 class Facts:
@@ -31,6 +34,8 @@ class Facts:
     ----------
     n_plots, n_sites, n_outliers, n_rejected : float
         Counts.
+    warnings : tuple of str or None
+        What the check warned of before the run; None where it left nothing.
     zero_share : float
         Share of the plots without biomass.
     plot_low, plot_high, plot_mean : float
@@ -72,6 +77,7 @@ class Facts:
     n_sites: float = NAN
     n_outliers: float = NAN
     n_rejected: float = NAN
+    warnings: tuple[str, ...] | None = None
     zero_share: float = NAN
     plot_low: float = NAN
     plot_high: float = NAN
@@ -142,7 +148,11 @@ def facts_of(results: Results, mapped: Summary | None) -> Facts:
 def _plot_facts(results: Results) -> dict[str, object]:
     found: dict[str, object] = {}
     if results.rejected_rows is not None:
-        found["n_rejected"] = float(len(results.rejected_rows))
+        faulty = text_of(results.rejected_rows, "kind") != LEFT_OUT
+        found["n_rejected"] = float(faulty.sum())
+    if results.findings is not None:
+        warned = results.findings[results.findings["level"] == "warning"]
+        found["warnings"] = tuple(f"{row.where}: {row.what}" for row in warned.itertuples())
     plots = results.plots
     if plots is None or plots.empty:
         return found

@@ -126,6 +126,10 @@ def _outside_share(f: Facts) -> float:
 
 
 RULES: tuple[Rule, ...] = (
+    Rule(
+        "Warnings before the run", "warnings of the check",
+        lambda f: None if f.warnings is None else bool(f.warnings), sentences.warned,
+    ),
     Rule("Weak relation", f"R² below {WEAK_R2}", lambda f: _below(f.main_r2, WEAK_R2), sentences.weak),
     Rule(
         "Fails in a split", "R² below 0 in a split",

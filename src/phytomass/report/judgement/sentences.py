@@ -21,6 +21,12 @@ def relative(value: float, reference: float) -> float:
     return (value - reference) / abs(reference) if reference else math.nan
 
 
+def warned(f: Facts) -> str:
+    """Repeat what the check warned of."""
+    said = "; ".join(f.warnings or ())
+    return f"Before anything was computed, the input looked wrong in these points: {said}."
+
+
 def weak(f: Facts) -> str:
     """Say that the model explains little."""
     return (

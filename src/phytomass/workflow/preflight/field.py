@@ -1,0 +1,64 @@
+"""The field side of a check: sheets, species, and the errors that models train with."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from phytomass.allometry import check_species
+from phytomass.errors import InputError, Problem
+from phytomass.inventory import Inventory, Survey, survey_inventory
+from phytomass.models import plots_needed
+from phytomass.workflow.inputs import existing
+from phytomass.workflow.load import OpenProject
+from phytomass.workflow.plot_errors import check_training
+from phytomass.workflow.preflight.findings import Findings
+
+
+def check_field(findings: Findings, opened: OpenProject, crs: str | None) -> Survey:
+    """Check field sheets, species and training errors, each as far as it can be read.
+
+    Parameters
+    ----------
+    findings : Findings
+        Gets what is found.
+    opened : OpenProject
+        The project.
+    crs : str or None
+        CRS of the grid; None while it is not known.
+    """
+    project, root = opened.project, opened.root
+    survey = survey_inventory(project.inventory, root, crs)
+    findings.problems += survey.problems
+    findings.warnings += survey.warnings
+    findings.notes += survey.notes
+    findings.sizes.n_trees = 0 if survey.trees is None else len(survey.trees)
+    findings.sizes.n_plots = 0 if survey.plots is None else len(survey.plots)
+    tables = project.allometry
+    known = findings.attempt(
+        lambda: existing(root, equations=tables.equations, wood_density=tables.wood_density_table)
+    )
+    if known is not None and survey.trees is not None and "agb_kg" not in survey.trees:
+        findings.attempt(lambda: _refuse_species(survey.trees, opened))
+    if survey.plots is not None:
+        inventory = Inventory(survey.trees, survey.plots, pd.DataFrame(), ())
+        findings.attempt(lambda: check_training(opened, inventory))
+        findings.attempt(lambda: _enough_plots(opened, findings.sizes.n_plots))
+    return survey
+
+
+def _refuse_species(trees: pd.DataFrame | None, opened: OpenProject) -> None:
+    assert trees is not None  # noqa: S101  # asked before
+    problems: list[Problem] = check_species(trees, opened.project.allometry, opened.root)
+    if problems:
+        raise InputError.of(problems)
+
+
+def _enough_plots(opened: OpenProject, n: int) -> None:
+    """Compare the plots with what the models need at the very least, with one predictor."""
+    most = max((plots_needed(model, 1), model.key) for model in opened.project.models)
+    if n < most[0]:
+        raise InputError(
+            f"model {most[1]} needs {most[0]} plots or more to train on, there are {n}",
+            where=str(opened.project.inventory.plots.path),
+            remedy="add plots, or leave the model out",
+        )
