@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -169,12 +169,12 @@ def choose(comparison: Comparison, by: str) -> Choice:
         raise InputError(f"no scores for split {by!r}", remedy=f"choose by one of {known}")
     best = rows.iloc[0]
     winner = (str(best["model"]), str(best["predictors"]))
-    score = (float(best["rmse"]), float(best["r2"]), len(rows))
+    alone = Choice(*winner, by, float(best["rmse"]), float(best["r2"]), len(rows))
     if len(rows) == 1:
-        return Choice(*winner, by, *score)
+        return alone
     second = (str(rows.iloc[1]["model"]), str(rows.iloc[1]["predictors"]))
     gap = paired_difference(comparison, by, second, winner)
-    return Choice(*winner, by, *score, second, gap)
+    return replace(alone, runner_up=second, difference=gap)
 
 
 def sensor_comparison(

@@ -36,12 +36,12 @@ class Fingerprints:
         OSError
             If it cannot be read.
         """
-        stamp = stamp(path)
-        if path in self.known and self.known[path][0] == stamp:
+        now = stamp(path)
+        if path in self.known and self.known[path][0] == now:
             return self.known[path][1]
         sha256 = sha256_of(path)
-        if all(max(mtime, ctime) < time.time_ns() - FRESH_NS for *_, mtime, ctime in stamp):
-            self.known[path] = (stamp, sha256)
+        if all(max(mtime, ctime) < time.time_ns() - FRESH_NS for *_, mtime, ctime in now):
+            self.known[path] = (now, sha256)
         return sha256
 
 

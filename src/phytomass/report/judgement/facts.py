@@ -148,7 +148,7 @@ def facts_of(results: Results, mapped: Summary | None) -> Facts:
 def _plot_facts(results: Results) -> dict[str, object]:
     found: dict[str, object] = {}
     if results.rejected_rows is not None:
-        faulty = text_of(results.rejected_rows, "kind") != LEFT_OUT
+        faulty = results.rejected_rows["kind"] != LEFT_OUT
         found["n_rejected"] = float(faulty.sum())
     if results.findings is not None:
         warned = results.findings[results.findings["level"] == "warning"]
