@@ -320,6 +320,16 @@ def test_a_served_vrt_names_no_file_of_ours(
     (server.folder / "red.tif").unlink()
 
 
+def test_a_scene_that_is_sent_on_to_our_disk(
+    server: StacServer, tmp_path: Path, grid: GeoBox
+) -> None:
+    ours = write_raster(tmp_path / "ours.tif", np.ones((1, *grid.shape), np.uint16), grid)
+    server.answers["/search"] = Answer.json(page(item(server.url)))
+    for name in ("red", "nir", "scl"):
+        server.answers[f"/files/{name}.tif"] = Answer(b"", 302, {"Location": f"file://{ours}"})
+    assert "only 0 of 1" in str(refused(source(server.url), tmp_path, grid))
+
+
 def test_a_scene_that_is_a_web_page(server: StacServer, tmp_path: Path, grid: GeoBox) -> None:
     server.answers["/search"] = Answer.json(page(item(server.url)))
     server.answers["/files/red.tif"] = Answer(HTML)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import itertools
 import json
+import threading
 import time
 import tracemalloc
 from pathlib import Path
@@ -15,8 +16,8 @@ import pytest
 from odc.geo.geobox import GeoBox
 
 from phytomass.errors import InputError
-from phytomass.imagery.catalogs.retry import Patience
-from phytomass.imagery.catalogs.traffic import Traffic
+from phytomass.imagery.catalogs.retry import PassingError, Patience
+from phytomass.imagery.catalogs.traffic import THREAD, Traffic
 from tests.imagery.stac_server import Answer, StacServer
 from tests.imagery.wrong import HTML, item, page, refused, source
 
@@ -65,6 +66,25 @@ def test_pages_without_end(
     assert limit in error.problems[0].remedy
     assert "page=" not in str(error)
     assert len(server.requested) < 60
+
+
+def test_what_is_left_of_the_time_is_the_longest_wait(
+    server: StacServer, tmp_path: Path, grid: GeoBox
+) -> None:
+    server.faults.rules, server.faults.hang_s = {"search": ["hang"]}, 2.0
+    begun = time.monotonic()
+    refused(source(server.url, total_s=0.4, timeout_s=30), tmp_path, grid)
+    assert time.monotonic() - begun < 1.5
+
+
+def test_who_waits_for_a_slow_answer_goes_home_too(server: StacServer) -> None:
+    server.answers["/x"] = Answer((b" " for _ in range(60)), pause_s=0.05)
+    catalog = source(server.url, timeout_s=0.3).catalog
+    assert catalog is not None
+    with pytest.raises(PassingError, match=r"no whole answer within 0\.3 s"):
+        Traffic(catalog, Patience(1, time.monotonic() + 9)).once(f"{server.url}/x")
+    time.sleep(0.5)
+    assert THREAD not in {thread.name for thread in threading.enumerate()}
 
 
 def test_a_small_answer_does_not_swell(server: StacServer) -> None:

@@ -21,6 +21,7 @@ from phytomass.imagery.products.settings import CatalogSettings
 T = TypeVar("T")
 REDIRECTS = 5
 CHUNK = 1 << 16
+THREAD = "an answer of a catalogue"
 MB = 1_000_000
 MAY_PASS = (408, 425, 429)
 """Statuses below 500 after which asking again may help."""
@@ -51,7 +52,7 @@ def within(seconds: float, work: Callable[[], T]) -> T:
         except BaseException as error:  # handed to the one who waits
             done.set_exception(error)
 
-    threading.Thread(target=run, daemon=True).start()
+    threading.Thread(target=run, name=THREAD, daemon=True).start()
     return done.result(max(seconds, 0.0))
 
 
