@@ -134,7 +134,9 @@ def _lost(losses: pd.DataFrame, parts: Parts) -> list[Problem]:
 
 
 def _percent(share: float) -> str:
-    return "an unknown share" if np.isnan(share) else f"{100 * share:.2g} %"
+    if np.isnan(share):
+        return "an unknown share"
+    return f"{100 * share:.0f} %" if share >= 0.1 else f"{100 * share:.2g} %"
 
 
 def _left_out(findings: Findings) -> list[Problem]:
