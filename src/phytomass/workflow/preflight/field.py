@@ -14,7 +14,6 @@ from phytomass.workflow.load import OpenProject
 from phytomass.workflow.plot_errors import check_training
 from phytomass.workflow.preflight.findings import Findings
 
-
 SHOWN = 5
 
 

@@ -67,9 +67,10 @@ class Findings:
 
     def attempt(self, work: Callable[[], T]) -> T | None:
         """Do some checking; keep its errors as problems."""
+        done: T | None = None
         with gathered(self.problems):
-            return work()
-        return None
+            done = work()
+        return done
 
     def table(self) -> pd.DataFrame:
         """Return all findings as rows: level, where, what, remedy."""
