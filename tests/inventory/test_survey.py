@@ -81,6 +81,14 @@ def test_declared_feet_are_believed(tmp_path: Path) -> None:
     assert survey(tmp_path, trees, units={"height_m": "ft"}).warnings == []
 
 
+def test_declared_inches_leave_the_heights_to_doubt(tmp_path: Path) -> None:
+    trees = forest()
+    trees["height_m"] /= 0.3048
+    trees["dbh_cm"] /= 2.54
+    found = survey(tmp_path, trees, units={"dbh_cm": "in"})
+    assert warned(found).endswith("if heights are feet, set inventory.trees.units.height_m: ft")
+
+
 def test_a_header_that_names_another_unit(tmp_path: Path) -> None:
     trees = forest().rename(columns={"dbh_cm": "DBH_in", "height_m": "HT (m)"})
     columns = {"dbh_cm": "DBH_in", "height_m": "HT (m)"}

@@ -16,6 +16,7 @@ def scores(**r2: float) -> dict[str, object]:
 
 
 CASES: list[tuple[str, dict[str, object], dict[str, object]]] = [
+    ("Warnings before the run", {"warnings": ("trees.csv: feet",)}, {"warnings": ()}),
     ("Weak relation", scores(repeated_kfold=0.299), scores(repeated_kfold=0.3)),
     ("Fails in a split", scores(spatial_blocks=-0.01), scores(spatial_blocks=0.0)),
     (

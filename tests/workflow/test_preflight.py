@@ -195,6 +195,14 @@ def test_six_mistakes_in_a_project_of_real_tiles(data: Path, tmp_path: Path) -> 
     assert len(found.problems) == 6
 
 
+def test_many_species_without_an_equation_are_one_problem(small: Small) -> None:
+    names = [f"Nomen nescio{letter}" for letter in "abcdefgh"]
+    small.trees["species"] = np.resize(names, len(small.trees))
+    (problem,) = small.check().problems
+    assert problem.where.startswith("8 species: 'Nomen nescioa', 'Nomen nesciob'")
+    assert problem.where.endswith("and 3 more")
+
+
 def test_values_of_every_source_are_looked_at(small: Small) -> None:
     small.ground *= 10_000
     small.elevation[:] = np.nan
@@ -220,7 +228,8 @@ def test_plots_on_the_sea(small: Small) -> None:
     wet = small.plots["easting"] < 501_000
     found = small.check()
     n = int(wet.sum())
-    assert n > 10 and found.problems == []
+    assert n > 10
+    assert found.problems == []
     listed(
         text(found.warnings),
         [

@@ -78,7 +78,7 @@ def dates_telling_apart(reading: Reading, groups: Sequence[pd.Index]) -> Dates |
     return None
 
 
-def several_dates(reading: Reading, rows: Sequence[int]) -> Dates | None:
+def several_dates(reading: Reading, rows: list[int]) -> Dates | None:
     """Return the column of dates that most plots have several values of, if there is one.
 
     Trees without numbers cannot repeat one, and would be counted once per date.
@@ -87,7 +87,7 @@ def several_dates(reading: Reading, rows: Sequence[int]) -> Dates | None:
     ----------
     reading : Reading
         The list of trees.
-    rows : sequence of int
+    rows : list of int
         Data rows in use, from 0.
     """
     plots = reading.raw.cells[reading.found["plot_id"]].iloc[rows]

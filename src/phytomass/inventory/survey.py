@@ -118,11 +118,10 @@ def _lost(losses: pd.DataFrame, parts: Parts) -> list[Problem]:
     if worst.empty or parts.trees_read is None:
         return []
     ordered = worst.sort_values(["stem_share", "plot_id"], ascending=[False, True])
-    rows = ordered.head(SHOWN).itertuples(index=False)
     shown = "; ".join(
-        f"{row.plot_id or '(no plot)'} {_percent(row.stem_share)} of {row.n_trees} stems, "
-        f"{_percent(row.basal_area_share)} of the basal area"
-        for row in rows
+        f"{row['plot_id'] or '(no plot)'} {_percent(row['stem_share'])} of {row['n_trees']} stems, "
+        f"{_percent(row['basal_area_share'])} of the basal area"
+        for row in ordered.head(SHOWN).to_dict("records")
     )
     more = f" and {len(worst) - SHOWN} more plots" if len(worst) > SHOWN else ""
     what = (
@@ -134,7 +133,9 @@ def _lost(losses: pd.DataFrame, parts: Parts) -> list[Problem]:
 
 
 def _percent(share: float) -> str:
-    return "an unknown share" if np.isnan(share) else f"{100 * share:.2g} %"
+    if np.isnan(share):
+        return "an unknown share"
+    return f"{100 * share:.0f} %" if share >= 0.1 else f"{100 * share:.2g} %"
 
 
 def _left_out(findings: Findings) -> list[Problem]:

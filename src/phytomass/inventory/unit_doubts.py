@@ -120,14 +120,14 @@ def _by_proportion(trees: pd.DataFrame, reading: Reading) -> list[Problem]:
 def _remedy(d: Array, h: Array, reading: Reading) -> str:
     """Name the units that bring the trees closest to the usual proportion."""
     tall, thick = FACTORS["length_m"], FACTORS["length_cm"]
-    declared = [reading.source.units.get(n, unit) for n, (_, unit) in SIZES.items()]
     off = {
         units: abs(np.log(np.median(tall[units[0]] * h / usual_height(thick[units[1]] * d))))
         for units in READINGS
+        if not _declared(units, reading)
     }
     # among readings about as good, the one that changes fewer units
-    best = min(off, key=lambda units: off[units] + CHANGE * _changed(units))
-    if off[best] > np.log(TALLEST) or declared != ["cm", "m"]:
+    best = min(off, key=lambda units: off[units] + CHANGE * _changed(units), default=("m", "cm"))
+    if off.get(best, np.inf) > np.log(TALLEST):
         return f"check {reading.key}.units.height_m and {reading.key}.units.dbh_cm"
     found = {"dbh_cm": best[1], "height_m": best[0]}
     wrong = {name: unit for name, unit in found.items() if unit != SIZES[name][1]}
@@ -138,3 +138,9 @@ def _remedy(d: Array, h: Array, reading: Reading) -> str:
 
 def _changed(units: tuple[str, str]) -> int:
     return (units[0] != "m") + (units[1] != "cm")
+
+
+def _declared(units: tuple[str, str], reading: Reading) -> bool:
+    """Tell whether a reading changes a unit that the project declares."""
+    given = reading.source.units
+    return ("height_m" in given and units[0] != "m") or ("dbh_cm" in given and units[1] != "cm")

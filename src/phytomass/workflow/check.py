@@ -120,7 +120,6 @@ def _check_rasters(
         values = check_values(findings, now, root, grid, at_plots, seen)
         if plots is not None:
             check_ground(findings, now, plots, values, where)
-            check_surroundings(findings, opened, grid, plots)
     earlier = project.earlier_predictors()
     if earlier is not None:
         sizes = findings.sizes.sets
@@ -132,6 +131,8 @@ def _check_rasters(
     findings.attempt(lambda: _refuse_no_torch(opened))
     if grid is not None:
         _check_on_grid(findings, opened, grid)
+        if plots is not None and len(plots):
+            check_surroundings(findings, opened, grid, plots)
 
 
 def _check_on_grid(findings: Findings, opened: OpenProject, grid: GeoBox) -> None:

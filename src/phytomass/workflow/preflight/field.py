@@ -6,12 +6,15 @@ import pandas as pd
 
 from phytomass.allometry import check_species
 from phytomass.errors import InputError, Problem
+from phytomass.features import listed
 from phytomass.inventory import Inventory, Survey, survey_inventory
 from phytomass.models import plots_needed
 from phytomass.workflow.inputs import existing
 from phytomass.workflow.load import OpenProject
 from phytomass.workflow.plot_errors import check_training
 from phytomass.workflow.preflight.findings import Findings
+
+SHOWN = 5
 
 
 def check_field(findings: Findings, opened: OpenProject, crs: str | None) -> Survey:
@@ -50,7 +53,24 @@ def _refuse_species(trees: pd.DataFrame | None, opened: OpenProject) -> None:
     assert trees is not None  # noqa: S101  # asked before
     problems: list[Problem] = check_species(trees, opened.project.allometry, opened.root)
     if problems:
-        raise InputError.of(problems)
+        raise InputError.of(_folded(problems))
+
+
+def _folded(problems: list[Problem]) -> list[Problem]:
+    """Tell what is wrong with many species in the same way once, with the first few of them."""
+    alike: dict[str, list[Problem]] = {}
+    for problem in problems:
+        alike.setdefault(problem.what, []).append(problem)
+    return [ones[0] if len(ones) == 1 else _together(ones) for ones in alike.values()]
+
+
+def _together(problems: list[Problem]) -> Problem:
+    names = [problem.where.removeprefix("species ") for problem in problems]
+    first = problems[0]
+    others = ", and the same for each of the others"
+    return Problem(
+        f"{len(names)} species: {listed(names, SHOWN)}", first.what, first.remedy + others
+    )
 
 
 def _enough_plots(opened: OpenProject, n: int) -> None:

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import pandas as pd
 
-from phytomass.errors import Problem, gathered
+from phytomass.errors import InputError, Problem
 
 T = TypeVar("T")
 
@@ -67,9 +67,11 @@ class Findings:
 
     def attempt(self, work: Callable[[], T]) -> T | None:
         """Do some checking; keep its errors as problems."""
-        with gathered(self.problems):
+        try:
             return work()
-        return None
+        except InputError as error:
+            self.problems += [p for p in error.problems if p not in self.problems]
+            return None
 
     def table(self) -> pd.DataFrame:
         """Return all findings as rows: level, where, what, remedy."""

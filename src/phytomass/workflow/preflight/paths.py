@@ -76,26 +76,27 @@ def _named_paths(opened: OpenProject) -> list[Path]:
 def paths_elsewhere(opened: OpenProject) -> list[Problem]:
     """List files that lie outside the project's folder: allowed, but a copy would miss them.
 
-    Files of one folder are one note.
+    Those that leave it the same way are one note.
     """
     root = opened.root.resolve()
-    folders: dict[tuple[str, Path, str], list[tuple[str, Path]]] = {}
+    found: dict[bool, list[tuple[str, Path]]] = {}
     for path in dict.fromkeys(_named_paths(opened)):
         if not path.exists() or path.resolve().is_relative_to(root):
             continue
-        shown = os.path.relpath(path, opened.root)
-        through = any(part.is_symlink() for part in (path, *path.parents))
-        how = "through a symbolic link" if through else "by its path"
-        key = (str(Path(shown).parent), path.resolve().parent, how)
-        folders.setdefault(key, []).append((shown, path.resolve()))
-    return [_elsewhere(paths, how) for (_, _, how), paths in folders.items()]
+        linked = any(part.is_symlink() for part in (path, *path.parents))
+        inside = path.is_relative_to(opened.root)
+        shown = path.relative_to(opened.root) if inside else path
+        found.setdefault(linked, []).append((shown.as_posix(), path.resolve()))
+    return [_elsewhere(paths, linked) for linked, paths in found.items()]
 
 
-def _elsewhere(paths: list[tuple[str, Path]], how: str) -> Problem:
+def _elsewhere(paths: list[tuple[str, Path]], linked: bool) -> Problem:
     shown, there = paths[0]
     if len(paths) == 1:
-        return Problem(shown, f"lies outside the project folder {how}: {there}")
-    names = ", ".join(Path(name).name for name, _ in paths[:SHOWN])
+        how = f"through a symbolic link: {there}" if linked else "by its path"
+        return Problem(shown, f"lies outside the project folder {how}")
+    names = ", ".join(name for name, _ in paths[:SHOWN])
     more = f" and {len(paths) - SHOWN} more" if len(paths) > SHOWN else ""
-    what = f"{names}{more} lie outside the project folder {how}: in {there.parent}"
-    return Problem(str(Path(shown).parent), what)
+    how = "through symbolic links" if linked else "by their paths"
+    what = f"lie outside the project folder {how}; a copy of the folder would miss them"
+    return Problem(f"{names}{more}", what)

@@ -99,9 +99,10 @@ def check_surroundings(
         area = root / project.study_area
         inside = findings.attempt(partial(_in_area, area, grid, plots))
         _say_outside(findings, plots, inside, "study area", str(project.study_area))
-    if project.mask is not None:
-        inside = findings.attempt(partial(_in_mask, project.mask, root, grid, plots))
+    hides = [problem.where for problem in findings.problems]
+    if project.mask is not None and f"{project.mask.path} (mask)" not in hides:
         where = f"{project.mask.path} (mask)"
+        inside = findings.attempt(partial(_in_mask, project.mask, root, grid, plots))
         _say_outside(findings, plots, inside, project.mask.name, where)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -57,7 +57,7 @@ class Seen:
 
 def parts_of(settings: PredictorSettings) -> dict[str, PredictorSettings]:
     """Return one `predictors` section per source, without what is made of them."""
-    bare = {"indices": [], "textures": [], "sets": None, "leave_out": []}
+    bare: dict[str, object] = {"indices": [], "textures": [], "sets": None, "leave_out": []}
     parts = {
         key: settings.model_copy(update={**bare, "rasters": {key: source}, "terrain": None})
         for key, source in settings.rasters.items()
@@ -128,7 +128,7 @@ def _patterns(part: PredictorSettings) -> Iterable[tuple[str, str]]:
         yield from ((f"predictors.rasters.{key}", pattern) for pattern in patterns)
 
 
-def _grids(files: Sequence[Path]) -> Iterable[GeoBox]:
+def _grids(files: Sequence[Path]) -> Iterator[GeoBox]:
     for file in files:
         try:
             yield grid_of_raster(file)
@@ -209,13 +209,13 @@ def check_values(
     plots : DataFrame
         plot_id, easting, northing, all on the grid.
     """
+    problems: list[Problem] = []
     if seen.layers:
-        problems: list[Problem] = []
+        together: pd.DataFrame | None = None
         with gathered(problems):
-            return check_contents(settings, root, grid, plots)
-        if len(seen.bands) == 1:
-            findings.problems += [p for p in problems if p not in findings.problems]
-            return pd.DataFrame(index=plots.index)
+            together = check_contents(settings, root, grid, plots)
+        if together is not None:
+            return together
     before = len(findings.problems)
     values = []
     for key, part in parts_of(settings).items():
@@ -224,7 +224,7 @@ def check_values(
             whole = part.model_copy(update={"indices": own})
             found = findings.attempt(partial(check_contents, whole, root, grid, plots))
             values += [found] if found is not None else []
-    if seen.layers and len(findings.problems) == before:
+    if len(findings.problems) == before:
         findings.problems += problems  # it shows only where sources meet, as in an index
     return pd.concat(values, axis=1) if values else pd.DataFrame(index=plots.index)
 
@@ -232,6 +232,7 @@ def check_values(
 def _is_of(index: str | OwnIndex | CatalogueIndex, names: Sequence[str]) -> bool:
     """Tell whether an index is made of the bands of one source."""
     problems: list[Problem] = []
+    needed: frozenset[str] | set[str] = frozenset()
     with gathered(problems):
-        return find_index(index).bands <= set(names)
-    return False
+        needed = find_index(index).bands
+    return not problems and needed <= set(names)
