@@ -275,8 +275,11 @@ def _unusual_paths(opened: OpenProject) -> list[Problem]:
     root = opened.root.resolve()
     notes = []
     for path in dict.fromkeys(_named_paths(opened)):
-        if not path.exists() or path.resolve().is_relative_to(root):
-            continue
+        try:
+            if not path.exists() or path.resolve().is_relative_to(root):
+                continue
+        except (OSError, ValueError):
+            continue  # a name that no file can have is a problem of whoever reads it
         shown = os.path.relpath(path, opened.root)
         through = any(part.is_symlink() for part in (path, *path.parents))
         how = "through a symbolic link" if through else "by its path"
