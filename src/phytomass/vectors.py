@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -64,12 +65,9 @@ def read_features(path: Path, where: str, layer: str | None = None) -> pd.DataFr
     """
     _refuse_kind(path, where)
     try:
-        layers = [str(name) for name in pyogrio.list_layers(path)[:, 0]]
-        chosen = _chosen(layers, layer, where)
-        info = pyogrio.read_info(path, layer=chosen, force_feature_count=True)
-        refuse_above("vector_features", info["features"], where, "take the ones you need")
-        refuse_above("table_columns", len(info["fields"]), where)
-        table: pd.DataFrame = geopandas.read_file(path, layer=chosen)
+        with warnings.catch_warnings():  # what GDAL remarks of odd files that it can read
+            warnings.filterwarnings("ignore", category=RuntimeWarning, module="pyogrio")
+            return _read(path, where, layer)
     except InputError:
         raise
     except OGR_ERRORS as error:
@@ -78,6 +76,15 @@ def read_features(path: Path, where: str, layer: str | None = None) -> pd.DataFr
             where=where,
             remedy="save it again from a GIS, as a GeoPackage",
         ) from error
+
+
+def _read(path: Path, where: str, layer: str | None) -> pd.DataFrame:
+    layers = [str(name) for name in pyogrio.list_layers(path)[:, 0]]
+    chosen = _chosen(layers, layer, where)
+    info = pyogrio.read_info(path, layer=chosen, force_feature_count=True)
+    refuse_above("vector_features", info["features"], where, "take the ones you need")
+    refuse_above("table_columns", len(info["fields"]), where)
+    table: pd.DataFrame = geopandas.read_file(path, layer=chosen)
     return table
 
 

@@ -101,7 +101,7 @@ def _plausible(
         )
         findings.problem(where, "are not degrees", remedy)
         return False
-    fine = np.abs(easting[known] * 1e3 - np.round(easting[known] * 1e3)) > 1e-6
+    fine = np.abs(east[east <= 360] * 1e3 - np.round(east[east <= 360] * 1e3)) > 1e-6
     if source.is_projected and degrees and bool(fine.any()):
         findings.problem(
             where,

@@ -14,12 +14,12 @@ from openpyxl.worksheet.formula import ArrayFormula, DataTableFormula
 
 from phytomass.errors import InputError, nearest
 from phytomass.inventory.findings import as_written, rows_of
-from phytomass.limits import refuse_above
+from phytomass.limits import limit, refuse_above
 
 OLE = b"\xd0\xcf\x11\xe0"
 """First bytes of old Excel files, and of those with a password."""
 
-FAR_CELL = re.compile(rb"""\br=["'](?:[A-Za-z]{4,}\d|[A-Za-z]*\d{8,})""")
+FAR_CELL = re.compile(rb"""\br=["'](?:[A-Za-z]{4,}\d|[A-Za-z]*(?:[2-9]\d{6}|\d{8}))""")
 """A cell beyond the last column or row that a sheet can have (XFD1048576)."""
 
 FORMULA = re.compile(rb"<(?:\w+:)?f[\s>/]")
@@ -105,9 +105,9 @@ def _rows(
     path: Path, where: str, sheet: str | None, *, stored: bool
 ) -> tuple[str, list[tuple[Any, ...]]]:
     try:
-        with warnings.catch_warnings():
+        with path.open("rb") as stream, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of styles and rules that do not matter here
-            book = openpyxl.load_workbook(path, read_only=True, data_only=stored)
+            book = openpyxl.load_workbook(stream, read_only=True, data_only=stored)
             try:
                 chosen = _sheet_of(book, sheet, where)
                 return chosen.title, list(_filled(chosen.iter_rows(values_only=True), where))
@@ -133,16 +133,19 @@ def _sheet_of(book: Any, sheet: str | None, where: str) -> Any:
 
 def _filled(rows: Iterable[tuple[Any, ...]], where: str) -> Iterator[tuple[Any, ...]]:
     """Give the rows without the empty cells and rows at their ends."""
-    cells = empty = 0
+    most, widest, cells, empty = limit("table_cells"), limit("table_columns"), 0, 0
     for row in rows:
         width = next((n for n in range(len(row), 0, -1) if row[n - 1] is not None), 0)
-        cells, empty = cells + max(width, 1), empty + 1
-        refuse_above("table_columns", width, where)
-        refuse_above("table_cells", cells, where)
-        if width:
-            yield from [()] * (empty - 1)
-            yield row[:width]
-            empty = 0
+        cells += max(width, 1)
+        if cells > most or width > widest:
+            refuse_above("table_columns", width, where)
+            refuse_above("table_cells", cells, where)
+        if not width:
+            empty += 1
+            continue
+        yield from [()] * empty
+        yield row[:width]
+        empty = 0
 
 
 def _refuse_uncalculated(rows: list[list[str]], written: list[tuple[Any, ...]], where: str) -> None:

@@ -81,8 +81,11 @@ def paths_elsewhere(opened: OpenProject) -> list[Problem]:
     root = opened.root.resolve()
     found: dict[bool, list[tuple[str, Path]]] = {}
     for path in dict.fromkeys(_named_paths(opened)):
-        if not path.exists() or path.resolve().is_relative_to(root):
-            continue
+        try:
+            if not path.exists() or path.resolve().is_relative_to(root):
+                continue
+        except (OSError, ValueError):
+            continue  # a name that no file can have is a problem of whoever reads it
         linked = any(part.is_symlink() for part in (path, *path.parents))
         inside = path.is_relative_to(opened.root)
         shown = path.relative_to(opened.root) if inside else path
