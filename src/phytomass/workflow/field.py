@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import geopandas
-import numpy as np
 import pandas as pd
 
 from phytomass.allometry import tree_biomass
@@ -119,17 +118,16 @@ def mean_error(draws: PlotDraws) -> pd.DataFrame:
         se, low90, high90, low95, high95 (of the draws of the mean).
     """
     rows = []
-    point = draws.point()
     for column, meaning in POOLS.items():
-        drawn = draws.mean(column)
-        low90, high90, low95, high95 = np.percentile(drawn, [5, 95, 2.5, 97.5])
+        mean = draws.pool(column).mean()
+        low90, high90, low95, high95 = mean.quantile([0.05, 0.95, 0.025, 0.975])[0]
         rows.append(
             {
                 "pool": meaning.name,
                 "unit": meaning.unit,
-                "n": len(draws.plot_id),
-                "mean": point[column].mean(),
-                "se": drawn.std(ddof=1),
+                "n": len(draws.agb),
+                "mean": mean.point[0],
+                "se": mean.se()[0],
                 "low90": low90,
                 "high90": high90,
                 "low95": low95,
