@@ -106,5 +106,7 @@ def below_ground(agb: Any, settings: CarbonSettings, roots: tuple[Any, ...]) -> 
     if settings.root_rule == "constant":
         return agb * roots[0]
     if settings.root_rule == "mokany":
-        return mokany(agb) * roots[0]
-    return agb * class_ratio(agb, class_of(settings), (roots[0], roots[1]))
+        below = mokany(agb) * roots[0]
+    else:
+        below = agb * class_ratio(agb, class_of(settings), (roots[0], roots[1]))
+    return below if np.ndim(agb) else float(below)

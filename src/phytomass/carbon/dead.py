@@ -41,7 +41,8 @@ def to_dead(agb: Amount, column: str, settings: CarbonSettings) -> Amount:
     ratio: Factor = getattr(settings, name)
     fraction = settings.carbon_fraction.value if name == "dead_wood" else LITTER_CARBON
     if not isinstance(agb, Draws):
-        return _dead(agb, ratio.value, fraction if as_carbon else None)
+        found: Amount = _dead(agb, ratio.value, fraction if as_carbon else None)
+        return found
     shared = agb.shared
     drawn = shared.get("carbon_fraction", fraction) if name == "dead_wood" else fraction
     ratios = shared.get(name, ratio.value)

@@ -116,8 +116,8 @@ def to_pool(
     share = settings.carbon_fraction.value if fraction is None else fraction
     roots = point_roots(settings)
     amounts = [_in_kind(_mass(agb, p, settings, roots), kind, share, settings) for p in parts]
-    found = amounts[0] if len(parts) == 1 else amounts[0] + amounts[1]
-    return found if isinstance(agb, np.ndarray) else float(found)
+    found: Amount = amounts[0] if len(parts) == 1 else amounts[0] + amounts[1]
+    return found
 
 
 def _mass(agb: Any, pool: Pool, settings: CarbonSettings, roots: tuple[Any, ...]) -> Any:

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from phytomass.draws.store import Layout, Meaning, Stored, new_store, open_store
+from phytomass.draws.store import TAKEN, Layout, Meaning, Stored, new_store, open_store
 from phytomass.errors import InputError, nearest
 
 Array = NDArray[np.float64]
@@ -175,8 +175,8 @@ class Draws:
 
     def _each(self, statistic: Callable[[Array], Array]) -> Array:
         """Return a statistic of the draws of each item."""
-        found = [statistic(np.asarray(self[rows].values)) for rows in self.blocks()]
-        return np.concatenate(found) if found else np.zeros(0)
+        blocks = list(self.blocks()) or [slice(0, 0)]
+        return np.concatenate([statistic(np.asarray(self[rows].values)) for rows in blocks])
 
     def expected(self) -> Array:
         """Return the mean of the draws of each item, shape (n,)."""
@@ -213,9 +213,12 @@ class Draws:
         """
         if weights is None:
             weight = np.full(len(self), 1.0 / max(len(self), 1))
-            return self._sum(weight, "mean", self.unit, point=float(np.mean(self.point)))
+            found = self._sum(weight, "mean", self.unit)
+            return replace(found, point=np.array([self.point.mean()]))
         given = self._weights(weights)
-        return self._sum(given / np.sum(given), "mean", self.unit)
+        if not given.sum() > 0:
+            raise InputError("a mean with weights that are all zero")
+        return self._sum(given / given.sum(), "mean", self.unit)
 
     def total(self, area_ha: Sequence[float] | Array | None = None) -> Draws:
         """Return the sum over the items under each draw.
@@ -246,14 +249,13 @@ class Draws:
             raise InputError("a weight or area that is missing or below zero")
         return weight
 
-    def _sum(self, weight: Array, level: str, unit: str, point: float | None = None) -> Draws:
+    def _sum(self, weight: Array, level: str, unit: str) -> Draws:
         if not len(self):
             raise InputError(f"a {level} of nothing")
         total = np.zeros(self.n_draws)
         for rows in self.blocks():
             total += weight[rows] @ np.asarray(self[rows].values)
-        centre = float(weight @ self.point) if point is None else point
-        made = {"point": np.array([centre]), "values": total[None, :], "ids": (level,)}
+        made = {"point": np.array([weight @ self.point]), "values": total[None, :], "ids": (level,)}
         return replace(self, **made, unit=unit, level=level)  # type: ignore[arg-type]
 
     def __add__(self, other: Draws) -> Draws:
@@ -293,8 +295,10 @@ class Draws:
         Raises
         ------
         InputError
-            If it cannot be written.
+            If it cannot be written, or under that name.
         """
+        if name in TAKEN:
+            raise InputError(f"the name {name!r} is taken", where=str(path))
         meaning = Meaning(self.pool, self.kind, self.unit, self.date)
         layout = Layout(
             self.ids,

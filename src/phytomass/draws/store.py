@@ -28,6 +28,9 @@ Array = NDArray[np.float64]
 ITEM_CHUNK, DRAW_CHUNK = 256, 1024
 """Shape of a block of a written array."""
 
+TAKEN = ("point", "shared")
+"""Names within the folder that no quantity may have."""
+
 AGAIN = "write the draws again: remove the folder and run the step `plots`"
 
 
@@ -126,7 +129,8 @@ def new_store(path: Path, layout: Layout) -> Iterator[Target]:
         quantities = {name: vars(meaning) for name, meaning in layout.quantities.items()}
         about = {"random_state": layout.random_state, "level": layout.level}
         ids = {f"{layout.level}_id": list(layout.ids)}
-        group.attrs.update({**ids, **target.attributes, **about, "quantities": quantities})
+        described: dict[str, Any] = {**ids, **target.attributes, **about, "quantities": quantities}
+        group.attrs.update(described)
         if path.exists():
             shutil.rmtree(path)
         beside.rename(path)
@@ -166,12 +170,13 @@ class Stored:
 
     array: Any
     where: str
-    shape: tuple[int, int]
+    shape: tuple[int, ...]
 
-    def __getitem__(self, rows: Any) -> NDArray[np.float32]:
+    def __getitem__(self, rows: Any) -> NDArray[np.floating[Any]]:
         """Read some items."""
+        columns = (slice(self.shape[1]),) if len(self.shape) > 1 else ()
         try:
-            values = np.asarray(self.array.oindex[rows, : self.shape[1]])
+            values = np.asarray(self.array.oindex[(rows, *columns)])
         except (OSError, ValueError, RuntimeError) as error:
             raise InputError(f"cannot be read ({error})", where=self.where, remedy=AGAIN) from error
         if np.isnan(values).any():
@@ -223,6 +228,12 @@ class Opened:
         """Items of the folder."""
         return tuple(str(name) for name in self.attributes[f"{self.attributes['level']}_id"])
 
+    def _stored(self, path: str) -> Stored:
+        if path not in self.group:
+            raise InputError(f"no array {path!r}", where=self.where, remedy=AGAIN)
+        array: Any = self.group[path]
+        return Stored(array, self.where, array.shape)
+
     def names(self) -> list[str]:
         """Return the names of the quantities."""
         return list(self.attributes["quantities"])
@@ -247,15 +258,13 @@ class Opened:
         """
         known = self.names()
         name = known[0] if name is None else name
-        if name not in known or name not in self.group:
+        if name not in known:
             remedy = nearest(name, known) or f"there are {', '.join(known)}"
             raise InputError(f"no draws of {name!r}", where=self.where, remedy=remedy)
-        array: Any = self.group[name]
-        point = np.asarray(self.group[f"point/{name}"][:], dtype=np.float64)  # type: ignore[index]
+        stored, point = (self._stored(path) for path in (name, f"point/{name}"))
         meaning = Meaning(**self.attributes["quantities"][name])
-        stored = Stored(array, self.where, array.shape)
         return (
-            point, stored, self.ids, meaning.pool, meaning.kind, meaning.unit, meaning.date
+            np.asarray(point[:], np.float64), stored, self.ids, meaning.pool, meaning.kind, meaning.unit, meaning.date
         )  # fmt: skip
 
 
