@@ -331,8 +331,7 @@ class Draws:
         InputError
             If there is no such folder or quantity, or it cannot be read.
         """
-        opened = open_store(path)
-        return cls(*opened.quantity(name), **opened.about())
+        return cls(**open_store(path).quantity(name))
 
 
 def _short(value: object) -> str:

@@ -25,7 +25,7 @@ from phytomass.errors import InputError, nearest
 
 Array = NDArray[np.float64]
 
-ITEM_CHUNK, DRAW_CHUNK = 256, 1024
+ITEM_CHUNK, DRAW_CHUNK = CHUNKS = 256, 1024
 """Shape of a block of a written array."""
 
 TAKEN = ("point", "shared")
@@ -140,14 +140,13 @@ def new_store(path: Path, layout: Layout) -> Iterator[Target]:
 
 def _arrays(group: zarr.Group, layout: Layout) -> Target:
     n, k = len(layout.ids), layout.n_draws
-    chunks = (max(1, min(ITEM_CHUNK, n)), min(DRAW_CHUNK, k))
 
     def array(name: str, shape: tuple[int, ...], dtype: str, dims: tuple[str, ...]) -> Any:
         # A block that is lost reads as NaN, which `Stored` refuses; zero would pass for biomass.
         return group.create_array(
             name,
             shape=shape,
-            chunks=chunks if len(shape) == 2 else (max(1, n),),
+            chunks=tuple(max(1, min(s, c)) for s, c in zip(shape, CHUNKS, strict=False)),
             dtype=dtype,
             fill_value=np.nan,
             dimension_names=dims,
@@ -238,18 +237,8 @@ class Opened:
         """Return the names of the quantities."""
         return list(self.attributes["quantities"])
 
-    def about(self) -> dict[str, Any]:
-        """Return seed, level and shared draws."""
-        shared: Mapping[str, Array] = {}
-        if "shared" in self.group:
-            shared = StoredShared(self.group["shared"], self.where)  # type: ignore[arg-type]
-        kept = {key: self.attributes[key] for key in ("random_state", "level")}
-        return {**kept, "shared": shared}
-
-    def quantity(
-        self, name: str | None
-    ) -> tuple[Array, Stored, tuple[str, ...], str, str, str, str]:
-        """Return point, values, ids, pool, kind, unit and date of a quantity.
+    def quantity(self, name: str | None) -> dict[str, Any]:
+        """Return a quantity as what `Draws` takes.
 
         Raises
         ------
@@ -261,11 +250,17 @@ class Opened:
         if name not in known:
             remedy = nearest(name, known) or f"there are {', '.join(known)}"
             raise InputError(f"no draws of {name!r}", where=self.where, remedy=remedy)
-        stored, point = (self._stored(path) for path in (name, f"point/{name}"))
-        meaning = Meaning(**self.attributes["quantities"][name])
-        return (
-            np.asarray(point[:], np.float64), stored, self.ids, meaning.pool, meaning.kind, meaning.unit, meaning.date
-        )  # fmt: skip
+        shared: Mapping[str, Array] = {}
+        if "shared" in self.group:
+            shared = StoredShared(self.group["shared"], self.where)  # type: ignore[arg-type]
+        return {
+            "point": np.asarray(self._stored(f"point/{name}")[:], dtype=np.float64),
+            "values": self._stored(name),
+            "ids": self.ids,
+            **self.attributes["quantities"][name],
+            **{key: self.attributes[key] for key in ("random_state", "level")},
+            "shared": shared,
+        }
 
 
 def open_store(path: Path) -> Opened:

@@ -35,6 +35,7 @@ def _settings(opened: OpenProject) -> dict[str, Any]:
         "carbon": project.carbon.model_dump(mode="json"),
         "errors": project.errors.model_dump(mode="json"),
         "random_state": project.random_state,
+        "period": project.period,
         "crs": str(grid_of(opened).crs),
     }
 
@@ -78,7 +79,7 @@ def _with_errors(context: Context, trees: pd.DataFrame, plots: pd.DataFrame) -> 
     """Draw the whole error of the plots; write the draws, their mean and each source's share."""
     project, folder = context.opened.project, context.folder
     model = ErrorModel(
-        project.allometry, carbon=project.carbon, errors=project.errors, root=context.opened.root
+        project.allometry, project.carbon, project.errors, context.opened.root, date=project.period
     )
     seed = project.random_state
     draws = plot_draws(

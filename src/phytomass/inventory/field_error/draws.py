@@ -128,9 +128,10 @@ def plot_draws(
 
 
 def _layout(plan: Plan, ids: list[str], model: ErrorModel, random_state: int) -> Layout:
-    quantities = {AGB: Meaning("AGB", "dry_mass", "Mg/ha", model.campaign)}
+    date = model.date or model.campaign
+    quantities = {AGB: Meaning("AGB", "dry_mass", "Mg/ha", date)}
     if model.carbon.carbon_fractions:
-        quantities[AGC] = Meaning("AGB", "C", "Mg C/ha", model.campaign)
+        quantities[AGC] = Meaning("AGB", "C", "Mg C/ha", date)
     shared = tuple(shared_draws(plan, model, random_state, range(1)))
     return Layout(tuple(ids), model.errors.draws, quantities, shared, random_state)
 

@@ -39,6 +39,8 @@ class ErrorModel:
     campaign : str
         Name of the measurement, e.g. its year. Another campaign draws new measurement errors;
         the shared errors, and the residual and the wood of a tree, stay as they were.
+    date : str
+        When it was, for the description of the draws.
     """
 
     allometry: AllometrySettings = field(default_factory=AllometrySettings)
@@ -46,6 +48,7 @@ class ErrorModel:
     errors: ErrorSettings = field(default_factory=ErrorSettings)
     root: Path = Path()
     campaign: str = ""
+    date: str = ""
 
 
 @dataclass(frozen=True)
