@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numba import njit
 from scipy import stats
 
-from phytomass.philox import addressed, fast_exp, fast_log, item_keys, key_of, words_of
+from phytomass.draws.philox import addressed, fast_exp, fast_log, item_keys, key_of, words_of
 
 WORD = st.integers(0, 2**32 - 1)
 

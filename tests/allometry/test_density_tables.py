@@ -86,5 +86,5 @@ def test_plot_mean_is_a_choice_and_its_error_is_large() -> None:
     third = table.iloc[2:]
     plots = pd.DataFrame({"plot_id": ["P"], "area_ha": [1.0]})
     model = ErrorModel(allometry, errors=ErrorSettings(draws=20_000).only("wood_density"))
-    drawn = np.asarray(plot_draws(third, plots, model, random_state=1).agb_mg_ha[0], dtype=float)
+    drawn = np.asarray(plot_draws(third, plots, model, random_state=1).agb.values[0], dtype=float)
     assert drawn.std() / drawn.mean() == pytest.approx(0.976 * 0.12 / 0.504, rel=0.03)

@@ -164,7 +164,7 @@ def test_the_error_of_a_modelled_height_reaches_the_draws() -> None:
     found = {}
     for source in ("height", "dbh"):
         model = ErrorModel(allometry, errors=errors.only(source))  # type: ignore[arg-type]
-        drawn = plot_draws(table, plots, model, random_state=1).agb_mg_ha
+        drawn = plot_draws(table, plots, model, random_state=1).agb.values
         found[source] = np.log(np.asarray(drawn[0], dtype=float)).std()
     rse, slope = table["height_sd_log"].iloc[0], table["height_slope"].iloc[0]
     assert found["height"] == pytest.approx(0.976 * rse, rel=0.02)

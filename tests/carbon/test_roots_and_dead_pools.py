@@ -14,6 +14,7 @@ from phytomass.carbon import (
     log_normal,
     pool_factor,
     root_classes,
+    root_draws,
     to_pool,
 )
 from phytomass.errors import InputError
@@ -52,7 +53,8 @@ def test_mokany_by_hand() -> None:
 
 def test_drawn_ratios_have_the_mean_and_sd_of_the_class() -> None:
     z = np.random.default_rng(0).standard_normal(200_000)
-    ratio = class_ratio(np.full(z.size, 50.0), root_classes()["subtropical_dry"], z)
+    settings = CarbonSettings(root_rule="ipcc2019", root_class="subtropical_dry")
+    ratio = root_draws(settings, z)["root_shoot/below_limit"]
     assert ratio.mean() == pytest.approx(0.44, rel=0.005)
     assert ratio.std() == pytest.approx(0.184, rel=0.02)
     assert ratio.min() > 0

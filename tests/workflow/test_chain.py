@@ -34,7 +34,8 @@ COLUMNS = {
     "predictions": "plot_id model split fold observed predicted",
     "class_shares": "low_mg_ha high_mg_ha area_ha area_share agb_mg agb_share",
     "elevation_profile": "low_m high_m area_ha mean_mg_ha sd_mg_ha stock_mg change_mg_ha change_mg",
-    "estimates": "quantity zone pool kind value unit area_ha statistic n period method",
+    "estimates": "quantity zone pool kind value unit area_ha statistic n period method se low high "
+    "level n_draws",
     "truth_comparison": "period model predictors block_m n r2 rmse bias map_mean truth_mean",
 }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from phytomass.accounting.estimate import Estimate, in_all_pools, table_of
+from phytomass.accounting.estimate import Estimate, in_all_pools, summed_pools, table_of
 from phytomass.accounting.sums import Layer, Moments, walk
 from phytomass.accounting.zones import ALL, OUTSIDE, Zones, read_zones
-from phytomass.carbon import CarbonSettings
+from phytomass.carbon import CarbonSettings, Pool, to_pool
 from phytomass.errors import InputError
 from phytomass.grid import grid_of_raster, pixel_area_ha
 
@@ -110,31 +110,35 @@ def change_estimates(
         )
     grid = grid_of_raster(agb_after)
     laid = read_zones(zones, zone_column, grid) if zones is not None else None
-    found = _sums(agb_after, agb_before, laid)
-    if not found[ALL].change.n:
+    settings = carbon or CarbonSettings()
+    found = _sums(agb_after, agb_before, laid, settings)
+    if not found[ALL]["AGB"].change.n:
         raise InputError("the maps of the two dates share no pixel", where=agb_before.name)
     between = f"{period_before} to {period}" if period_before and period else period
-    settings = carbon or CarbonSettings()
-    rows = (
-        row
-        for zone, pair in found.items()
-        for row in _rows(zone, pair, pixel_area_ha(grid), between, years)
+    return table_of(
+        estimate
+        for zone, pairs in found.items()
+        for row in _rows(zone, pairs["AGB"], pixel_area_ha(grid), between, years)
+        for estimate in in_all_pools(pairs, row, settings)
     )
-    return table_of(estimate for row in rows for estimate in in_all_pools(row, settings))
 
 
-def _sums(after: Path, before: Path, zones: Zones | None) -> dict[str, Pair]:
+def _sums(
+    after: Path, before: Path, zones: Zones | None, carbon: CarbonSettings
+) -> dict[str, dict[Pool, Pair]]:
+    pools = summed_pools(carbon)
     names = [*zones.names, OUTSIDE] if zones is not None else []
     empty = Pair(Moments(), Moments(), Moments())
-    found = dict.fromkeys((ALL, *names), empty)
-    for block, (later, earlier) in walk([Layer(after), Layer(before)]):
-        found[ALL] += _pair(later, earlier)
-        if zones is not None:
-            labels = zones.labels(block)
-            for label in np.unique(labels):
+    found = {name: dict.fromkeys(pools, empty) for name in (ALL, *names)}
+    for block, layers in walk([Layer(after), Layer(before)]):
+        labels = None if zones is None else zones.labels(block)
+        for pool in pools:
+            later, earlier = (to_pool(agb, pool, "dry_mass", carbon) for agb in layers)
+            found[ALL][pool] += _pair(later, earlier)
+            for label in [] if labels is None else np.unique(labels):
                 here = labels == label
-                found[names[label]] += _pair(later[here], earlier[here])
-    return {name: pair for name, pair in found.items() if name == ALL or pair.change.n}
+                found[names[label]][pool] += _pair(later[here], earlier[here])
+    return {name: pairs for name, pairs in found.items() if name == ALL or pairs["AGB"].change.n}
 
 
 def _pair(later: np.ndarray, earlier: np.ndarray) -> Pair:
@@ -149,38 +153,49 @@ def _pair(later: np.ndarray, earlier: np.ndarray) -> Pair:
 
 def _rows(
     zone: str, pair: Pair, pixel_ha: float, period: str, years: float | None
-) -> Iterator[Estimate]:
+) -> Iterator[Callable[[Pair], Estimate]]:
+    """Give what makes a row of the sums of a pool; `pair` has the counts, which all pools share."""
     one, two, both = (m.n * pixel_ha for m in (pair.before, pair.after, pair.change))
-    density = one * (pair.after.mean - pair.before.mean)
-    area = (two - one) * pair.after.mean
+    n1, n2 = pair.before.n, pair.after.n
     row = partial(Estimate, zone=zone, pool="AGB", kind="dry_mass", period=period)
     common = partial(row, area_ha=both, n=pair.change.n)
     whole = partial(row, unit="Mg", statistic="total")
     mean = partial(common, "change_mean", unit="Mg/ha")
-    yield mean(value=pair.change.mean, statistic="mean", method="on the pixels of both dates")
+
+    def density(p: Pair) -> float:
+        return one * (p.after.mean - p.before.mean)
+
+    def area(p: Pair) -> float:
+        return (two - one) * p.after.mean
+
+    on_both = "on the pixels of both dates"
     spread = "spread of the change over the pixels of both dates, not an error of its mean"
-    yield mean(value=pair.change.sd, statistic="spatial_SD", method=spread)
-    yield common(
+    yield lambda p: mean(value=p.change.mean, statistic="mean", method=on_both)
+    yield lambda p: mean(value=p.change.sd, statistic="spatial_SD", method=spread)
+    yield lambda p: common(
         "change_common_total",
-        value=pair.change.mean * both,
+        value=p.change.mean * both,
         unit="Mg",
         statistic="total",
-        method="mean change × area, on the pixels of both dates",
+        method=f"mean change × area, {on_both}",
     )
-    n1, n2 = pair.before.n, pair.after.n
     stock = "A2·m2 - A1·m1, each date on its own mask"
-    yield whole("change_total", value=density + area, area_ha=two, n=n2, method=stock)
-    yield whole("change_density_term", value=density, area_ha=one, n=n1, method="A1·(m2 - m1)")
-    yield whole(
-        "change_area_term", value=area, area_ha=two - one, n=abs(n2 - n1), method="(A2 - A1)·m2"
+    yield lambda p: whole(
+        "change_total", value=density(p) + area(p), area_ha=two, n=n2, method=stock
+    )
+    yield lambda p: whole(
+        "change_density_term", value=density(p), area_ha=one, n=n1, method="A1·(m2 - m1)"
+    )
+    yield lambda p: whole(
+        "change_area_term", value=area(p), area_ha=two - one, n=abs(n2 - n1), method="(A2 - A1)·m2"
     )
     if years:
         per_year = f"divided by {years:g} years"
         rate = partial(common, "change_rate", unit="Mg/ha/yr", method=per_year)
-        yield rate(value=pair.change.mean / years, statistic="mean")
-        yield row(
+        yield lambda p: rate(value=p.change.mean / years, statistic="mean")
+        yield lambda p: row(
             "change_total_rate",
-            value=(density + area) / years,
+            value=(density(p) + area(p)) / years,
             unit="Mg/yr",
             area_ha=two,
             statistic="total",

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import astuple, dataclass, fields, replace
-from typing import Literal
+from typing import Literal, TypeVar
 
 import pandas as pd
 
-from phytomass.carbon import CarbonSettings, Kind, Pool, pool_factor
+from phytomass.carbon import KIND_UNITS, CarbonSettings, Kind, Pool, is_proportional, pool_factor
+from phytomass.draws import Draws
+from phytomass.errors import InputError
 
 Statistic = Literal["mean", "total", "SE", "SD", "spatial_SD", "min", "max"]
 """`SE` is the standard error of the mean or total; `SD` the spread of plots, `spatial_SD` that of
 pixels: neither of the two is an error of anything."""
 
-KIND_UNITS: dict[str, str] = {"dry_mass": "Mg", "C": "Mg C", "CO2e": "Mg CO₂"}
-"""Unit of a total by kind; per hectare it is followed by ``/ha``."""
-
 POOLS: tuple[Pool, ...] = ("AGB", "BGB", "total")
 KINDS: tuple[Kind, ...] = ("dry_mass", "C", "CO2e")
+Of = TypeVar("Of")
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,14 @@ class Estimate:
         Date or dates.
     method : str
         How it was made, in words.
+    se : float
+        Standard error of the mean or total; NaN where none is known.
+    low, high : float
+        Bounds of its interval; NaN where none is known.
+    level : float
+        Share of the interval, e.g. 0.95; NaN without one.
+    n_draws : int
+        Draws behind the error; 0 where it comes from none.
     """
 
     quantity: str
@@ -60,6 +69,45 @@ class Estimate:
     n: int
     period: str
     method: str
+    se: float = math.nan
+    low: float = math.nan
+    high: float = math.nan
+    level: float = math.nan
+    n_draws: int = 0
+
+    def drawn(self, draws: Draws, level: float = 0.95) -> Estimate:
+        """Return the estimate with point, standard error and interval of draws.
+
+        Parameters
+        ----------
+        draws : Draws
+            Of one item, e.g. of `Draws.mean` or `Draws.total`; value, pool, kind and unit are its.
+        level : float
+            Share of the draws between the bounds.
+
+        Raises
+        ------
+        InputError
+            If there are several items.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> agb = Draws(np.array([5.0]), np.array([[4.0, 5.0, 6.0]]), ("a",), "AGB", "dry_mass", "Mg")
+        >>> row = Estimate("stock", "all", "", "", 0, "", 3.0, "total", 9, "2020", "draws")
+        >>> one = row.drawn(agb.total(), level=0.5)
+        >>> one.value, one.unit, one.se, one.low, one.high, one.level, one.n_draws
+        (5.0, 'Mg', 1.0, 4.5, 5.5, 0.5, 3)
+        """
+        if len(draws) != 1:
+            what = f"an estimate is one number, and these are draws of {len(draws)}"
+            raise InputError(what, remedy="take their mean or total")
+        low, high = draws.interval(level)
+        return replace(
+            self, value=float(draws.point[0]), pool=draws.pool, kind=draws.kind, unit=draws.unit,
+            se=float(draws.se()[0]), low=float(low[0]), high=float(high[0]), level=level,
+            n_draws=draws.n_draws,
+        )  # fmt: skip
 
 
 COLUMNS = tuple(field.name for field in fields(Estimate))
@@ -73,35 +121,57 @@ def table_of(estimates: Iterable[Estimate]) -> pd.DataFrame:
     --------
     >>> row = Estimate("area", "all", "", "", 3.0, "ha", 3.0, "total", 300, "2020", "pixels")
     >>> table_of([row]).shape
-    (1, 11)
+    (1, 16)
     """
     return pd.DataFrame([astuple(estimate) for estimate in estimates], columns=list(COLUMNS))
 
 
-def in_all_pools(estimate: Estimate, carbon: CarbonSettings) -> Iterator[Estimate]:
-    """Give an estimate of aboveground dry mass in every pool and kind.
+def summed_pools(carbon: CarbonSettings) -> tuple[Pool, ...]:
+    """Return the pools whose dry mass must be summed on its own: all that are no multiple of AGB.
+
+    Examples
+    --------
+    >>> summed_pools(CarbonSettings()), summed_pools(CarbonSettings(root_rule="mokany"))
+    (('AGB',), ('AGB', 'BGB', 'total'))
+    """
+    return ("AGB",) if is_proportional(carbon) else POOLS
+
+
+def in_all_pools(
+    sums: Mapping[Pool, Of], row: Callable[[Of], Estimate], carbon: CarbonSettings
+) -> Iterator[Estimate]:
+    """Give an estimate in every pool and kind.
 
     The factors are taken as exact: what is uncertain in them is not in a standard error.
 
     Parameters
     ----------
-    estimate : Estimate
-        Of AGB dry mass, its unit beginning with ``Mg``.
+    sums : mapping of pool to anything
+        What `row` reads, for each of `summed_pools`; a pool that is not there is a multiple of AGB.
+    row : callable
+        Makes an estimate, as of AGB dry mass, its unit beginning with ``Mg``.
     carbon : CarbonSettings
         The factors.
 
     Examples
     --------
-    >>> row = Estimate("map_mean", "all", "AGB", "dry_mass", 100.0, "Mg/ha", 1, "mean", 9, "", "")
-    >>> [(e.pool, e.kind, round(e.value, 2), e.unit) for e in in_all_pools(row, CarbonSettings())][-2:]
+    >>> def row(x): return Estimate("m", "all", "AGB", "dry_mass", x, "Mg/ha", 1, "mean", 9, "", "")
+    >>> rows = list(in_all_pools({"AGB": 100.0}, row, CarbonSettings()))
+    >>> [(e.pool, e.kind, round(e.value, 2), e.unit) for e in rows][-2:]
     [('total', 'C', 59.22, 'Mg C/ha'), ('total', 'CO2e', 217.14, 'Mg CO₂/ha')]
     """
     for pool in POOLS:
+        own = pool in sums
+        estimate = row(sums[pool if own else "AGB"])
         for kind in KINDS:
+            factor = pool_factor("AGB" if own else pool, kind, carbon)
             yield replace(
                 estimate,
                 pool=pool,
                 kind=kind,
-                value=estimate.value * pool_factor(pool, kind, carbon),
+                value=estimate.value * factor,
+                se=estimate.se * factor,
+                low=estimate.low * factor,
+                high=estimate.high * factor,
                 unit=estimate.unit.replace("Mg", KIND_UNITS[kind], 1),
             )

@@ -9,10 +9,12 @@ from math import hypot
 import pandas as pd
 from pydantic import Field
 
-from phytomass.accounting.estimate import KIND_UNITS, Estimate, table_of
+from phytomass.accounting.estimate import Estimate, table_of
 from phytomass.accounting.zones import ALL
-from phytomass.carbon import Kind, Pool
+from phytomass.carbon import KIND_UNITS, Kind, Pool
 from phytomass.settings import Settings
+
+NAN = float("nan")
 
 
 class PotentialSettings(Settings):
@@ -110,12 +112,14 @@ def _rows(
         density_row = partial(row, quantity, unit=f"{unit}/ha{per}", method=how)
         total = quantity.replace("potential", "potential_total")
         total_row = partial(row, total, unit=f"{unit}{per}", method=how)
-        yield density_row(value=value / years, statistic="mean")
+        of_mean = NAN if se is None else se / years
+        yield density_row(value=value / years, statistic="mean", se=of_mean)
         if se is not None:
-            yield density_row(value=se / years, statistic="SE")
-        yield total_row(value=value * area_ha / years, statistic="total")
+            yield density_row(value=of_mean, statistic="SE")
+        of_total = NAN if se is None else se * area_ha / years
+        yield total_row(value=value * area_ha / years, statistic="total", se=of_total)
         if se is not None:
-            yield total_row(value=se * area_ha / years, statistic="SE")
+            yield total_row(value=of_total, statistic="SE")
 
 
 def _standard_error(capacity: float | None, density: float | None) -> float | None:

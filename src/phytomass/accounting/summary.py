@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from phytomass.accounting.estimate import Estimate, in_all_pools, table_of
+from phytomass.accounting.estimate import Estimate, in_all_pools, summed_pools, table_of
 from phytomass.accounting.sums import Layer, Moments, walk
 from phytomass.accounting.zones import ALL, OUTSIDE, Zones, read_zones
-from phytomass.carbon import CarbonSettings
+from phytomass.carbon import CarbonSettings, Pool, to_pool
 from phytomass.errors import InputError
 from phytomass.grid import grid_of_raster, pixel_area_ha
 
@@ -43,17 +43,43 @@ def zone_moments(
     dict of str to Moments
         ``all``, then the zones, then ``outside zones`` where zones were given.
     """
-    layers = [Layer(values)] + ([Layer(within)] if within is not None else [])
+    found = pool_moments(values, ("AGB",), CarbonSettings(), within=within, zones=zones)
+    return {zone: moments["AGB"] for zone, moments in found.items()}
+
+
+def pool_moments(
+    agb: Path,
+    pools: tuple[Pool, ...],
+    carbon: CarbonSettings,
+    *,
+    within: Path | None = None,
+    zones: Zones | None = None,
+) -> dict[str, dict[Pool, Moments]]:
+    """Sum the dry mass of pools, each converted in every pixel, over the whole and each zone.
+
+    Parameters
+    ----------
+    agb : Path
+        Map of aboveground dry mass, Mg/ha.
+    pools : tuple of str
+        Which ones.
+    carbon : CarbonSettings
+        With the root rule.
+    within, zones
+        As in `zone_moments`.
+    """
+    layers = [Layer(agb)] + ([Layer(within)] if within is not None else [])
     names = [*zones.names, OUTSIDE] if zones is not None else []
-    found = {name: Moments() for name in (ALL, *names)}
+    found = {name: dict.fromkeys(pools, Moments()) for name in (ALL, *names)}
     for block, arrays in walk(layers):
         held = np.isfinite(arrays).all(axis=0)
-        found[ALL] += Moments.of(arrays[0][held])
-        if zones is not None and held.any():
-            labels = zones.labels(block)
-            for label in np.unique(labels[held]):
-                found[names[label]] += Moments.of(arrays[0][held & (labels == label)])
-    if zones is not None and not found[OUTSIDE].n:
+        labels = zones.labels(block) if zones is not None and held.any() else None
+        for pool in pools:
+            mass = to_pool(arrays[0], pool, "dry_mass", carbon)
+            found[ALL][pool] += Moments.of(mass[held])
+            for label in [] if labels is None else np.unique(labels[held]):
+                found[names[label]][pool] += Moments.of(mass[held & (labels == label)])
+    if zones is not None and not any(moments.n for moments in found[OUTSIDE].values()):
         del found[OUTSIDE]
     return found
 
@@ -68,7 +94,8 @@ def map_summary(
 ) -> pd.DataFrame:
     """Return area, mean and stock of a biomass map in every pool and kind.
 
-    A stock is the mean times the area of the same mask. The spatial SD is the spread of the
+    A stock is the mean times the area of the same mask. Where the root:shoot ratio depends on
+    biomass, each pixel is converted on its own and then summed. The spatial SD is the spread of the
     pixels; it is no standard error, and none is given.
 
     Parameters
@@ -97,35 +124,37 @@ def map_summary(
     """
     grid = grid_of_raster(agb)
     laid = read_zones(zones, zone_column, grid) if zones is not None else None
-    found = zone_moments(agb, zones=laid)
-    if not found[ALL].n:
+    settings = carbon or CarbonSettings()
+    found = pool_moments(agb, summed_pools(settings), settings, zones=laid)
+    if not found[ALL]["AGB"].n:
         raise InputError("has no pixel with a value", where=agb.name, remedy="check the mask")
     rows = [
         row
         for zone, moments in found.items()
-        for row in _rows(zone, moments, pixel_area_ha(grid), carbon or CarbonSettings(), period)
+        for row in _rows(zone, moments, pixel_area_ha(grid), settings, period)
     ]
     return table_of(rows)
 
 
 def _rows(
-    zone: str, moments: Moments, pixel_ha: float, carbon: CarbonSettings, period: str
+    zone: str, sums: Mapping[Pool, Moments], pixel_ha: float, carbon: CarbonSettings, period: str
 ) -> Iterator[Estimate]:
+    moments = sums["AGB"]
     area = moments.n * pixel_ha
     yield Estimate("area", zone, "", "", area, "ha", area, "total", moments.n, period, AREA)
     row = partial(
         Estimate, zone=zone, pool="AGB", kind="dry_mass", area_ha=area, n=moments.n, period=period
     )
-    stock = moments.mean * area if moments.n else 0.0
-    total = row("stock", value=stock, unit="Mg", statistic="total", method=STOCK)
     if moments.n:
         mean = partial(row, "map_mean", unit="Mg/ha")
-        yield from in_all_pools(mean(value=moments.mean, statistic="mean", method=MEAN), carbon)
-        spread = mean(value=moments.sd, statistic="spatial_SD", method=SPREAD)
-        yield from in_all_pools(spread, carbon)
+        centre = partial(mean, statistic="mean", method=MEAN)
+        spread = partial(mean, statistic="spatial_SD", method=SPREAD)
+        yield from in_all_pools(sums, lambda m: centre(value=m.mean), carbon)
+        yield from in_all_pools(sums, lambda m: spread(value=m.sd), carbon)
         yield mean(value=moments.low, statistic="min", method="least of the mapped pixels")
         yield mean(value=moments.high, statistic="max", method="greatest of the mapped pixels")
-    yield from in_all_pools(total, carbon)
+    total = partial(row, "stock", unit="Mg", statistic="total", method=STOCK)
+    yield from in_all_pools(sums, lambda m: total(value=m.mean * area if m.n else 0.0), carbon)
 
 
 def truth_summary(truth: Path, agb: Path, *, period: str = "") -> pd.DataFrame:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal, TypeVar
+from dataclasses import dataclass, replace
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from phytomass.carbon.factors import CarbonSettings, Factor
-from phytomass.carbon.roots import class_ratio, mokany, root_classes
+from phytomass.carbon.below import below_ground, drawn_roots, point_roots
+from phytomass.carbon.factors import CarbonSettings
+from phytomass.draws import Draws, Lazy
 from phytomass.errors import InputError, nearest
 
 Pool = Literal["AGB", "BGB", "total"]
 Kind = Literal["dry_mass", "C", "CO2e"]
-Amount = TypeVar("Amount", float, NDArray[np.float64])
+Array = NDArray[np.float64]
+Amount = TypeVar("Amount", float, Array, Draws)
+
+KIND_UNITS: dict[str, str] = {"dry_mass": "Mg", "C": "Mg C", "CO2e": "Mg CO₂"}
+"""Unit of a total by kind; per hectare it is followed by ``/ha``."""
 
 
 @dataclass(frozen=True)
@@ -62,26 +67,35 @@ def to_pool(
     settings: CarbonSettings | None = None,
     fraction: Amount | None = None,
 ) -> Amount:
-    """Turn aboveground dry mass into a pool and kind, in the same unit of mass.
+    """Turn aboveground dry mass into a pool and kind: a number, an array or draws.
 
-    BGB = AGB · R, C = biomass · CF, CO₂e = C · 44/12, total = AGB + BGB.
+    BGB = AGB · R, C = biomass · CF, CO₂e = C · 44/12, total = AGB + BGB. Where R depends on AGB
+    the answer is that of each plot or pixel: convert first, average afterwards.
 
     Parameters
     ----------
-    agb : float or array
+    agb : float, array or Draws
         Aboveground dry mass, total or per area; NaN stays NaN. Mg/ha where the root:shoot ratio
         depends on it (the root rules ``ipcc2019`` and ``mokany``).
     pool, kind : str
         What to return.
     settings : CarbonSettings, optional
         The factors; the defaults of `factors.csv` if left out.
-    fraction : float or array, optional
+    fraction : float, array or Draws, optional
         Carbon fraction of each value, instead of the settings' `carbon_fraction`.
+
+    Returns
+    -------
+    float, array or Draws
+        As `agb`. Draw k of draws takes draw k of what they share under the names
+        ``carbon_fraction`` and ``root_shoot`` (see `root_draws`); what they do not share is
+        taken from the settings as exact. Rows are converted when they are asked for.
 
     Raises
     ------
     InputError
-        For an unknown pool or kind.
+        For an unknown pool or kind, and for draws that are not of aboveground dry mass, or whose
+        root:shoot ratio was drawn by another rule.
 
     References
     ----------
@@ -95,24 +109,78 @@ def to_pool(
     settings = settings or CarbonSettings()
     _check(pool, ("AGB", "BGB", "total"), "pool")
     _check(kind, ("dry_mass", "C", "CO2e"), "kind")
-    if pool == "total":
-        above = to_pool(agb, "AGB", kind, settings, fraction)
-        return above + to_pool(agb, "BGB", kind, settings, fraction)
-    mass = _below(agb, settings) if pool == "BGB" else agb
+    if isinstance(agb, Draws):
+        return _drawn(agb, pool, kind, settings, fraction)
+    # A total of numbers is the sum of its parts to the last bit, as tables of plots show both.
+    parts: tuple[Pool, ...] = ("AGB", "BGB") if pool == "total" else (pool,)
+    share = settings.carbon_fraction.value if fraction is None else fraction
+    roots = point_roots(settings)
+    amounts = [_in_kind(_mass(agb, p, settings, roots), kind, share, settings) for p in parts]
+    found: Amount = amounts[0] if len(parts) == 1 else amounts[0] + amounts[1]
+    return found
+
+
+def _mass(agb: Any, pool: Pool, settings: CarbonSettings, roots: tuple[Any, ...]) -> Any:
+    if pool == "AGB":
+        return agb
+    below = below_ground(agb, settings, roots)
+    return below if pool == "BGB" else agb + below
+
+
+def _in_kind(mass: Any, kind: Kind, fraction: Any, settings: CarbonSettings) -> Any:
     if kind == "dry_mass":
         return mass
-    carbon = mass * (settings.carbon_fraction.value if fraction is None else fraction)
+    carbon = mass * fraction
     return carbon if kind == "C" else carbon * settings.co2_per_c.value
 
 
-def _below(agb: Amount, settings: CarbonSettings) -> Amount:
-    if settings.root_rule == "constant":
-        return agb * settings.root_shoot.value
-    if settings.root_rule == "mokany":
-        below = mokany(agb)
-    else:
-        below = agb * class_ratio(agb, root_classes()[str(settings.root_class)])
-    return below if isinstance(agb, np.ndarray) else float(below)
+def _drawn(
+    agb: Draws, pool: Pool, kind: Kind, settings: CarbonSettings, fraction: Draws | None
+) -> Draws:
+    _check_draws(agb, pool, settings)
+    roots = drawn_roots(agb.shared, settings) if pool != "AGB" else ()
+    shared = agb.shared.get("carbon_fraction", settings.carbon_fraction.value)
+
+    def values(rows: Any) -> Array:
+        mass = _mass(np.asarray(agb.values[rows], dtype=float), pool, settings, roots)
+        share = shared if fraction is None else fraction.values[rows]
+        return np.asarray(_in_kind(mass, kind, share, settings))
+
+    own = None if fraction is None else fraction.point
+    return replace(
+        agb,
+        point=to_pool(agb.point, pool, kind, settings, own),
+        values=Lazy((len(agb), agb.n_draws), values),
+        pool=pool,
+        kind=kind,
+        unit=agb.unit.replace("Mg", KIND_UNITS[kind], 1),
+    )
+
+
+def _check_draws(agb: Draws, pool: Pool, settings: CarbonSettings) -> None:
+    if (agb.pool, agb.kind) != ("AGB", "dry_mass") or not agb.unit.startswith("Mg"):
+        raise InputError(
+            f"draws of {agb.pool} {agb.kind} in {agb.unit}",
+            remedy="pools are made of draws of aboveground dry mass in Mg or Mg/ha",
+        )
+    if pool != "AGB" and not is_proportional(settings) and agb.unit != "Mg/ha":
+        raise InputError(
+            f"{pool} of {agb.unit} with root_rule: {settings.root_rule}",
+            remedy="convert each plot or pixel in Mg/ha, and sum afterwards",
+        )
+
+
+def is_proportional(settings: CarbonSettings) -> bool:
+    """Tell whether belowground is a fixed multiple of aboveground biomass.
+
+    Then, and only then, the pool of a sum is the sum of the pools.
+
+    Examples
+    --------
+    >>> is_proportional(CarbonSettings()), is_proportional(CarbonSettings(root_rule="mokany"))
+    (True, False)
+    """
+    return settings.root_rule == "constant"
 
 
 def pool_factor(pool: Pool, kind: Kind, settings: CarbonSettings | None = None) -> float:
@@ -129,64 +197,13 @@ def pool_factor(pool: Pool, kind: Kind, settings: CarbonSettings | None = None) 
     0.5922
     """
     settings = settings or CarbonSettings()
-    if settings.root_rule != "constant" and pool != "AGB":
+    if pool != "AGB" and not is_proportional(settings):
         raise InputError(
             f"there is no one factor to {pool} with root_rule: {settings.root_rule}",
             where="carbon",
             remedy="use to_pool on Mg/ha, or root_rule: constant",
         )
     return to_pool(1.0, pool, kind, settings)
-
-
-DEAD_POOLS = ("dead_wood", "litter")
-"""Pools of dead matter, by the name of their ratio in `CarbonSettings`."""
-
-LITTER_CARBON = 0.37
-"""t C per t dry litter (IPCC 2006 Guidelines, Vol. 4, Ch. 2; quoted from memory)."""
-
-
-def dead_pools(table: pd.DataFrame, settings: CarbonSettings) -> pd.DataFrame:
-    """Return dead wood and litter of each plot by the project's own ratios, apart from `POOLS`.
-
-    Parameters
-    ----------
-    table : DataFrame
-        With ``agb_mg_ha``.
-    settings : CarbonSettings
-        With `dead_wood`, `litter` or both; what is not given makes no column.
-
-    Returns
-    -------
-    DataFrame
-        dead_wood_mg_ha, dead_wood_c_mg_ha, litter_mg_ha, litter_c_mg_ha; index as given.
-
-    Examples
-    --------
-    >>> plots = pd.DataFrame({"agb_mg_ha": [100.0]})
-    >>> dead_pools(plots, CarbonSettings(litter=0.05)).round(2).iloc[0].to_dict()
-    {'litter_mg_ha': 5.0, 'litter_c_mg_ha': 1.85}
-    """
-    out = pd.DataFrame(index=table.index)
-    agb = table["agb_mg_ha"].to_numpy(dtype=float)
-    fractions = {"dead_wood": settings.carbon_fraction.value, "litter": LITTER_CARBON}
-    for name in DEAD_POOLS:
-        factor: Factor | None = getattr(settings, name)
-        if factor is not None:
-            out[f"{name}_mg_ha"] = agb * factor.value
-            out[f"{name}_c_mg_ha"] = agb * factor.value * fractions[name]
-    return out
-
-
-def dead_columns(settings: CarbonSettings) -> dict[str, str]:
-    """Return the columns of `dead_pools`, each with the name of its ratio.
-
-    Examples
-    --------
-    >>> dead_columns(CarbonSettings(litter=0.05))
-    {'litter_mg_ha': 'litter', 'litter_c_mg_ha': 'litter'}
-    """
-    given = [name for name in DEAD_POOLS if getattr(settings, name) is not None]
-    return {column: n for n in given for column in (f"{n}_mg_ha", f"{n}_c_mg_ha")}
 
 
 def add_pools(table: pd.DataFrame, settings: CarbonSettings | None = None) -> pd.DataFrame:

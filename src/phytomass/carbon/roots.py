@@ -75,37 +75,42 @@ def _class_of(row: dict[str, str]) -> RootClass:
 
 
 def class_ratio(
-    agb_mg_ha: ArrayLike, root_class: RootClass, z: ArrayLike = 0.0
+    agb_mg_ha: ArrayLike,
+    root_class: RootClass,
+    drawn: tuple[ArrayLike, ArrayLike] | None = None,
 ) -> NDArray[np.float64]:
-    """Return the root:shoot ratio of a class, drawn at `z` standard deviations.
+    """Return the root:shoot ratio of a class.
 
-    The ratio is log-normal with the mean and SD of the class; `z` = 0 and no SD give the mean
-    only through `log_normal`, so call it without `z` for the point estimate.
+    Parameters
+    ----------
+    agb_mg_ha : array
+        Aboveground biomass, which decides on which side of the limit a forest lies.
+    root_class : RootClass
+    drawn : pair of arrays, optional
+        Ratios below and above the limit to use instead of those of the class.
 
     Examples
     --------
     >>> class_ratio([50.0, 125.0, 126.0], root_classes()["tropical_dry_natural"])
     array([0.44 , 0.44 , 0.379])
     """
-    agb = np.asarray(agb_mg_ha, dtype=float)
-    low = agb <= root_class.limit_mg_ha
-    mean = np.where(low, root_class.below, root_class.above)
-    if np.ndim(z) == 0 and not np.any(z):
-        return np.asarray(mean, dtype=float)
-    below = log_normal(root_class.below, root_class.sd_below, z)
-    above = log_normal(root_class.above, root_class.sd_above, z)
+    below, above = (root_class.below, root_class.above) if drawn is None else drawn
+    low = np.asarray(agb_mg_ha, dtype=float) <= root_class.limit_mg_ha
     return np.asarray(np.where(low, below, above), dtype=float)
 
 
 def mokany(agb_mg_ha: ArrayLike) -> NDArray[np.float64]:
     """Return belowground from aboveground biomass, both in Mg/ha dry mass.
 
+    What lies below zero (a map may, before it is summed) keeps its sign, as under a constant ratio.
+
     Examples
     --------
-    >>> mokany([0.0, 100.0]).round(2)
-    array([ 0.  , 29.47])
+    >>> mokany([0.0, 100.0, -100.0]).round(2)
+    array([  0.  ,  29.47, -29.47])
     """
-    return np.asarray(MOKANY_A * np.asarray(agb_mg_ha, dtype=float) ** MOKANY_B)
+    agb = np.asarray(agb_mg_ha, dtype=float)
+    return np.asarray(np.copysign(MOKANY_A * np.abs(agb) ** MOKANY_B, agb))
 
 
 def log_normal(mean: float, sd: float, z: ArrayLike) -> NDArray[np.float64]:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import geopandas
-import numpy as np
 import pandas as pd
 
 from phytomass import tables
@@ -38,6 +37,7 @@ def _settings(opened: OpenProject) -> dict[str, Any]:
         "carbon": project.carbon.model_dump(mode="json"),
         "errors": project.errors.model_dump(mode="json"),
         "random_state": project.random_state,
+        "period": project.period,
         "crs": str(grid_of(opened).crs),
     }
 
@@ -83,7 +83,7 @@ def _with_errors(context: Context, trees: pd.DataFrame, plots: pd.DataFrame) -> 
     """Draw the whole error of the plots; write the draws, their mean and each source's share."""
     project, folder = context.opened.project, context.folder
     model = ErrorModel(
-        project.allometry, carbon=project.carbon, errors=project.errors, root=context.opened.root
+        project.allometry, project.carbon, project.errors, context.opened.root, date=project.period
     )
     seed = project.random_state
     draws = plot_draws(
@@ -121,17 +121,16 @@ def mean_error(draws: PlotDraws) -> pd.DataFrame:
         se, low90, high90, low95, high95 (of the draws of the mean).
     """
     rows = []
-    point = draws.point()
     for column, meaning in POOLS.items():
-        drawn = draws.mean(column)
-        low90, high90, low95, high95 = np.percentile(drawn, [5, 95, 2.5, 97.5])
+        mean = draws.pool(column).mean()
+        low90, high90, low95, high95 = mean.quantile([0.05, 0.95, 0.025, 0.975])[0]
         rows.append(
             {
                 "pool": meaning.name,
                 "unit": meaning.unit,
-                "n": len(draws.plot_id),
-                "mean": point[column].mean(),
-                "se": drawn.std(ddof=1),
+                "n": len(draws.agb),
+                "mean": mean.point[0],
+                "se": mean.se()[0],
                 "low90": low90,
                 "high90": high90,
                 "low95": low95,

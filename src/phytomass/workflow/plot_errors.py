@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import zarr
 from numpy.typing import NDArray
 
 from phytomass import tables
+from phytomass.draws import Draws
 from phytomass.errors import InputError, Problem
 from phytomass.features.samples import Samples
 from phytomass.inventory import Inventory
@@ -51,12 +51,9 @@ def _draws_of(project: Project, results: Path, ids: NDArray[np.str_]) -> NDArray
     store = results / "plot_draws.zarr"
     if not store.is_dir():
         raise InputError("no draws of the plots", where=str(store), remedy=CHAIN)
-    group = zarr.open_group(str(store), mode="r")
-    place = {str(plot): row for row, plot in enumerate(np.asarray(group.attrs["plot_id"]))}
-    rows = [place[str(plot)] for plot in ids]
     kept = max(members_of(model) for model in project.models)
-    draws = np.asarray(group["agb_mg_ha"][:, :kept], dtype=np.float32)  # type: ignore[index]
-    return draws[rows]
+    draws = Draws.open(store, "agb_mg_ha").first(kept).take([str(plot) for plot in ids])
+    return np.asarray(draws.values, dtype=np.float32)
 
 
 CHAIN = (

@@ -54,4 +54,9 @@ def draw(
 
 def agb(drawn: PlotDraws, plot: str) -> np.ndarray:
     """Return the draws of one plot."""
-    return np.asarray(drawn.agb_mg_ha[drawn.plot_id.index(plot)], dtype=float)
+    return np.asarray(drawn.agb.values[drawn.agb.ids.index(plot)], dtype=float)
+
+
+def pool(drawn: PlotDraws, column: str) -> np.ndarray:
+    """Return the draws of one pool of all plots."""
+    return np.asarray(drawn.pool(column).values[:])

@@ -3,24 +3,35 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
-import zarr
 from numpy.typing import NDArray
 
 from phytomass.carbon import log_normal
-from phytomass.errors import InputError
+from phytomass.draws import Draws
+from phytomass.draws.philox import item_keys, key_of, normals
+from phytomass.draws.store import (
+    DRAW_CHUNK,
+    ITEM_CHUNK,
+    Layout,
+    Meaning,
+    Target,
+    in_memory,
+    new_store,
+)
 from phytomass.inventory.field_error.kernel import simulate
 from phytomass.inventory.field_error.plot_draws import PlotDraws
 from phytomass.inventory.field_error.prepare import Plan, plan_of
+from phytomass.inventory.field_error.register import (
+    carbon_fraction_draws,
+    fraction_names,
+    shared_draws,
+)
 from phytomass.inventory.field_error.shared import (
     ErrorModel,
     choice_draws,
@@ -28,7 +39,6 @@ from phytomass.inventory.field_error.shared import (
     drawn_group,
     drawn_terms,
 )
-from phytomass.philox import item_keys, key_of, normals
 from phytomass.progress import Progress, silent
 
 Array = NDArray[np.float64]
@@ -39,8 +49,8 @@ BLOCK = 512
 STEP_BYTES = 64_000_000
 """Memory for the sums of one step of draws."""
 
-PLOT_CHUNK, DRAW_CHUNK = 256, 1024
-"""Shape of a block of the written array."""
+AGB, AGC = "agb_mg_ha", "agc_mg_ha"
+UNIT = "Mg/ha dry mass (agb), Mg C/ha (agc)"
 
 
 def plot_draws(
@@ -100,34 +110,57 @@ def plot_draws(
     1       B        0.0           0.0
     """
     plan = plan_of(trees, plots, model)
-    n = model.errors.draws
-    fractions, truncated = carbon_fraction_draws(model, random_state, range(n), plan.groups)
-    used = np.unique(plan.segment_group)
-    ids = plots["plot_id"].astype(str).tolist()
-    counts = np.zeros(2, np.int64)
-    with _target(store, (len(ids), n), ids, bool(model.carbon.carbon_fractions)) as arrays:
+    n, counts = model.errors.draws, np.zeros(2, np.int64)
+    layout = _layout(plan, plots["plot_id"].astype(str).tolist(), model, random_state)
+    writing = nullcontext(in_memory(layout)) if store is None else new_store(store, layout)
+    with writing as target:
         for draws in _steps(n, len(plan.segment_plot)):
             sums, step_counts = _segment_sums(plan, model, random_state, draws, workers)
             counts += step_counts
-            _write(arrays, sums, plan, model, (random_state, ids, draws))
+            _write(target, sums, plan, model, (layout, draws))
             progress("draws of plot biomass", draws.stop, n)
+        _finish(target, plan, model, random_state, counts)
     if store is not None:
-        found = zarr.open_group(str(store), mode="r")
-        arrays = {name: found[name] for name in arrays}
-    return PlotDraws(
-        plot_id=tuple(ids),
-        point_agb_mg_ha=plan.agb_mg_ha,
-        point_carbon_fraction=plan.carbon_fraction,
-        agb_mg_ha=arrays["agb_mg_ha"],
-        agc_mg_ha=arrays.get("agc_mg_ha"),
-        carbon_fraction=fractions[-1],
-        root_z=root_draws(model, random_state, range(n)),
-        model=model,
-        random_state=random_state,
-        drawn_again=int(counts[0]),
-        below_zero=int(counts[1]),
-        fractions_truncated=int(truncated[used].sum()),
-    )
+        return PlotDraws.open(store, model.carbon)
+    agb, agc = (_draws_in(target, name, layout) for name in (AGB, AGC))
+    assert agb is not None  # noqa: S101  # every layout has it
+    return PlotDraws(agb, agc, model.carbon, **target.attributes["counts"])
+
+
+def _layout(plan: Plan, ids: list[str], model: ErrorModel, random_state: int) -> Layout:
+    date = model.date or model.campaign
+    quantities = {AGB: Meaning("AGB", "dry_mass", "Mg/ha", date)}
+    if model.carbon.carbon_fractions:
+        quantities[AGC] = Meaning("AGB", "C", "Mg C/ha", date)
+    shared = tuple(shared_draws(plan, model, random_state, range(1)))
+    return Layout(tuple(ids), model.errors.draws, quantities, shared, random_state)
+
+
+def _draws_in(target: Target, name: str, layout: Layout) -> Draws | None:
+    if name not in target.values:
+        return None
+    meaning = vars(layout.quantities[name])
+    return Draws(
+        target.point[name], target.values[name], layout.ids, **meaning,
+        random_state=layout.random_state, shared=target.shared(),
+    )  # fmt: skip
+
+
+def _finish(
+    target: Target, plan: Plan, model: ErrorModel, random_state: int, counts: NDArray[np.int64]
+) -> None:
+    """Write what is known without errors, and how often draws met their bounds."""
+    target.point[AGB][:] = plan.agb_mg_ha
+    if AGC in target.point:
+        target.point[AGC][:] = plan.agb_mg_ha * plan.carbon_fraction
+    every = range(model.errors.draws)
+    _, truncated = carbon_fraction_draws(model, random_state, every, plan.groups)
+    target.attributes["unit"] = UNIT
+    target.attributes["counts"] = {
+        "drawn_again": int(counts[0]),
+        "below_zero": int(counts[1]),
+        "fractions_truncated": int(truncated[np.unique(plan.segment_group)].sum()),
+    }
 
 
 def _steps(n: int, n_segments: int) -> Iterator[range]:
@@ -174,91 +207,39 @@ def _theta(
 
 
 def _write(
-    arrays: dict[str, Any],
+    target: Target,
     sums: Array,
     plan: Plan,
     model: ErrorModel,
-    where: tuple[int, list[str], range],
+    where: tuple[Layout, range],
 ) -> None:
     """Add the segments up to plots, put the error of the plot area on them, and store them."""
-    random_state, ids, draws = where
+    layout, draws = where
     columns = slice(draws.start, draws.stop)
-    fractions, _ = carbon_fraction_draws(model, random_state, draws, plan.groups)
+    shared = shared_draws(plan, model, layout.random_state, draws)
+    target.write_shared(shared, columns)
     on, cv = model.errors.on("plot_area"), model.errors["plot_area_cv"]
-    for first in range(0, len(ids), PLOT_CHUNK):
-        rows = slice(first, min(first + PLOT_CHUNK, len(ids)))
-        inside = (plan.segment_plot >= rows.start) & (plan.segment_plot < rows.stop)
-        agb = np.zeros((rows.stop - rows.start, len(draws)))
-        agc = np.zeros_like(agb)
-        for segment in np.flatnonzero(inside):
-            row = plan.segment_plot[segment] - rows.start
-            agb[row] += sums[segment]
-            if "agc_mg_ha" in arrays:
-                agc[row] += sums[segment] * fractions[plan.segment_group[segment]]
+    for first in range(0, len(layout.ids), ITEM_CHUNK):
+        rows = slice(first, min(first + ITEM_CHUNK, len(layout.ids)))
+        factor: Array | float = 1.0
         if on and cv > 0:
-            z = normals(random_state, "plot area", item_keys(ids[rows]), draws)
-            factor = log_normal(1.0, cv, z)
-            agb, agc = agb * factor, agc * factor
-        arrays["agb_mg_ha"][rows, columns] = agb.astype(np.float32)
-        if "agc_mg_ha" in arrays:
-            arrays["agc_mg_ha"][rows, columns] = agc.astype(np.float32)
+            items = item_keys(layout.ids[rows])
+            factor = log_normal(1.0, cv, normals(layout.random_state, "plot area", items, draws))
+        for name, weights in _weights_of(plan, shared, AGC in target.values).items():
+            amount = np.zeros((rows.stop - rows.start, len(draws)))
+            inside = (plan.segment_plot >= rows.start) & (plan.segment_plot < rows.stop)
+            for segment in np.flatnonzero(inside):
+                amount[plan.segment_plot[segment] - rows.start] += (
+                    sums[segment] if weights is None else sums[segment] * weights[segment]
+                )
+            target.values[name][rows, columns] = (amount * factor).astype(np.float32)
 
 
-def carbon_fraction_draws(
-    model: ErrorModel, random_state: int, draws: range, groups: tuple[str, ...]
-) -> tuple[Array, NDArray[np.int64]]:
-    """Return the carbon fraction of each group under each draw; one draw for all its trees.
-
-    Returns
-    -------
-    fractions : array, shape (n_groups, n_draws)
-        What is drawn below 0 or above 1 is set to 0 or 1.
-    truncated : array of int, shape (n_groups,)
-        How many of them were.
-    """
-    carbon = model.carbon
-    z = normals(random_state, "carbon fraction", item_keys(groups), draws)
-    out = np.empty(z.shape)
-    for row, group in enumerate(groups):
-        factor = carbon.fraction_of(group)
-        sd = carbon.sd_of(factor, "carbon_fraction") if model.errors.on("carbon_fraction") else 0.0
-        out[row] = factor.value + sd * z[row]
-    truncated = ((out < 0.0) | (out > 1.0)).sum(axis=1)
-    return np.clip(out, 0.0, 1.0), truncated
-
-
-def root_draws(model: ErrorModel, random_state: int, draws: range) -> Array:
-    """Return how many standard deviations the root:shoot ratio is off, one number per draw."""
-    z = normals(random_state, "root shoot", item_keys(["root shoot"]), draws)[0]
-    return z if model.errors.on("root_shoot") else np.zeros_like(z)
-
-
-@contextmanager
-def _target(
-    store: Path | None, shape: tuple[int, int], ids: list[str], with_carbon: bool
-) -> Iterator[dict[str, Any]]:
-    """Give arrays to write to; those in a folder appear under its name only when all is done."""
-    names = ("agb_mg_ha", "agc_mg_ha") if with_carbon else ("agb_mg_ha",)
-    if store is None:
-        yield {name: np.zeros(shape, np.float32) for name in names}
-        return
-    try:
-        store.parent.mkdir(parents=True, exist_ok=True)
-        beside = Path(tempfile.mkdtemp(dir=store.parent, prefix=f".{store.stem}-", suffix=".zarr"))
-    except OSError as error:
-        raise InputError(f"cannot write here ({error.strerror})", where=str(store)) from error
-    try:
-        group = zarr.open_group(str(beside), mode="w")
-        group.attrs.update({"plot_id": ids, "unit": "Mg/ha dry mass (agb), Mg C/ha (agc)"})
-        chunks = (min(PLOT_CHUNK, shape[0]), min(DRAW_CHUNK, shape[1]))
-        yield {
-            name: group.create_array(
-                name, shape=shape, chunks=chunks, dtype="float32", dimension_names=("plot", "draw")
-            )
-            for name in names
-        }
-        if store.exists():
-            shutil.rmtree(store)
-        beside.rename(store)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
+def _weights_of(
+    plan: Plan, shared: Mapping[str, Array], with_carbon: bool
+) -> dict[str, list[Array] | None]:
+    """Return what each segment is multiplied by, for each quantity that is written."""
+    if not with_carbon:
+        return {AGB: None}
+    names = fraction_names(plan.groups)
+    return {AGB: None, AGC: [shared[names[group]] for group in plan.segment_group]}

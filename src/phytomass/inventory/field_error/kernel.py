@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from phytomass.philox import MASK, TO_UNIT, box_muller, fast_exp, fast_log, philox
+from phytomass.draws.philox import MASK, TO_UNIT, box_muller, fast_exp, fast_log, philox
 
 TREE = np.dtype(
     [

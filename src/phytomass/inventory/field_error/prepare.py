@@ -15,11 +15,11 @@ from phytomass.allometry import (
     group_of,
     load_equations,
 )
+from phytomass.draws.philox import item_keys
 from phytomass.errors import InputError, Problem, nearest
 from phytomass.inventory.field_error.kernel import TREE
 from phytomass.inventory.field_error.shared import DENSITY_BOUNDS, Density, ErrorModel
 from phytomass.inventory.groups import carbon_groups, plot_fractions
-from phytomass.philox import item_keys
 
 NEEDED = ("tree_id", "plot_id", "dbh_cm", "accepted_species", "equation_id", "agb_kg")
 KG_PER_MG = 1000.0

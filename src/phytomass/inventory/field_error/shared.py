@@ -16,9 +16,9 @@ from scipy.special import ndtr, ndtri
 from phytomass.allometry import AllometricEquation, AllometrySettings
 from phytomass.allometry.terms import beta_of, is_linear, terms_of
 from phytomass.carbon import CarbonSettings
+from phytomass.draws.philox import item_keys, normals, uniforms
 from phytomass.inventory.field_error.kernel import THETA
 from phytomass.inventory.field_error.settings import ErrorSettings
-from phytomass.philox import item_keys, normals, uniforms
 
 Array = NDArray[np.float64]
 
@@ -39,6 +39,8 @@ class ErrorModel:
     campaign : str
         Name of the measurement, e.g. its year. Another campaign draws new measurement errors;
         the shared errors, and the residual and the wood of a tree, stay as they were.
+    date : str
+        When it was, for the description of the draws.
     """
 
     allometry: AllometrySettings = field(default_factory=AllometrySettings)
@@ -46,6 +48,7 @@ class ErrorModel:
     errors: ErrorSettings = field(default_factory=ErrorSettings)
     root: Path = Path()
     campaign: str = ""
+    date: str = ""
 
 
 @dataclass(frozen=True)
@@ -152,9 +155,20 @@ def drawn_group(
     """
     if len(candidates) == 1:
         return terms[candidates[0].id]
-    chosen = np.minimum((u * len(candidates)).astype(int), len(candidates) - 1)
+    chosen = chosen_candidate(u, len(candidates))
     drawn = np.choose(chosen[None, :], [terms[e.id] for e in candidates])
     return np.asarray(drawn, dtype=float)
+
+
+def chosen_candidate(u: Array, n: int) -> NDArray[np.int64]:
+    """Return which of n candidates each uniform number takes.
+
+    Examples
+    --------
+    >>> chosen_candidate(np.array([0.1, 0.6, 1.0]), 2)
+    array([0, 1, 1])
+    """
+    return np.minimum((u * n).astype(np.int64), n - 1)
 
 
 def choice_draws(

@@ -66,11 +66,12 @@ def variance_shares(
 
 def _moments(draws: PlotDraws, column: str) -> tuple[np.ndarray, np.ndarray, float, float]:
     """Return variance and mean of plots, and variance and relative bias of their mean."""
-    parts = [draws.pool(column, rows) for rows in draws.blocks()]
+    pool = draws.pool(column)
+    parts = [np.asarray(pool[rows].values) for rows in pool.blocks()]
     variance = np.concatenate([p.var(axis=1, ddof=1) for p in parts])
     mean = np.concatenate([p.mean(axis=1) for p in parts])
-    total = draws.mean(column)
-    point = float(draws.point()[column].mean())
+    total = np.asarray(pool.mean().values[0])
+    point = float(pool.point.mean())
     bias = float(total.mean() / point - 1) if point > 0 else 0.0
     return variance, mean, float(total.var(ddof=1)), bias
 

@@ -1,0 +1,149 @@
+"""Every error that trees, plots and dates share under a draw: what it is called, how it is drawn.
+
+The one place to register another: a row of `SHARED`. Its draws are kept beside those of the
+plots (`Draws.shared`, group ``shared`` of `plot_draws.zarr`) under its name, or under
+``name/row`` where it has several, so that a later step can take the same draw k.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from phytomass.carbon import DEAD_POOLS, Factor, log_normal, root_draws
+from phytomass.draws.philox import item_keys, normals
+from phytomass.inventory.field_error.prepare import Plan
+from phytomass.inventory.field_error.shared import (
+    ErrorModel,
+    choice_draws,
+    chosen_candidate,
+    drawn_terms,
+)
+
+Array = NDArray[np.float64]
+Drawn = dict[str, Array]
+
+
+@dataclass(frozen=True)
+class SharedError:
+    """An error that all plots share under a draw.
+
+    Parameters
+    ----------
+    name : str
+        As it is kept: its arrays are called ``name`` or ``name/row``.
+    unit : str
+        Of its numbers.
+    draw : callable
+        Plan, model, seed and draws → row name → array, shape (len(draws),). Which rows there are
+        must not depend on the draws; none where the source is switched off and nothing reads it.
+    """
+
+    name: str
+    unit: str
+    draw: Callable[[Plan, ErrorModel, int, range], Drawn]
+
+
+def carbon_fraction_draws(
+    model: ErrorModel, random_state: int, draws: range, groups: tuple[str, ...]
+) -> tuple[Array, NDArray[np.int64]]:
+    """Return the carbon fraction of each group under each draw; one draw for all its trees.
+
+    Returns
+    -------
+    fractions : array, shape (n_groups, n_draws)
+        What is drawn below 0 or above 1 is set to 0 or 1.
+    truncated : array of int, shape (n_groups,)
+        How many of them were.
+    """
+    carbon = model.carbon
+    z = normals(random_state, "carbon fraction", item_keys(groups), draws)
+    out = np.empty(z.shape)
+    for row, group in enumerate(groups):
+        factor = carbon.fraction_of(group)
+        sd = carbon.sd_of(factor, "carbon_fraction") if model.errors.on("carbon_fraction") else 0.0
+        out[row] = factor.value + sd * z[row]
+    truncated = ((out < 0.0) | (out > 1.0)).sum(axis=1)
+    return np.clip(out, 0.0, 1.0), truncated
+
+
+def fraction_names(groups: tuple[str, ...]) -> list[str]:
+    """Return what the carbon fractions are kept as; the last group has the general one.
+
+    Examples
+    --------
+    >>> fraction_names(("all",)), fraction_names(("conifer", "other"))
+    (['carbon_fraction'], ['carbon_fraction/conifer', 'carbon_fraction'])
+    """
+    return [*(f"carbon_fraction/{group}" for group in groups[:-1]), "carbon_fraction"]
+
+
+def _carbon_fraction(plan: Plan, model: ErrorModel, random_state: int, draws: range) -> Drawn:
+    fractions, _ = carbon_fraction_draws(model, random_state, draws, plan.groups)
+    return dict(zip(fraction_names(plan.groups), fractions, strict=True))
+
+
+def _root_shoot(plan: Plan, model: ErrorModel, random_state: int, draws: range) -> Drawn:
+    z = normals(random_state, "root shoot", item_keys(["root shoot"]), draws)[0]
+    return root_draws(model.carbon, z, model.errors.on("root_shoot"))
+
+
+def _dead_matter(name: str) -> Callable[[Plan, ErrorModel, int, range], Drawn]:
+    def draw(plan: Plan, model: ErrorModel, random_state: int, draws: range) -> Drawn:
+        factor: Factor | None = getattr(model.carbon, name)
+        if factor is None:
+            return {}
+        sd = factor.sd
+        if sd is None:
+            sd = model.errors["dead_matter_cv"] * factor.value
+        z = normals(random_state, "dead matter", item_keys([name]), draws)[0]
+        return {name: log_normal(factor.value, sd if model.errors.on("dead_matter") else 0.0, z)}
+
+    return draw
+
+
+def _wood_density(plan: Plan, model: ErrorModel, random_state: int, draws: range) -> Drawn:
+    names = sorted({d.name for d in plan.densities if d.common_sd > 0})
+    z = normals(random_state, "wood density", item_keys(names), draws)
+    return {f"wood_density/{name}": row for name, row in zip(names, z, strict=True)}
+
+
+def _coefficients(plan: Plan, model: ErrorModel, random_state: int, draws: range) -> Drawn:
+    equations = {e.id: e for group in plan.candidates for e in group}
+    found: Drawn = {}
+    for name, equation in sorted(equations.items()):
+        terms = drawn_terms(equation, model, random_state, draws)
+        found |= {f"coefficients/{name}/t{i}": row for i, row in enumerate(terms[:7])}
+    return found
+
+
+def _equation_choice(plan: Plan, model: ErrorModel, random_state: int, draws: range) -> Drawn:
+    found: Drawn = {}
+    for candidates in plan.candidates:
+        if len(candidates) > 1:
+            u = choice_draws(candidates, random_state, draws)
+            name = "+".join(e.id for e in candidates)
+            found[f"equation_choice/{name}"] = chosen_candidate(u, len(candidates)).astype(float)
+    return found
+
+
+SHARED = (
+    SharedError("carbon_fraction", "t C per t dry mass", _carbon_fraction),
+    SharedError("root_shoot", "t BGB per t AGB, or a factor on Mokany's law", _root_shoot),
+    *(SharedError(name, "t per t AGB", _dead_matter(name)) for name in DEAD_POOLS),
+    SharedError("wood_density", "standard deviations, before the bounds", _wood_density),
+    SharedError("equation_choice", "position among the equations of its name", _equation_choice),
+    SharedError("coefficients", "terms of ln mass, see kernel.THETA", _coefficients),
+)
+"""All shared errors. A source that moves trees is read by the kernel as well (`draws._theta`)."""
+
+
+def shared_draws(plan: Plan, model: ErrorModel, random_state: int, draws: range) -> Drawn:
+    """Return every shared error under some draws, by name."""
+    found: Drawn = {}
+    for error in SHARED:
+        found |= error.draw(plan, model, random_state, draws)
+    return found
