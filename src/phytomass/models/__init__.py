@@ -19,9 +19,9 @@ from phytomass.models.estimators import (
     BoundedPLSRegression,
     MinimumNormRegression,
 )
-from phytomass.models.factories import parameter_names
 from phytomass.models.groups import fit_grouped
 from phytomass.models.halving import HalvingSearch
+from phytomass.models.limits import parameter_names
 from phytomass.models.lists import (
     PublishedScore,
     PublishedTable,
