@@ -27,6 +27,8 @@ def shown(value: object) -> str:
     >>> len(shown("x" * 10**6)) < LONGEST_SHOWN, len(shown([["x" * 99] * 99] * 99)) <= LONGEST_SHOWN
     (True, True)
     """
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, int) and abs(value) >= 10**18:
         return f"a number of about 10^{int(value.bit_length() * 0.30103)}"
     short = Repr()

@@ -14,6 +14,7 @@ from odc.geo.geobox import GeoBox
 from rasterio.windows import Window
 
 from phytomass.errors import InputError
+from phytomass.settings import require_file
 
 BLOCK = 256
 """Side of the square blocks that every walk over a grid uses, in pixels.
@@ -90,8 +91,7 @@ def grid_of_raster(path: str | Path) -> GeoBox:
     InputError
         If the file is missing, is no raster, or has no CRS.
     """
-    if not Path(path).is_file():
-        raise InputError("no such file", where=str(path), remedy="check the path")
+    require_file(Path(path), str(path))
     try:
         with rasterio.open(path) as source:
             crs, transform, shape = source.crs, source.transform, source.shape

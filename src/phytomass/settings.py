@@ -10,6 +10,7 @@ import os
 import stat
 import unicodedata
 import warnings
+from glob import has_magic
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +32,7 @@ LONGEST_NAME = 100
 LONGEST_PART = 255
 """Bytes of a file's name on the usual file systems."""
 
-RESERVED = frozenset({"x", "y", "band", "spatial_ref", "easting", "northing"})
+RESERVED = frozenset({"x", "y", "band", "spatial_ref"})
 """Names that stores of rasters keep for their dimensions, coordinates and coordinate system."""
 
 
@@ -189,6 +190,8 @@ def usable_path(path: str) -> str:
     parts = Path(path).parts
     if not parts or all(part in ("..", Path(path).anchor) for part in parts):
         raise ValueError("names no file")
+    if len(parts) > 1 and parts[0] == Path(path).anchor and has_magic(parts[1]):
+        raise ValueError("would look through the whole disk: name a folder")
     if len(path.encode()) > LONGEST_TEXT or max(len(p.encode()) for p in parts) > LONGEST_PART:
         raise ValueError(f"a file's name has {LONGEST_PART} characters at most")
     return path

@@ -9,8 +9,9 @@ from phytomass.imagery.indices import Index, find_index, load_indices
 from phytomass.imagery.kept import fetched_files
 from phytomass.imagery.mask import Mask, check_mask, open_mask
 from phytomass.imagery.opened import OpenScene
+from phytomass.imagery.places import files_of
 from phytomass.imagery.product import ProductReader, extra_layers, scenes_of
-from phytomass.imagery.reader import SourceReader, files_of
+from phytomass.imagery.reader import SourceReader
 from phytomass.imagery.settings import (
     CatalogueIndex,
     MaskSettings,

@@ -28,7 +28,7 @@ _OPERATORS: dict[type[ast.operator], Callable[[Array, Array], Array]] = {
 MOST_PARTS = 500
 """Numbers, names and signs of a formula; the longest of the public catalogue has about 60."""
 
-DEEPEST = 50
+DEEPEST = 200
 """Levels of a formula."""
 
 LARGEST_NUMBER = 1e12
@@ -48,12 +48,13 @@ def parse(formula: str, where: str = "formula") -> ast.expr:
     >>> sorted(names_in("(B8 - B4) / (B8 + B4 + 0.5) * 1.5"))
     ['B4', 'B8']
     """
+    text = formula.strip()
     if len(formula) > 20 * MOST_PARTS:
         raise _too_large(formula, where)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of Python, about what is refused below
-            tree = ast.parse(formula.strip(), mode="eval").body
+            tree = ast.parse(text, mode="eval").body
     except (SyntaxError, ValueError) as error:
         why = getattr(error, "msg", None) or str(error)
         raise InputError(f"{shown(formula)} is not a formula ({why})", where=where) from error
@@ -65,7 +66,7 @@ def parse(formula: str, where: str = "formula") -> ast.expr:
             continue  # looked at with what they stand in
         if not _allowed(node):
             raise InputError(
-                f"{shown(formula)} holds {shown(ast.unparse(node))}",
+                f"{shown(formula)} holds {shown(ast.get_source_segment(text, node) or text)}",
                 where=where,
                 remedy="use predictor names, numbers, + - * / ** and parentheses only",
             )
@@ -73,7 +74,7 @@ def parse(formula: str, where: str = "formula") -> ast.expr:
 
 
 def _refuse_size(tree: ast.expr, formula: str, where: str) -> None:
-    """Walk by levels: `ast.unparse` and `_value` would recurse."""
+    """Walk by levels: nothing here may recurse."""
     level: list[ast.AST] = [tree]
     parts = 0
     for _ in range(DEEPEST):

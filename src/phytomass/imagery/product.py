@@ -23,7 +23,8 @@ from phytomass.imagery.kept import fetched_files
 from phytomass.imagery.network import quantile_rows
 from phytomass.imagery.opened import OpenScene, open_scene
 from phytomass.imagery.overpass import first_complete, overpasses
-from phytomass.imagery.reader import files_of, need_rule
+from phytomass.imagery.places import files_of
+from phytomass.imagery.reader import need_rule
 from phytomass.imagery.scenes import Scene, in_season, local_scenes
 from phytomass.imagery.sensors import SensorRecord
 from phytomass.imagery.settings import CHOOSING, RasterSource

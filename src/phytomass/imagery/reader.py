@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from glob import has_magic
 from pathlib import Path
 from typing import Any
 
@@ -20,52 +19,10 @@ from rasterio.warp import transform
 from phytomass.errors import InputError, nearest
 from phytomass.grid import Block, describe_grid, grid_of_raster, same_grid
 from phytomass.imagery.composite import composite
+from phytomass.imagery.places import files_of
 from phytomass.imagery.settings import RasterSource
 
 Array = NDArray[np.float64]
-RASTERS = {".tif", ".tiff", ".jp2", ".nc", ".vrt", ".img"}
-
-
-def files_of(pattern: str | list[str], root: Path, where: str) -> list[Path]:
-    """Return the files a path, a pattern or a list of them stands for, sorted within a pattern.
-
-    Raises
-    ------
-    InputError
-        If a file is missing or a pattern matches nothing.
-    """
-    found: list[Path] = []
-    for one in [pattern] if isinstance(pattern, str) else pattern:
-        if has_magic(one):
-            base = Path(one).anchor or "."
-            relative = str(Path(one).relative_to(base)) if Path(one).is_absolute() else one
-            start = Path(base) if Path(one).is_absolute() else root
-            matches = sorted(start.glob(relative))
-            if not matches:
-                raise InputError(
-                    f"no file matches {one!r}", where=where, remedy="check the pattern"
-                )
-            found += matches
-        else:
-            path = root / one
-            if not path.exists():
-                siblings = [p.name for p in path.parent.glob("*")] if path.parent.is_dir() else []
-                hint = nearest(path.name, siblings)
-                raise InputError(
-                    f"no such file: {one}", where=where, remedy=hint or "check the path"
-                )
-            found.append(path)
-    return [file for path in found for file in _rasters_in(path, where)]
-
-
-def _rasters_in(path: Path, where: str) -> list[Path]:
-    """Return a file itself, or the rasters in a folder and below (`.SAFE`, one folder per scene)."""
-    if not path.is_dir():
-        return [path]
-    inside = sorted(file for file in path.rglob("*") if file.suffix.lower() in RASTERS)
-    if not inside:
-        raise InputError(f"no raster in the folder {path.name}", where=where)
-    return inside
 
 
 @dataclass(frozen=True)
@@ -84,6 +41,7 @@ def band_map(path: Path, source: RasterSource, key: str) -> BandMap:
     InputError
         For a band that the file does not have; names those it has.
     """
+    grid_of_raster(path)  # says in words why it cannot be opened
     with rasterio.open(path) as dataset:
         names = {d: i for i, d in enumerate(dataset.descriptions, 1) if d}
         count = dataset.count

@@ -18,7 +18,8 @@ from pyproj import Transformer
 from phytomass.errors import InputError, nearest
 from phytomass.grid import Block
 from phytomass.imagery.composite import composite
-from phytomass.imagery.reader import files_of, need_rule
+from phytomass.imagery.places import files_of
+from phytomass.imagery.reader import need_rule
 from phytomass.imagery.scenes import Scene, day_in, in_season
 from phytomass.imagery.sensors import SensorRecord
 from phytomass.imagery.settings import RasterSource

@@ -50,6 +50,8 @@ class ValidationSettings(Settings):
         splits = value.get("splits") or list(SPLIT_NAMES)
         if not isinstance(splits, list | tuple) or "spatial_blocks" in splits:
             return value
+        if splits[0] not in SPLIT_NAMES:  # said of `splits`, and not once more
+            return value
         return {**value, "select_by": splits[0]}
 
     @model_validator(mode="after")

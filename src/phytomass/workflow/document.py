@@ -92,8 +92,8 @@ def read_document(path: Path) -> dict[str, Any]:
         needs; with the line.
     """
     text = _text(path)
-    loader = _Loader(text)
     try:
+        loader = _Loader(text)
         node = loader.get_single_node()
         content = _Values(loader).of(node) if node is not None else None
     except ProjectFileError as error:
@@ -103,8 +103,6 @@ def read_document(path: Path) -> dict[str, Any]:
         ) from error
     except yaml.YAMLError as error:
         raise _no_yaml(error, path.name, text) from error
-    finally:
-        loader.dispose()
     if not isinstance(content, dict) or not content:
         raise ProjectFileError(
             "holds no settings", where=str(path), remedy="see: phytomass new DIR"
@@ -117,7 +115,7 @@ def _text(path: Path) -> str:
     size = os.path.getsize(require_file(path, name))  # noqa: PTH202  # beside os.stat above
     if size > MOST_BYTES:
         raise ProjectFileError(
-            f"has {size:,} bytes, a project file has {MOST_BYTES:,} at most".replace(",", " "),
+            f"has {size} bytes, a project file has {MOST_BYTES} at most",
             where=name,
             remedy="put long lists into tables: allometry.equations, wood_density_table",
         )

@@ -22,6 +22,7 @@ from phytomass.grid import grid_from_bounds, grid_of_raster, pixel_area_ha
 from phytomass.imagery import PredictorSettings, files_of
 from phytomass.inventory import plots_in_use
 from phytomass.models import patch_of
+from phytomass.settings import require_file
 from phytomass.workflow.load import OpenProject
 from phytomass.workflow.plot_errors import with_errors
 
@@ -107,9 +108,7 @@ def existing(root: Path, **paths: Path | None) -> dict[str, list[Path]]:
     for role, path in paths.items():
         if path is None:
             continue
-        if not (root / path).is_file():
-            raise InputError("no such file", where=f"{path} ({role})", remedy="check the path")
-        found[role] = [root / path]
+        found[role] = [require_file(root / path, f"{path} ({role})")]
     return found
 
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
-from phytomass.errors import Problem, nearest, shown
+from phytomass.errors import InputError, PhytomassError, Problem, nearest, shown
 
 Key = int | str
 MOST_SHOWN = 100
@@ -36,7 +36,18 @@ KINDS = {
 SAID = {
     "finite_number": "expected a finite number",
     "int_parsing_size": "the number is too large",
+    "greater_than": "expected a number above {gt:g}",
+    "greater_than_equal": "expected {ge:g} or more",
+    "less_than": "expected a number below {lt:g}",
+    "less_than_equal": "expected {le:g} or less",
+    "literal_error": "expected {expected}",
+    "string_too_short": "expected a text",
+    "string_too_long": "the text is longer than {max_length} characters",
+    "string_pattern_mismatch": "expected a letter, then letters, digits and _",
+    "too_short": "expected {min_length} or more of these",
+    "too_long": "expected {max_length} of these or less",
 }
+"""Errors that say what is wrong with a value of the right kind, in words."""
 
 
 @dataclass(frozen=True)
@@ -52,13 +63,17 @@ class _Mistake:
         return self.detail["type"] in KINDS
 
     @property
-    def words(self) -> str:
-        kind = self.detail["type"]
-        known = KINDS.get(kind) or SAID.get(kind)
-        said = self.detail["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-        return known or (
-            said if said == self.detail["msg"] or kind == "value_error" else f"expected {said}"
-        )
+    def said(self) -> tuple[str, str]:
+        """What is wrong, and the remedy where there is one."""
+        kind, context = self.detail["type"], self.detail.get("ctx", {})
+        raised = context.get("error")
+        if isinstance(raised, PhytomassError):
+            return raised.problems[0].what, raised.problems[0].remedy
+        if kind in KINDS:
+            return KINDS[kind], ""
+        if kind in SAID:
+            return SAID[kind].format(**context), ""
+        return self.detail["msg"].removeprefix("Value error, "), ""
 
 
 def problems_of(
@@ -102,6 +117,9 @@ def _located(detail: ErrorDetails, content: object) -> _Mistake:
     readings = list(islice(_readings(path, content, 0), 200))
     fitting = (reading for reading in readings if reading[2] is detail["input"])
     place, branches, _ = next(fitting, readings[0])
+    if missing and isinstance(last[0], int):  # a pair of which one is missing: no key of its own
+        few = InputError("too few values")
+        last, detail = (), {**detail, "type": "value_error", "ctx": {"error": few}}
     return _Mistake((*place, *last), branches, detail)
 
 
@@ -166,11 +184,12 @@ def _problem(
         return Problem(at, "unknown key", f"{nearest(str(place[-1]), allowed)} {remedy}".strip())
     if detail["type"] == "missing":
         return Problem(at, "missing", "this key is required")
-    found = detail["input"]
-    said = "" if isinstance(found, dict | BaseModel) else f"found {shown(found)}; "
-    words = " or ".join(dict.fromkeys(mistake.words for mistake in same))
-    words = words.replace(" or expected ", " or ")
-    return Problem(at, f"{said}{words}", _hint(found, same))
+    found, said = detail["input"], [mistake.said for mistake in same]
+    words = " or ".join(dict.fromkeys(what for what, _ in said)).replace(" or expected ", " or ")
+    repeated = isinstance(found, str) and shown(found) in words
+    if not (isinstance(found, dict | BaseModel) or repeated):
+        words = f"found {shown(found)}; {words}"
+    return Problem(at, words, _hint(found, same) or said[0][1])
 
 
 def _short_key(part: Key) -> str:
