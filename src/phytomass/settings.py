@@ -10,9 +10,9 @@ import os
 import stat
 import unicodedata
 import warnings
-from glob import has_magic
 from collections.abc import Iterable
 from dataclasses import dataclass
+from glob import has_magic
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -129,8 +129,8 @@ def usable_name(name: str) -> str:
         raise ValueError(
             "a name begins with a letter or digit: not empty, no blank or dot at its ends"
         )
-    if len(name.encode()) > LONGEST_NAME:
-        raise ValueError(f"a name has {LONGEST_NAME} characters at most")
+    if len(name) > LONGEST_NAME or len(name.encode()) > 2 * LONGEST_NAME:
+        raise ValueError(f"a name has {LONGEST_NAME} characters (or 200 bytes) at most")
     if name.casefold() in RESERVED:
         raise ValueError(f"{name!r} is kept for the coordinates of a raster: choose another name")
     return name

@@ -69,6 +69,7 @@ COLUMNS = [
     "name",
     "",
 ]
+FORMULAS = ["B8 / B4", "B8 - NDVI", "VH ** 2", "-B8 ** 0.5"]
 NAMED = {
     **dict.fromkeys(
         ("path", "files", "dem", "like", "study_area", "equations", "wood_density_table", "earlier", "folder"),
@@ -76,7 +77,7 @@ NAMED = {
     ),
     **dict.fromkeys(("of", "leave_out", "bands", "sets", "keep_where"), BANDS),
     **dict.fromkeys(("columns", "stems", "where", "column", "stratum", "status"), COLUMNS),
-    **dict.fromkeys(("formula", "best_by", "fit_where"), ["B8 / B4", "B8 - NDVI", "VH ** 2", "-B8 ** 0.5"]),
+    **dict.fromkeys(("formula", "best_by", "fit_where"), FORMULAS),
     "crs": CODES,
     "period": ["2020", "2019", "2015/2016", "2014-07", "1999"],
     "dates": ["2020-06-01/2020-09-30", "1972-07-23/2100-12-31"],

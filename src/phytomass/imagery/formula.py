@@ -95,7 +95,8 @@ def _too_large(formula: str, where: str) -> InputError:
 def _allowed(node: ast.AST) -> bool:
     match node:
         case ast.Constant(value):
-            return type(value) in (int, float) and abs(value) <= LARGEST_NUMBER
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            return number and -LARGEST_NUMBER <= value <= LARGEST_NUMBER
         case ast.BinOp(op=op):
             return type(op) in _OPERATORS
         case ast.UnaryOp(op=op):

@@ -52,7 +52,7 @@ class _Loader(yaml.SafeLoader):
     def compose_node(self, parent: Any, index: Any) -> Any:
         self.depth += 1
         if self.depth > DEEPEST:
-            mark = self.peek_event().start_mark
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
             raise _refused(f"more than {DEEPEST} levels within each other", mark)
         try:
             return super().compose_node(parent, index)
@@ -145,9 +145,9 @@ def _no_yaml(error: yaml.YAMLError, name: str, text: str) -> ProjectFileError:
         what = f"holds the control character {chr(int(error.character))!r}"
         return ProjectFileError(what, where=f"{name}, line {line}", remedy="take it out")
     what = getattr(error, "problem", None) or getattr(error, "context", None) or "cannot be parsed"
-    line = f", line {mark.line + 1}" if mark else ""
+    place = f", line {mark.line + 1}" if mark else ""
     remedy = "indent with blanks, not with tabs" if "\\t" in what else ""
-    return ProjectFileError(f"is not YAML: {what[:200]}", where=f"{name}{line}", remedy=remedy)
+    return ProjectFileError(f"is not YAML: {what[:200]}", where=f"{name}{place}", remedy=remedy)
 
 
 @dataclass

@@ -156,7 +156,8 @@ def _meant(mistakes: list[_Mistake], level: int) -> list[_Mistake]:
             for _, part in groupby(same, key=lambda mistake: mistake.branches[level])
         ]
         right = [part for part in branches if not all(m.of_kind and _short(m, level) for m in part)]
-        kept += min(right, key=len) if right else [m for part in branches for m in part]
+        meant = [min(right, key=lambda part: len(part))] if right else branches
+        kept += [mistake for part in meant for mistake in part]
     return kept
 
 
