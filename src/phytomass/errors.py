@@ -2,10 +2,52 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from difflib import get_close_matches
+from reprlib import Repr
+
+LONGEST_SHOWN = 80
+"""Characters of a value that a message shows."""
+
+CONTROL = re.compile(
+    r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+"""Characters that steer a terminal or turn the direction of writing, and halves of characters."""
+
+
+def shown(value: object) -> str:
+    """Return a value as text for a message: short whatever its size, and without control characters.
+
+    Examples
+    --------
+    >>> shown("summer"), shown([1, 2.5, None])
+    ("'summer'", '[1, 2.5, None]')
+    >>> len(shown("x" * 10**6)) < LONGEST_SHOWN, len(shown([["x" * 99] * 99] * 99)) <= LONGEST_SHOWN
+    (True, True)
+    """
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, int) and abs(value) >= 10**18:
+        return f"a number of about 10^{int(value.bit_length() * 0.30103)}"
+    short = Repr()
+    short.maxstring = short.maxother = LONGEST_SHOWN - 10
+    short.maxlevel = 3
+    text = printable(short.repr(value))
+    return text if len(text) <= LONGEST_SHOWN else f"{text[: LONGEST_SHOWN - 3]}..."
+
+
+def printable(text: str) -> str:
+    r"""Return a text without the characters that steer a terminal; line ends stay.
+
+    Examples
+    --------
+    >>> printable("red\x1b[31m and\nblack")
+    'red�[31m and\nblack'
+    """
+    return CONTROL.sub("\ufffd", text)
 
 
 @dataclass(frozen=True)
@@ -25,6 +67,10 @@ class Problem:
     where: str
     what: str
     remedy: str = ""
+
+    def __post_init__(self) -> None:
+        for part in fields(self):  # what files hold is shown, and must not steer the terminal
+            object.__setattr__(self, part.name, printable(getattr(self, part.name)))
 
     def __str__(self) -> str:
         text = f"{self.where}: {self.what}" if self.where else self.what

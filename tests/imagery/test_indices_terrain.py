@@ -77,7 +77,7 @@ def test_formulas_hold_arithmetic_only(text: str) -> None:
 
 
 def test_own_index() -> None:
-    index = find_index(OwnIndex(name="x", formula="-(B8 - B4) ** 2"))
+    index = find_index(OwnIndex(name="own", formula="-(B8 - B4) ** 2"))
     assert index.bands == {"B8", "B4"}
     assert evaluate(index.formula, {"B8": np.array([3.0]), "B4": np.array([1.0])})[0] == -4.0
 

@@ -81,13 +81,13 @@ def test_every_mistake_has_its_own_line() -> None:
         "outptu",
         "predictors.rasters.s2.sensor",
         "predictors.rasters.s2.compsite",
-        "models.0.name",
+        "models.0",
         "grid",
     }
     assert "did you mean 'output'?" in found["outptu"]
     assert "did you mean 'optical'?" in found["predictors.rasters.s2.sensor"]
     assert "did you mean 'composite'?" in found["predictors.rasters.s2.compsite"]
-    assert "did you mean 'random_forest'?" in found["models.0.name"]
+    assert "did you mean 'random_forest'?" in found["models.0"]
     assert found["grid"].startswith("missing")
 
 

@@ -20,15 +20,15 @@ NAN = float("nan")
 class PotentialSettings(Settings):
     """The section `potential` of the project file."""
 
-    carrying_capacity: float = Field(gt=0)
+    carrying_capacity: float = Field(gt=0, le=20_000)
     """Density of a full-grown forest here, per hectare, in `pool` and `kind`."""
-    carrying_capacity_se: float | None = Field(default=None, ge=0)
+    carrying_capacity_se: float | None = Field(default=None, ge=0, le=20_000)
     """Its standard error."""
     pool: Pool = "total"
     """Pool of the carrying capacity: AGB, BGB or total."""
     kind: Kind = "C"
     """Kind of the carrying capacity: dry_mass, C or CO2e."""
-    years: float | None = Field(default=None, gt=0)
+    years: float | None = Field(default=None, gt=0, le=10_000)
     """Years until it is reached; without them no rate is given."""
     source: str = "project file (no source given)"
     """Where the carrying capacity is from, as it shall stand in the report."""

@@ -50,7 +50,7 @@ class HeightSettings(Settings):
     stratum: str | None = "species"
     """Column of the trees by which models are fitted apart; all trees together if null."""
 
-    fewest: int = Field(default=20, ge=5)
+    fewest: int = Field(default=20, ge=5, le=100_000)
     """Trees with a height that a stratum must have for a model of its own; else all trees'."""
 
     latitude: float | None = Field(default=None, ge=-90, le=90)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from phytomass.allometry.heights import HeightSettings
 from phytomass.allometry.taxa import accepted_name
-from phytomass.settings import Settings
+from phytomass.settings import FilePath, Settings
 
 
 class AllometrySettings(Settings):
@@ -26,13 +25,13 @@ class AllometrySettings(Settings):
     """Id of the equation for all other trees, e.g. `chave2014`; without it, a species without
     an equation is an error."""
 
-    equations: Path | None = None
+    equations: FilePath | None = None
     """A CSV with equations of your own, in the layout of phytomass's `equations.csv`."""
 
     wood_density: dict[str, Annotated[float, Field(ge=0.05, le=1.39)]] = {}
     """Species or genus → wood density in g/cm³, oven-dry mass over green volume."""
 
-    wood_density_table: Path | None = None
+    wood_density_table: FilePath | None = None
     """A CSV with wood densities of your own (taxon, wood_density, sd, source), or the estimates of
     the Global Wood Density Database; species → genus → family."""
 

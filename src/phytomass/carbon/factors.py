@@ -33,7 +33,7 @@ class Factor(Settings):
     source: str = UNSOURCED
     """Where the value is from, as it shall stand in the report."""
 
-    sd: float | None = Field(default=None, ge=0)
+    sd: float | None = Field(default=None, ge=0, le=100)
     """Standard deviation of the value; left out, the relative one of phytomass's own factor."""
 
 

@@ -14,7 +14,7 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show errors only.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Write JSON lines for other programs.")]
 Workers = Annotated[
     int | None,
-    typer.Option("--workers", "-j", min=1, help="Processors to use; all by default."),
+    typer.Option("--workers", "-j", min=1, max=1024, help="Processors to use; all by default."),
 ]
 Scheduler = Annotated[
     str,

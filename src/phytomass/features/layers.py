@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-from phytomass.errors import InputError, nearest
+from phytomass.errors import InputError, nearest, shown
 from phytomass.imagery import PredictorSettings, extra_layers, find_index
+from phytomass.settings import distinct_names, usable_name
 
 HARALICK = "grey-level co-occurrence, Haralick et al. 1973, doi:10.1109/TSMC.1973.4309314"
 HELPER = "helper"
@@ -75,6 +76,7 @@ def layers_of(settings: PredictorSettings, bands: Mapping[str, Sequence[str]]) -
         layers.append(Layer(index.id, index.sensor, kind, index.formula, index.source, index.unit))
     layers += _textures(settings, layers)
     names = [layer.name for layer in layers]
+    refuse_names(names)
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise InputError(
@@ -83,6 +85,29 @@ def layers_of(settings: PredictorSettings, bands: Mapping[str, Sequence[str]]) -
             remedy="rename one with bands: {new_name: band}",
         )
     return layers
+
+
+def refuse_names(names: Sequence[str]) -> None:
+    """Raise for names of layers that not every store can take.
+
+    Raises
+    ------
+    InputError
+        Naming the first; see `phytomass.settings.usable_name`.
+    """
+    for name in names:
+        try:
+            usable_name(name)
+        except ValueError as error:
+            raise _unusable(f"the layer {shown(name)}: {error}") from error
+    try:
+        distinct_names(names)
+    except ValueError as error:
+        raise _unusable(str(error)) from error
+
+
+def _unusable(what: str) -> InputError:
+    return InputError(what, where="predictors", remedy="rename it with bands: {new_name: band}")
 
 
 def _textures(settings: PredictorSettings, layers: Sequence[Layer]) -> list[Layer]:

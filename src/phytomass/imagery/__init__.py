@@ -19,9 +19,10 @@ from phytomass.imagery.readers.elevation import Elevation, open_elevation, with_
 from phytomass.imagery.readers.mask import Mask, check_mask, open_mask
 from phytomass.imagery.readers.opened import OpenScene
 from phytomass.imagery.readers.product import ProductReader, extra_layers, scenes_of
-from phytomass.imagery.readers.reader import SourceReader, files_of
+from phytomass.imagery.readers.reader import SourceReader
 from phytomass.imagery.readers.sources import AnnouncedReader, BlockReader, open_source
 from phytomass.imagery.scenes.kept import fetched_files
+from phytomass.imagery.scenes.listing.places import files_of
 from phytomass.imagery.scenes.sun import sun_of
 from phytomass.imagery.settings import (
     CatalogueIndex,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-from pathlib import Path
-from typing import Annotated, Literal
+from collections import Counter
+from typing import Annotated, Literal, TypeVar
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
+from phytomass.errors import shown
+from phytomass.imagery.indices.formula import Formula
 from phytomass.imagery.pixels.composite import quantile_of
 from phytomass.imagery.pixels.texture import Measure
 from phytomass.imagery.products.sensors import SensorRecord, find_sensor
@@ -17,9 +19,17 @@ from phytomass.imagery.products.settings import (
     SpeckleSettings,
     TopographySettings,
 )
-from phytomass.settings import Settings
+from phytomass.settings import DistinctKeys, FilePath, FilePattern, Name, Settings
 
 CHOOSING = ("medoid", "best")
+MOST_LISTED = 10_000
+"""Files or bands that are listed by hand."""
+
+FIRST_DAY, LAST_DAY = dt.date(1972, 7, 23), dt.date(2100, 12, 31)
+"""From the launch of the first Landsat to the end of the century."""
+
+BandNumber = Annotated[int, Field(ge=1, le=65_535)]
+"""Number of a band, from 1; a GeoTIFF has no more."""
 Sensor = Literal["optical", "sar", "terrain", "other"]
 
 
@@ -39,27 +49,68 @@ _PRODUCT_ONLY = (
 )
 
 
+def _real_days(dates: str) -> str:
+    try:
+        first, last = (dt.date.fromisoformat(day) for day in dates.split("/"))
+    except ValueError as error:
+        raise ValueError("write the first and the last day: 2020-06-01/2020-09-30") from error
+    if not FIRST_DAY <= first <= last <= LAST_DAY:
+        raise ValueError(f"days rise, and lie between {FIRST_DAY} and {LAST_DAY}")
+    return dates
+
+
+def _low_to_high(limits: tuple[float, float]) -> tuple[float, float]:
+    if limits[0] > limits[1]:
+        raise ValueError("the lower value comes first")
+    return limits
+
+
+def _rising(limits: tuple[float, float]) -> tuple[float, float]:
+    if not limits[0] < limits[1]:
+        raise ValueError("the lower value comes first, and the two differ")
+    return limits
+
+
+T = TypeVar("T", bound=str | int)
+
+
+def _each_once(listed: list[T]) -> list[T]:
+    counts = Counter(listed)
+    twice = sorted(str(one) for one, times in counts.items() if times > 1)
+    if twice:
+        raise ValueError(f"{', '.join(map(shown, twice[:5]))}: listed twice")
+    return listed
+
+
+PredictorSet = Annotated[
+    list[str], Field(min_length=1, max_length=MOST_LISTED), AfterValidator(_each_once)
+]
+"""Names of predictors, each once."""
+
+
 class RasterSource(Settings):
     """One named source of predictors: a raster, or several dates of one that are composited."""
 
-    files: str | list[str] = []
+    files: FilePattern | list[FilePattern] = Field(default=[], max_length=MOST_LISTED)
     """Path, pattern (`data/s2_2020*.tif`), folder or list of them, relative to the project file."""
     product: str | None = None
     """A sensor record, e.g. `sentinel-2-l2a`: bands, scaling, nodata and masks are then known."""
     catalog: CatalogSettings | None = None
     """Instead of files: scenes of a STAC catalogue."""
-    dates: Annotated[str, Field(pattern=r"^\d{4}-\d{2}-\d{2}/\d{4}-\d{2}-\d{2}$")] | None = None
+    dates: Annotated[str, AfterValidator(_real_days)] | None = None
     """Only scenes of these days, the first and the last included: `2020-06-01/2020-09-30`."""
-    months: list[Annotated[int, Field(ge=1, le=12)]] | None = None
+    months: list[Annotated[int, Field(ge=1, le=12)]] | None = Field(
+        default=None, min_length=1, max_length=12
+    )
     """Only scenes of these months."""
     boa_offset: Literal["auto", "applied", "pending"] = "auto"
     """Sentinel-2: whether −1000 is still to be added; `auto` reads it from the metadata."""
     mask: Literal["usual", "strict", "none"] = "usual"
     """Rejected classes or bits of the product; `strict` rejects dark areas, water and unclassified
     too; `none` where the files hold no mask."""
-    dilate_m: float | None = Field(default=None, ge=0)
+    dilate_m: float | None = Field(default=None, ge=0, le=100_000)
     """Distance from clouds and shadows to leave out, in metres; the product's if absent."""
-    border_m: float | None = Field(default=None, ge=0)
+    border_m: float | None = Field(default=None, ge=0, le=100_000)
     """Margin along a radar scene's borders to cut off, in metres; the product's if absent."""
     orbits: Literal["joined", "apart"] = "joined"
     """Radar: one composite, or one of ascending and one of descending orbits."""
@@ -73,28 +124,32 @@ class RasterSource(Settings):
     """Also give the number of valid dates, and the day of the year that was chosen."""
     sensor: Sensor = "other"
     """What saw it; `optical` and `sar` make the predictor sets that are compared."""
-    bands: dict[str, str | int] | list[str | int] | None = None
+    bands: (
+        Annotated[dict[Name, str | BandNumber], DistinctKeys]
+        | Annotated[list[str | BandNumber], AfterValidator(_each_once)]
+        | None
+    ) = Field(default=None, max_length=MOST_LISTED)
     """Predictor name → band (its description in the file, or its number from 1); all if absent."""
-    scale: float | None = None
+    scale: float | None = Field(default=None, ge=-1e12, le=1e12)
     """The file's values are multiplied by this (reflectance × 10 000: 0.0001)…"""
     offset: float | None = None
     """… and this is added, after scaling. Of a product both are known, and 1 and 0 otherwise."""
     nodata: float | None = None
     """A value that means 'no data', besides the one the file declares."""
-    keep_where: dict[str, tuple[float, float]] = {}
+    keep_where: dict[str, Annotated[tuple[float, float], AfterValidator(_low_to_high)]] = {}
     """Band → (low, high): a pixel of a date counts only where that band lies in this range."""
     composite: str | None = None
     """How several dates become one image, pixel by pixel over the valid ones: `median`, `mean`, a
     percentile (`p25`), and for products also `medoid` and `best`."""
-    best_by: str = "(B8 - B4) / (B8 + B4)"
+    best_by: Formula = "(B8 - B4) / (B8 + B4)"
     """For `best`: formula on bands; the date where it is highest is taken."""
-    min_observations: Annotated[int, Field(ge=1)] = 1
+    min_observations: Annotated[int, Field(ge=1, le=100_000)] = 1
     """Pixels with fewer valid dates have no data."""
     decibel: bool = False
     """True when values are dB: averaging is then done in linear power."""
     resample: Literal["nearest", "bilinear", "cubic", "average"] | None = None
     """Kernel for a raster on another grid; without it another grid is an error."""
-    unit: str = ""
+    unit: Annotated[str, Field(max_length=50)] = ""
     """Unit of the predictors, for tables."""
 
     @property
@@ -159,6 +214,13 @@ class RasterSource(Settings):
             raise ValueError("name at least one band, or leave the key out to take all bands")
         return value
 
+    @field_validator("scale")
+    @classmethod
+    def _not_nothing(cls, value: float) -> float:
+        if value == 0:
+            raise ValueError("a scale of 0 leaves nothing of the values")
+        return value
+
     @field_validator("composite")
     @classmethod
     def _known_rule(cls, value: str | None) -> str | None:
@@ -197,9 +259,9 @@ class RasterSource(Settings):
 class OwnIndex(Settings):
     """An index of the user's own: arithmetic on predictor names."""
 
-    name: str
+    name: Name
     """Name of the new predictor."""
-    formula: str
+    formula: Formula
     """Arithmetic with + - * / ** and parentheses, e.g. `(B8 - B11) / (B8 + B11)`."""
     sensor: Sensor = "optical"
     """The sensor group it belongs to."""
@@ -214,7 +276,7 @@ class CatalogueIndex(Settings):
     """Its id in the catalogue."""
     product: str = "sentinel-2-l2a"
     """Sensor record whose bands are meant."""
-    name: str | None = None
+    name: Name | None = None
     """Name of the predictor, e.g. `NDVI_L8` beside a Sentinel-2 NDVI; the id if absent."""
 
 
@@ -223,13 +285,17 @@ class TextureSettings(Settings):
 
     of: str
     """The predictor."""
-    measures: list[Measure] = ["mean", "variance", "contrast", "homogeneity", "entropy"]
+    measures: list[Measure] = Field(
+        default=["mean", "variance", "contrast", "homogeneity", "entropy"],
+        min_length=1,
+        max_length=8,
+    )
     """Which; `<predictor>_<measure>` is their name."""
     window: Annotated[int, Field(ge=3, le=25)] = 7
     """Odd side of the window in pixels."""
     levels: Annotated[int, Field(ge=2, le=256)] = 32
     """Grey levels."""
-    limits: tuple[float, float] | None = None
+    limits: Annotated[tuple[float, float], AfterValidator(_rising)] | None = None
     """Values of the lowest and highest grey level; if absent 2 % and 98 % of the whole study."""
 
     @model_validator(mode="after")
@@ -242,7 +308,7 @@ class TextureSettings(Settings):
 class TerrainSettings(Settings):
     """Predictors from a digital elevation model on the project's grid."""
 
-    dem: str
+    dem: FilePattern
     """Elevation in metres."""
     derive: list[Literal["elevation", "slope", "aspect_sin", "aspect_cos"]] = [
         "elevation",
@@ -258,11 +324,11 @@ class TerrainSettings(Settings):
 class PredictorSettings(Settings):
     """What the models may see."""
 
-    rasters: dict[str, RasterSource] = {}
+    rasters: Annotated[dict[Name, RasterSource], DistinctKeys] = Field(default={}, max_length=200)
     """Named sources."""
-    indices: list[str | OwnIndex | CatalogueIndex] = []
+    indices: list[str | OwnIndex | CatalogueIndex] = Field(default=[], max_length=500)
     """Names from the index table (`phytomass.imagery.load_indices`), or own formulas."""
-    textures: list[TextureSettings] = []
+    textures: list[TextureSettings] = Field(default=[], max_length=200)
     """Textures of predictors."""
     terrain: TerrainSettings | None = None
     """Elevation model and what to derive from it."""
@@ -271,7 +337,9 @@ class PredictorSettings(Settings):
     GeoTIFF per predictor, or `predictors.zarr`."""
     leave_out: list[str] = []
     """Bands needed for indices only: they are not predictors themselves."""
-    sets: dict[str, list[str]] | None = None
+    sets: Annotated[dict[Name, PredictorSet], DistinctKeys] | None = Field(
+        default=None, min_length=1, max_length=100
+    )
     """Predictor sets to compare; by default optical, sar, both and all."""
     missing_at_plots: Literal["error", "drop"] = "error"
     """What to do with plots where a predictor has no data."""
@@ -286,11 +354,11 @@ class PredictorSettings(Settings):
 class MaskSettings(Settings):
     """The forest or plantation mask: only its pixels are mapped and counted."""
 
-    path: Path
+    path: FilePath
     """A raster on the project's grid."""
-    band: int = 1
+    band: BandNumber = 1
     """Band number."""
-    values: list[int] | None = None
+    values: list[int] | None = Field(default=None, min_length=1, max_length=1000)
     """Class values that are forest; or …"""
     at_least: float | None = None
     """… forest is where the band is at least this (canopy cover, height)."""

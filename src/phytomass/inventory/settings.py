@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+import codecs
 from itertools import pairwise
 from math import inf, pi
-from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from phytomass.settings import Settings
+from phytomass.settings import AnyCrs, FilePath, Settings
 
 Cell = str | int | float | bool
+
+
+def _known_encoding(name: str) -> str:
+    try:
+        text = codecs.lookup(name)._is_text_encoding
+    except (LookupError, ValueError):
+        text = False
+    if not text:
+        raise ValueError("no such encoding: use utf-8, cp1252, latin-1, gb18030, …")
+    return name
 
 
 class TableSource(Settings):
     """A table of trees or plots: CSV, Excel (.xlsx), GeoPackage, GeoJSON or Shapefile."""
 
-    path: Path
+    path: FilePath
     """The file; a relative path starts from the project's folder."""
 
     columns: dict[str, str] = {}
@@ -43,7 +53,7 @@ class TableSource(Settings):
     layer: str | None = None
     """Layer of a GeoPackage; can be left out if there is only one."""
 
-    encoding: str = "utf-8"
+    encoding: Annotated[str, AfterValidator(_known_encoding)] = "utf-8"
     """Of a CSV file, e.g. `cp1252` for files that Excel saved as plain CSV on Windows."""
 
     delimiter: str = Field(default=",", min_length=1, max_length=1)
@@ -52,7 +62,7 @@ class TableSource(Settings):
     decimal: Literal[".", ","] = "."
     """The decimal sign of numbers written as text."""
 
-    crs: str | None = None
+    crs: AnyCrs | None = None
     """Coordinate reference system of the coordinates, e.g. `EPSG:4326` for degrees; left out:
     that of the file, else that of the project."""
 
@@ -60,7 +70,7 @@ class TableSource(Settings):
 class SubPlot(Settings):
     """One of several nested plots, for trees of some diameters."""
 
-    dbh_min_cm: float = Field(default=0.0, ge=0)
+    dbh_min_cm: float = Field(default=0.0, ge=0, le=1000)
     """Smallest diameter that counts here."""
 
     dbh_max_cm: float = Field(default=inf, gt=0)
@@ -108,7 +118,7 @@ class InventorySettings(Settings):
     plot_side_m: float | None = Field(default=None, gt=0, le=1000)
     """Side of every square plot, horizontal, in metres; instead of the area."""
 
-    subplots: list[SubPlot] = []
+    subplots: list[SubPlot] = Field(default=[], max_length=20)
     """Nested plots with limits of diameter, instead of one area."""
 
     radius_along: Literal["horizontal", "slope"] = "horizontal"
@@ -122,7 +132,7 @@ class InventorySettings(Settings):
     status: dict[str, Literal["live", "dead", "missing", "below_threshold"]] = {}
     """Meaning of each code of the column status; only live trees are used."""
 
-    dbh_min_cm: float | None = Field(default=None, gt=0)
+    dbh_min_cm: float | None = Field(default=None, gt=0, le=1000)
     """Thinner trees are left out."""
 
     stem_rows: Literal["refuse", "merge"] = "refuse"
@@ -136,7 +146,7 @@ class InventorySettings(Settings):
     """A tree without a height: set aside, or kept for equations without height and for a model of
     heights (allometry.heights)."""
 
-    outlier_sd: float = Field(default=3.0, gt=0)
+    outlier_sd: float = Field(default=3.0, gt=0, le=100)
     """Plots beyond mean ± this many standard deviations of AGB are outliers."""
 
     outliers: Literal["flag", "remove"] = "flag"

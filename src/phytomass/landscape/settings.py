@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 from pyproj import CRS
 from pyproj.exceptions import CRSError
 
-from phytomass.settings import Settings
+from phytomass.settings import Seed, Settings
 
 RELIEF_PER_DIAGONAL = 0.43
 """Relief of a landscape per metre of its diagonal, unless set: a mean fall of about 23°."""
@@ -39,10 +39,10 @@ class LandscapeSettings(Settings):
     resolution_m: Annotated[int, Field(gt=0)] = 10
     """Pixel side in metres; must divide 30 (Landsat) and 500 (vegetation optical depth)."""
 
-    random_state: Annotated[int, Field(ge=0)] = 2020
+    random_state: Seed = 2020
     """Seed: the same seed gives the same bytes."""
 
-    n_sites: Annotated[int, Field(ge=1)] = 60
+    n_sites: Annotated[int, Field(ge=1, le=100_000)] = 60
     """Field sites, spread over the elevation bands in proportion to their forest area."""
 
     plots_per_site: Annotated[int, Field(ge=1, le=10)] = 3

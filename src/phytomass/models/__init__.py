@@ -14,7 +14,7 @@ from phytomass.models.build import (
     tuned,
     with_threads,
 )
-from phytomass.models.factories import parameter_names
+from phytomass.models.limits import parameter_names
 from phytomass.models.lists import (
     PublishedScore,
     PublishedTable,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
 from types import MappingProxyType
 from typing import Any
 
@@ -63,30 +62,3 @@ FACTORIES: Mapping[str, Factory] = MappingProxyType(
 def prefix_of(name: str) -> str:
     """Return where the parameters of a model sit inside its pipeline."""
     return "model__regressor__" if name == "svr" else "model__"
-
-
-_OURS = (
-    "random_state",
-    "n_jobs",
-    "nthread",
-    "verbose",
-    "verbosity",
-    "candidates",
-    "callbacks",
-    "members",
-    "on_interrupt",
-)
-
-
-@cache
-def parameter_names(name: str) -> tuple[str, ...]:
-    """Return the parameters of a model that a project file may set.
-
-    Examples
-    --------
-    >>> parameter_names("plsr")
-    ('n_components',)
-    """
-    inner = FACTORIES[name](None, 0)["model"]
-    inner = getattr(inner, "regressor", inner)
-    return tuple(key for key in inner.get_params() if key not in _OURS)

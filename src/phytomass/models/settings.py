@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from phytomass.errors import nearest
-from phytomass.models.factories import parameter_names
+from phytomass.errors import nearest, shown
+from phytomass.models.limits import parameter_names, refuse_unbuildable, refuse_wrong
 from phytomass.models.records.tables import NETWORKS, STACK, Scalar, all_model_names, record_of
-from phytomass.settings import Settings
+from phytomass.settings import AtMost, Settings
+
+MOST_TRIED = 10_000
+"""Combinations of a grid; each is fitted on every inner fold of every outer one."""
 
 
 class SearchSettings(Settings):
@@ -17,7 +22,9 @@ class SearchSettings(Settings):
 
     method: Literal["grid", "halving"] = "grid"
     """Every combination; or successive halving, for grids too large for that."""
-    candidates: int = Field(default=27, ge=2)
+    candidates: Annotated[int, AtMost(10_000, "each is fitted on every inner fold")] = Field(
+        default=27, ge=2
+    )
     """Halving: combinations to draw from the grid."""
 
 
@@ -35,16 +42,16 @@ class ModelSettings(Settings):
     vgg, alexnet and pixelnet; or stack."""
     parameters: dict[str, Scalar] = {}
     """Parameters to fix, e.g. `n_estimators: 200`; they are then not tuned."""
-    grid: dict[str, list[Scalar]] | None = None
+    grid: dict[str, list[Scalar]] | None = Field(default=None, max_length=20)
     """Values to tune over, instead of the model's own grid; `{}` means no tuning."""
     search: SearchSettings = SearchSettings()
     """How the grid is searched."""
-    members: list[ModelSettings] = []
+    members: list[ModelSettings] = Field(default=[], max_length=20)
     """The models of a `stack`, with their own parameters; they are not tuned inside it."""
-    neighbourhood: list[Annotated[int, Field(ge=3, le=25)]] = []
+    neighbourhood: list[Annotated[int, Field(ge=3, le=25)]] = Field(default=[], max_length=8)
     """Odd sides of windows in pixels, e.g. `[3, 7]`: a model on one pixel then also sees the mean of
     each predictor over them."""
-    label: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")] | None = None
+    label: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", max_length=60)] | None = None
     """Its name in tables and in `map.model`, where a model is listed twice with other settings."""
 
     @model_validator(mode="before")
@@ -68,6 +75,15 @@ class ModelSettings(Settings):
         empty = [key for key, values in (self.grid or {}).items() if not values]
         if empty:
             raise ValueError(f"the grid of {', '.join(empty)} holds no values")
+        for key, values in (
+            *((k, [v]) for k, v in self.parameters.items()),
+            *(self.grid or {}).items(),
+        ):
+            for value in values:
+                refuse_wrong(self.name, key, value)
+                refuse_unbuildable(self.name, {**self.parameters, key: value})
+        if self.search.method == "grid":
+            _refuse_endless(self.grid or {})
         nothing = not (record_of(self.name).grid if self.grid is None else self.grid)
         if self.search.method == "halving" and nothing:
             raise ValueError(f"{self.name} has no `grid` to search by halving")
@@ -102,7 +118,16 @@ class ModelSettings(Settings):
         return self.name in NETWORKS or any(member.needs_torch for member in self.members)
 
 
+def _refuse_endless(grid: Mapping[str, Sequence[Scalar]]) -> None:
+    tried = math.prod(len(values) for values in grid.values())
+    if tried > MOST_TRIED:
+        raise ValueError(
+            f"the grid has {tried} combinations, {MOST_TRIED} at most are all tried: "
+            "use search: {method: halving}"
+        )
+
+
 def _unknown(kind: str, found: str, known: tuple[str, ...]) -> str:
     hint = nearest(found, known)
     allowed = ", ".join(known) or "none"
-    return f"unknown {kind} {found!r}: allowed are {allowed}" + (f"; {hint}" if hint else "")
+    return f"unknown {kind} {shown(found)}: allowed are {allowed}" + (f"; {hint}" if hint else "")

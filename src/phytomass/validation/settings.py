@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from phytomass.settings import Settings
+from phytomass.settings import AtMost, Settings
 
 SplitName = Literal["holdout_by_site", "repeated_kfold", "spatial_blocks"]
 """A way of keeping plots aside: see `phytomass.validation.make_folds`."""
 
 SPLIT_NAMES: tuple[SplitName, ...] = ("holdout_by_site", "repeated_kfold", "spatial_blocks")
+
+
+MOST_FOLDS = AtMost(1000, "every fold of every repeat trains all models again")
 
 
 class ValidationSettings(Settings):
@@ -26,15 +29,15 @@ class ValidationSettings(Settings):
 
     splits: list[SplitName] = Field(default=list(SPLIT_NAMES), min_length=1)
     """Splits to report side by side."""
-    n_splits: int = Field(default=5, ge=2)
+    n_splits: Annotated[int, MOST_FOLDS] = Field(default=5, ge=2)
     """Folds of repeated_kfold and spatial_blocks."""
-    n_repeats: int = Field(default=2, ge=1)
+    n_repeats: Annotated[int, MOST_FOLDS] = Field(default=2, ge=1)
     """Repeats of repeated_kfold, each with its own random folds."""
-    test_share: float = Field(default=0.3, gt=0, lt=1)
+    test_share: float = Field(default=0.3, ge=0.01, le=0.99)
     """Share of the plots that holdout_by_site keeps for the test."""
-    block_size_m: float | None = Field(default=None, gt=0)
+    block_size_m: float | None = Field(default=None, gt=0, le=1e7)
     """Side of the squares of spatial_blocks, in metres; chosen from the plots when left out."""
-    inner_splits: int = Field(default=3, ge=2)
+    inner_splits: Annotated[int, MOST_FOLDS] = Field(default=3, ge=2)
     """Folds inside each training part, for tuning."""
     select_by: SplitName = "spatial_blocks"
     """The split by which the model for the map is chosen; one of `splits`."""
@@ -46,6 +49,8 @@ class ValidationSettings(Settings):
             return value
         splits = value.get("splits") or list(SPLIT_NAMES)
         if not isinstance(splits, list | tuple) or "spatial_blocks" in splits:
+            return value
+        if splits[0] not in SPLIT_NAMES:  # said of `splits`, and not once more
             return value
         return {**value, "select_by": splits[0]}
 

@@ -46,6 +46,10 @@ def grid_of(opened: OpenProject) -> GeoBox:
         bounds = settings.bounds or _area_bounds(opened, settings.crs)
         grid = grid_from_bounds(settings.crs, settings.resolution, bounds)
     pixel_area_ha(grid)
+    try:
+        settings.refuse_huge(*grid.shape)
+    except ValueError as error:
+        raise InputError(str(error), where="grid") from error
     return grid
 
 

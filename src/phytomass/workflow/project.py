@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from phytomass.accounting import PotentialSettings
+from phytomass.accounting import PotentialSettings, years_between
 from phytomass.allometry import AllometrySettings
 from phytomass.carbon import CarbonSettings
-from phytomass.errors import InputError, nearest
+from phytomass.errors import InputError, nearest, shown
 from phytomass.experiments import TrainingSettings
 from phytomass.imagery import MaskSettings, PredictorSettings
 from phytomass.inventory import InventorySettings
@@ -25,36 +27,114 @@ from phytomass.models import (
     publications,
     published_tables,
 )
-from phytomass.settings import Settings
+from phytomass.settings import (
+    AtMost,
+    FilePath,
+    FilePattern,
+    ProjectedCrs,
+    Seed,
+    Settings,
+    distinct_names,
+)
 from phytomass.validation import ValidationSettings
 
-Period = Annotated[str, Field(pattern=r"^\d{4}(-\d{2})?(/\d{4}(-\d{2})?)?$")]
+MONTHS_OF_FORESTRY = (1800 * 12, 2101 * 12)
+"""From the first forest inventories to the end of any projection, in months since year 0."""
+
+
+def period_months(period: str) -> tuple[int, int]:
+    """Return the first month of a period and the one after its last, counted from year 0.
+
+    Raises
+    ------
+    ValueError
+        If it is no year, month or range of them, or its end comes before its start.
+
+    Examples
+    --------
+    >>> start, end = period_months("2016/2021-06")
+    >>> end - start
+    66
+    >>> period_months("2020-13")
+    Traceback (most recent call last):
+    ...
+    ValueError: write a year (2020), a month (2020-07) or a range (2016/2021)
+    """
+    matches = [PERIOD_PART.match(part) for part in period.split("/")]
+    if len(matches) > 2 or not all(matches):
+        raise ValueError("write a year (2020), a month (2020-07) or a range (2016/2021)")
+    first, last = ((int(m[1]), m[2]) for m in (matches[0], matches[-1]) if m is not None)
+    start = first[0] * 12 + (int(first[1]) - 1 if first[1] else 0)
+    end = last[0] * 12 + (int(last[1]) if last[1] else 12)
+    if not MONTHS_OF_FORESTRY[0] <= start < end <= MONTHS_OF_FORESTRY[1]:
+        backwards = "the end comes before the start"
+        raise ValueError(backwards if end <= start else "years are from 1800 to 2100")
+    return start, end
+
+
+PERIOD_PART = re.compile(r"^([0-9]{4})(?:-(0[1-9]|1[0-2]))?$")
+
+
+def _real_period(period: str) -> str:
+    period_months(period)
+    return period
+
+
+Period = Annotated[str, AfterValidator(_real_period)]
+
+
+Coordinate = Annotated[float, Field(ge=-1e9, le=1e9)]
 
 
 class GridSettings(Settings):
     """The one grid of the project: like a raster, or CRS and resolution."""
 
-    like: Path | None = None
+    like: FilePath | None = None
     """Take the grid of this raster; or give …"""
-    crs: str | None = None
+    crs: ProjectedCrs | None = None
     """… a projected CRS (`EPSG:32643`), …"""
-    resolution: float | None = Field(default=None, gt=0)
+    resolution: Annotated[float, AtMost(1e6, "a pixel as large as a country")] | None = Field(
+        default=None, ge=1e-3
+    )
     """… the pixel side in its units, …"""
-    bounds: tuple[float, float, float, float] | None = None
+    bounds: tuple[Coordinate, Coordinate, Coordinate, Coordinate] | None = None
     """… and west, south, east, north; without bounds the study area's are taken."""
+    max_pixels: Annotated[int, AtMost(10**12, "no store has more")] = Field(
+        default=5_000_000_000, ge=1
+    )
+    """Larger grids are refused: a mistyped resolution or bound makes one quickly."""
 
     @model_validator(mode="after")
     def _one_way(self) -> GridSettings:
         own = self.crs is not None and self.resolution is not None
         if (self.like is not None) == own:
             raise ValueError("give either `like`, or `crs` and `resolution`")
+        if self.bounds is not None and self.resolution is not None:
+            west, south, east, north = self.bounds
+            if not (west < east and south < north):
+                raise ValueError(f"bounds {self.bounds} are not (west, south, east, north)")
+            self.refuse_huge((north - south) / self.resolution, (east - west) / self.resolution)
         return self
+
+    def refuse_huge(self, rows: float, cols: float) -> None:
+        """Raise when a grid has more pixels than `max_pixels`.
+
+        Raises
+        ------
+        ValueError
+            Naming the size and the limit.
+        """
+        if rows * cols > self.max_pixels:
+            raise ValueError(
+                f"{rows:.0f} × {cols:.0f} pixels are more than max_pixels ({self.max_pixels}): "
+                "check resolution and bounds, or raise grid.max_pixels"
+            )
 
 
 class ZoneSettings(Settings):
     """Polygons that totals are given for."""
 
-    path: Path
+    path: FilePath
     """Polygon file with a CRS."""
     column: str = "name"
     """Column with the zones' names."""
@@ -65,7 +145,7 @@ class EarlierSettings(Settings):
 
     period: Period
     """Its year or month."""
-    files: dict[str, str | list[str]] = {}
+    files: dict[str, FilePattern | list[FilePattern]] = {}
     """Raster source (a key of predictors.rasters) → files of the earlier date, which is then mapped
     with the same model; sources not listed keep their files (elevation does not change)."""
     mask: MaskSettings | None = None
@@ -75,11 +155,11 @@ class EarlierSettings(Settings):
 class TruthSettings(Settings):
     """A wall-to-wall reference that the map is compared with; never used for training."""
 
-    path: Path
+    path: FilePath
     """Reference biomass in Mg/ha on the project's grid."""
-    earlier: Path | None = None
+    earlier: FilePath | None = None
     """The same of the earlier date."""
-    block_m: list[float] = []
+    block_m: list[Annotated[float, Field(gt=0, le=1e6)]] = Field(default=[], max_length=20)
     """Sides of the squares, in metres, for which means are compared too; 1, 2, 4 pixels if empty."""
     models: Literal["map", "all"] = "all"
     """Compare only the map's model, or every model and predictor set."""
@@ -92,12 +172,26 @@ class MapSettings(Settings):
     """Make the map with this model instead of the best one …"""
     predictors: str | None = None
     """… and this predictor set."""
-    minimum: float | None = 0.0
+    minimum: Annotated[float, Field(ge=-10_000, le=10_000)] | None = 0.0
     """Lower limit of the map in Mg/ha: biomass is not negative. Null leaves predictions as they are."""
-    classes: list[float] | None = None
+    classes: list[Annotated[float, Field(ge=-10_000, le=10_000)]] | None = Field(
+        default=None, min_length=2, max_length=50
+    )
     """Limits of the biomass classes in Mg/ha; chosen from the map's range if absent."""
-    elevation_band_m: float = Field(default=500.0, gt=0)
+    elevation_band_m: float = Field(default=500.0, ge=1, le=10_000)
     """Height of the bands of the elevation profile in metres."""
+
+    @model_validator(mode="after")
+    def _rising(self) -> MapSettings:
+        limits = self.classes or []
+        if any(one >= two for one, two in pairwise(limits)):
+            raise ValueError("classes are limits that rise, each higher than the one before")
+        return self
+
+
+def _refuse_later(earlier: str, period: str) -> None:
+    if (years_between(earlier, period) or 0) <= 0:
+        raise ValueError(f"earlier.period {earlier} is not before period {period}")
 
 
 def _or_a_named_list(schema: dict[str, Any]) -> None:
@@ -109,17 +203,17 @@ def _or_a_named_list(schema: dict[str, Any]) -> None:
 class Project(Settings):
     """A phytomass project."""
 
-    name: str
+    name: Annotated[str, Field(min_length=1, max_length=200)]
     """Title of the study."""
     description: str = ""
     """One or two sentences for the report."""
     period: Period
     """Date of the plots and images: `2020`, `2020-07` or a range `2016/2021`."""
-    random_state: int = 1
+    random_state: Seed = 1
     """Seed of everything random."""
-    output: Path = Path("results")
+    output: FilePath = Path("results")
     """Folder for the results."""
-    study_area: Path | None = None
+    study_area: FilePath | None = None
     """Polygons of the study area: pixels outside are not mapped."""
     grid: GridSettings
     """The one grid that every raster is read on."""
@@ -137,6 +231,7 @@ class Project(Settings):
     """The forest or plantation mask."""
     models: list[ModelSettings] = Field(
         default=[ModelSettings(name=name) for name in model_names()],
+        max_length=100,
         json_schema_extra=_or_a_named_list,
     )
     """The models to compare, or the name of a list: `mountain_paper`; all on one pixel if absent."""
@@ -194,6 +289,7 @@ class Project(Settings):
             raise ValueError(
                 "name at least one model, and each once (or with a `label` of its own)"
             )
+        distinct_names(names)
         return models
 
     @model_validator(mode="after")
@@ -204,8 +300,10 @@ class Project(Settings):
                 f"earlier.files names {', '.join(sorted(unknown))}, "
                 f"predictors.rasters has {', '.join(self.predictors.rasters)}"
             )
+        if self.earlier is not None:
+            _refuse_later(self.earlier.period, self.period)
         if self.map.model is not None and self.map.model not in {m.key for m in self.models}:
-            raise ValueError(f"map.model {self.map.model!r} is not among `models`")
+            raise ValueError(f"map.model {shown(self.map.model)} is not among `models`")
         if self.model_tables is not None:
             self._reference_is_there(self.model_tables)
         if self.carbon.carbon_fractions and self.inventory.trees is None:

@@ -7,11 +7,14 @@ import re
 from importlib.resources import files
 from pathlib import Path
 
-from phytomass.errors import InputError
+from pydantic import ValidationError
+
+from phytomass.errors import InputError, shown
 from phytomass.files import write_text
 from phytomass.landscape import LandscapeSettings, simulate, write_landscape
 from phytomass.models import model_list
 from phytomass.progress import Progress, silent
+from phytomass.settings import usable_path
 from phytomass.workflow.load import OpenProject, load_project
 from phytomass.workflow.project import Project
 
@@ -36,13 +39,32 @@ def new_project(folder: Path) -> Path:
         If there is a project file already.
     """
     path = folder / "project.yaml"
-    if path.exists():
+    if _is_there(path):
         raise InputError(
             "there is a project already", where=str(path), remedy="choose another folder"
         )
     write_text(folder / SCHEMA, project_schema())
     write_text(path, _template("new.yaml"))
     return path
+
+
+def _is_there(path: Path) -> bool:
+    """Tell whether a file exists; refuse a path that no file can have."""
+    try:
+        usable_path(str(path))
+        return path.exists()
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        raise InputError(f"cannot be used ({why})", where=shown(str(path.parent))) from error
+
+
+def _landscape(seed: int) -> LandscapeSettings:
+    try:
+        return LandscapeSettings(random_state=seed)
+    except ValidationError as error:
+        raise InputError(
+            f"the seed is {shown(seed)}", where="--seed", remedy="use a number from 0 to 4294967295"
+        ) from error
 
 
 MODELS_OF_DEMO = re.compile(r"^models:\n(?:  - .*\n)+", re.MULTILINE)
@@ -105,7 +127,7 @@ def make_demo(
     """
     path = folder / "project.yaml"
     content = demo_project(seed, models)
-    if path.exists() and path.read_text(encoding="utf-8") != content:
+    if _is_there(path) and path.read_bytes() != content.encode():
         raise InputError(
             "holds another project, or the demo was edited",
             where=str(path),
@@ -118,9 +140,10 @@ def make_demo(
             where=str(data),
             remedy="choose another folder; nothing was changed",
         )
+    settings = _landscape(seed)
     write_text(path, content)  # first: a demo that was broken off may be gone on with
     progress("landscape", 0, 2)
-    landscape = simulate(LandscapeSettings(random_state=seed))
+    landscape = simulate(settings)
     progress("landscape", 1, 2)
     write_landscape(landscape, data)
     write_text(folder / SCHEMA, project_schema())

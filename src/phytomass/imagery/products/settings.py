@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_serializer, model_validator
 
-from phytomass.settings import Settings
+from phytomass.imagery.indices.formula import Formula
+from phytomass.settings import FilePattern, Settings
 
 Kernel = Literal["nearest", "bilinear", "cubic", "average"]
 
@@ -17,10 +18,10 @@ class SpeckleSettings(Settings):
 
     filter: Literal["lee", "refined_lee", "improved_sigma", "quegan"]
     """Which; `quegan` filters all dates of an orbit together."""
-    looks: Annotated[float, Field(gt=0)] | Literal["estimate"] | None = None
+    looks: Annotated[float, Field(gt=0, le=10_000)] | Literal["estimate"] | None = None
     """Equivalent number of looks; the product's if absent; `estimate` finds it in each scene's own
     most homogeneous windows."""
-    window: Annotated[int, Field(ge=3)] = 7
+    window: Annotated[int, Field(ge=3, le=51)] = 7
     """Odd side of the window in pixels (the refined Lee filter's is 7)."""
     bias_correction: bool = True
     """Improved sigma: keep the mean by a second pass; false is the filter as it was published."""
@@ -35,7 +36,7 @@ class SpeckleSettings(Settings):
 class SlopeSettings(Settings):
     """Angular slope correction of radar backscatter that is not terrain-corrected yet."""
 
-    dem: str
+    dem: FilePattern
     """Elevation in metres."""
     resample: Kernel | None = None
     """Kernel for a DEM on another grid."""
@@ -43,7 +44,9 @@ class SlopeSettings(Settings):
     """Scattering from a volume (forest) or from the ground."""
     incidence_deg: float | None = Field(default=None, gt=0, lt=90)
     """Incidence angle from the vertical; by default the scene's band `angle`."""
-    look_azimuth_deg: dict[Literal["ascending", "descending"], float] = {
+    look_azimuth_deg: dict[
+        Literal["ascending", "descending"], Annotated[float, Field(ge=0, le=360)]
+    ] = {
         "ascending": 78.0,
         "descending": 282.0,
     }
@@ -53,13 +56,13 @@ class SlopeSettings(Settings):
 class TopographySettings(Settings):
     """Topographic correction of reflectance that is not terrain-corrected yet."""
 
-    dem: str
+    dem: FilePattern
     """Elevation in metres."""
     resample: Kernel | None = None
     """Kernel for a DEM on another grid."""
     method: Literal["cosine", "c", "scs_c", "minnaert"] = "scs_c"
     """Which; all but the cosine are fitted, per scene and band."""
-    fit_where: str = "(B8 - B4) / (B8 + B4)"
+    fit_where: Formula = "(B8 - B4) / (B8 + B4)"
     """Formula on bands: pixels where it exceeds `fit_above` are taken for forest …"""
     fit_above: float = 0.5
     """… and, where steeper than 5 %, the correction is fitted on them."""

@@ -22,9 +22,10 @@ from phytomass.imagery.products.sensors import SensorRecord
 from phytomass.imagery.readers.corrections import Filter, Flattening, Prepared, open_corrections
 from phytomass.imagery.readers.elevation import with_halo
 from phytomass.imagery.readers.opened import OpenScene, open_scene
-from phytomass.imagery.readers.reader import files_of, need_rule
+from phytomass.imagery.readers.reader import need_rule
 from phytomass.imagery.scenes.kept import fetched_files
 from phytomass.imagery.scenes.listing import Scene, in_season, local_scenes
+from phytomass.imagery.scenes.listing.places import files_of
 from phytomass.imagery.scenes.overpass import first_complete, overpasses
 from phytomass.imagery.settings import CHOOSING, RasterSource
 

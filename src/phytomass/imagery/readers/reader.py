@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from glob import has_magic
 from pathlib import Path
 from typing import Any
 
@@ -17,72 +16,14 @@ from rasterio.vrt import WarpedVRT
 from rasterio.warp import transform
 
 from phytomass.errors import InputError, nearest
-from phytomass.files import require_file
 from phytomass.grid import Block, describe_grid, grid_of, same_grid
 from phytomass.imagery.pixels.composite import composite
 from phytomass.imagery.pixels.masking import fill_mask, outside_limits, pads_with_zeros
+from phytomass.imagery.scenes.listing.places import files_of
 from phytomass.imagery.settings import RasterSource
 from phytomass.rasters import GDAL_ERRORS, open_raster, pixels_of
 
 Array = NDArray[np.float64]
-RASTERS = {".tif", ".tiff", ".jp2", ".nc", ".vrt", ".img"}
-
-
-def files_of(pattern: str | list[str], root: Path, where: str) -> list[Path]:
-    """Return the files a path, a pattern or a list of them stands for, sorted within a pattern.
-
-    Raises
-    ------
-    InputError
-        If a file is missing or a pattern matches nothing.
-    """
-    found: list[Path] = []
-    for one in [pattern] if isinstance(pattern, str) else pattern:
-        if has_magic(one):
-            base = Path(one).anchor or "."
-            relative = str(Path(one).relative_to(base)) if Path(one).is_absolute() else one
-            start = Path(base) if Path(one).is_absolute() else root
-            try:
-                matches = sorted(start.glob(relative))
-            except (OSError, ValueError, NotImplementedError) as error:
-                raise InputError(f"{one!r} is no pattern ({error})", where=where) from error
-            if not matches:
-                raise InputError(
-                    f"no file matches {one!r}", where=where, remedy="check the pattern"
-                )
-            found += matches
-        else:
-            found.append(_existing(root / one, one, where))
-    return [file for path in found for file in _rasters_in(path, where)]
-
-
-def _existing(path: Path, named: str, where: str) -> Path:
-    """Return a path that is there: a folder, or a file that can be read."""
-    try:
-        absent, folder = not path.exists(), path.is_dir()
-    except (OSError, ValueError):
-        absent, folder = False, False  # the look at the file says what is wrong with the name
-    if absent:
-        siblings = [p.name for p in path.parent.glob("*")] if path.parent.is_dir() else []
-        hint = nearest(path.name, siblings)
-        raise InputError(f"no such file: {named}", where=where, remedy=hint or "check the path")
-    if not folder:
-        require_file(path, f"{named} ({where})")
-    return path
-
-
-def _rasters_in(path: Path, where: str) -> list[Path]:
-    """Return a file itself, or the rasters in a folder and below (`.SAFE`, one folder per scene)."""
-    if not path.is_dir():
-        return [path]
-    inside = sorted(file for file in path.rglob("*") if file.suffix.lower() in RASTERS)
-    if not inside:
-        raise InputError(
-            f"no raster in the folder {path.name}",
-            where=where,
-            remedy=f"name a file, or a folder with {', '.join(sorted(RASTERS))}",
-        )
-    return inside
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import Annotated, Literal, get_args
 from pydantic import Field, model_validator
 
 from phytomass.errors import nearest
-from phytomass.settings import Settings
+from phytomass.settings import AtMost, Settings
 
 Source = Literal[
     "dbh",
@@ -39,7 +39,9 @@ NOT_IN_BIOMASS_R: frozenset[Source] = frozenset(
 class ErrorSettings(Settings):
     """How the error of plot biomass is drawn."""
 
-    draws: int = Field(default=10_000, ge=2, le=1_000_000)
+    draws: Annotated[int, AtMost(1_000_000, "more draws only fill the memory")] = Field(
+        default=10_000, ge=2
+    )
     """Number of draws. More draws make the bounds steadier, never narrower."""
 
     preset: Literal["phytomass", "biomass_r"] = "phytomass"
