@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 import yaml
-from phytomass.imagery.scenes.listing.places import files_of
 
 from phytomass.errors import InputError, ProjectFileError
 from phytomass.imagery import places
+from phytomass.imagery.scenes.places import files_of
 from phytomass.models.factories import FACTORIES
 from phytomass.models.limits import limits_of
 from phytomass.models.records.tables import all_model_names, record_of

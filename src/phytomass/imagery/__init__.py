@@ -1,9 +1,9 @@
 """Imagery: raster sources, composites, indices, terrain and masks on the project's grid."""
 
 from phytomass.imagery.catalogs.fetch import fetch_scenes
-from phytomass.imagery.indices.formula import evaluate, names_in
 from phytomass.imagery.indices.table import Index, find_index, load_indices
 from phytomass.imagery.pixels.composite import composite
+from phytomass.imagery.pixels.formula import evaluate, names_in
 from phytomass.imagery.pixels.slopes import IlluminationFit, sun_incidence
 from phytomass.imagery.pixels.speckle.filters import bright_level
 from phytomass.imagery.pixels.terrain import (
@@ -22,7 +22,7 @@ from phytomass.imagery.readers.product import ProductReader, extra_layers, scene
 from phytomass.imagery.readers.reader import SourceReader
 from phytomass.imagery.readers.sources import AnnouncedReader, BlockReader, open_source
 from phytomass.imagery.scenes.kept import fetched_files
-from phytomass.imagery.scenes.listing.places import files_of
+from phytomass.imagery.scenes.places import files_of
 from phytomass.imagery.scenes.sun import sun_of
 from phytomass.imagery.settings import (
     CatalogueIndex,

@@ -9,8 +9,8 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from phytomass.errors import shown
-from phytomass.imagery.indices.formula import Formula
 from phytomass.imagery.pixels.composite import quantile_of
+from phytomass.imagery.pixels.formula import Formula
 from phytomass.imagery.pixels.texture import Measure
 from phytomass.imagery.products.sensors import SensorRecord, find_sensor
 from phytomass.imagery.products.settings import (

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from phytomass.errors import InputError, nearest
-from phytomass.imagery.indices.formula import evaluate, names_in, parse
+from phytomass.imagery.pixels.formula import evaluate, names_in, parse
 
 AMBIGUOUS = {
     "RENDVI": "two indices carry this name: write RENDVI_B8B6 (afforestation paper) or RENDVI_B6B5 (catalogue)",

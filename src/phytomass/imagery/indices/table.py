@@ -15,7 +15,7 @@ from phytomass.imagery.indices.catalogue import (
     formula_on_bands,
     needs_reflectance,
 )
-from phytomass.imagery.indices.formula import names_in
+from phytomass.imagery.pixels.formula import names_in
 from phytomass.imagery.products.sensors import find_sensor
 from phytomass.imagery.settings import CatalogueIndex, OwnIndex
 
@@ -31,7 +31,7 @@ class Index:
     id, title : str
         Name of the predictor, and its name in words.
     formula : str
-        Arithmetic on band names (see `phytomass.imagery.indices.formula`).
+        Arithmetic on band names (see `phytomass.imagery.pixels.formula`).
     sensor : str
         Sensor group: optical, sar, terrain or other.
     needs_reflectance : bool

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_serializer, model_validator
 
-from phytomass.imagery.indices.formula import Formula
+from phytomass.imagery.pixels.formula import Formula
 from phytomass.settings import FilePattern, Settings
 
 Kernel = Literal["nearest", "bilinear", "cubic", "average"]

@@ -13,7 +13,7 @@ from odc.geo.geobox import GeoBox
 
 from phytomass.errors import InputError
 from phytomass.grid import Block, blocks_of
-from phytomass.imagery.indices.formula import evaluate, names_in
+from phytomass.imagery.pixels.formula import evaluate, names_in
 from phytomass.imagery.pixels.slopes import (
     IlluminationFit,
     flattened_backscatter,

@@ -15,8 +15,8 @@ from odc.geo.geobox import GeoBox
 
 from phytomass.errors import InputError, nearest
 from phytomass.grid import Block
-from phytomass.imagery.indices.formula import evaluate, names_in
 from phytomass.imagery.pixels.composite import chosen_date, composite, take_date
+from phytomass.imagery.pixels.formula import evaluate, names_in
 from phytomass.imagery.pixels.sorting_network import quantile_rows
 from phytomass.imagery.products.sensors import SensorRecord
 from phytomass.imagery.readers.corrections import Filter, Flattening, Prepared, open_corrections
@@ -25,8 +25,8 @@ from phytomass.imagery.readers.opened import OpenScene, open_scene
 from phytomass.imagery.readers.reader import need_rule
 from phytomass.imagery.scenes.kept import fetched_files
 from phytomass.imagery.scenes.listing import Scene, in_season, local_scenes
-from phytomass.imagery.scenes.listing.places import files_of
 from phytomass.imagery.scenes.overpass import first_complete, overpasses
+from phytomass.imagery.scenes.places import files_of
 from phytomass.imagery.settings import CHOOSING, RasterSource
 
 Array = NDArray[np.float64]

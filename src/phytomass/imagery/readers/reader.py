@@ -19,7 +19,7 @@ from phytomass.errors import InputError, nearest
 from phytomass.grid import Block, describe_grid, grid_of, same_grid
 from phytomass.imagery.pixels.composite import composite
 from phytomass.imagery.pixels.masking import fill_mask, outside_limits, pads_with_zeros
-from phytomass.imagery.scenes.listing.places import files_of
+from phytomass.imagery.scenes.places import files_of
 from phytomass.imagery.settings import RasterSource
 from phytomass.rasters import GDAL_ERRORS, open_raster, pixels_of
 

@@ -21,7 +21,7 @@ from phytomass.imagery.pixels.composite import composite
 from phytomass.imagery.products.sensors import SensorRecord
 from phytomass.imagery.readers.reader import need_rule
 from phytomass.imagery.scenes.listing import Scene, day_in, in_season
-from phytomass.imagery.scenes.listing.places import files_of
+from phytomass.imagery.scenes.places import files_of
 from phytomass.imagery.settings import RasterSource
 
 Array = NDArray[np.float64]
