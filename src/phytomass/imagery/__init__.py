@@ -1,9 +1,10 @@
 """Imagery: raster sources, composites, indices, terrain and masks on the project's grid."""
 
+from typing import TYPE_CHECKING, Any
+
 from phytomass.imagery.composite import composite
 from phytomass.imagery.corrections import Prepared
 from phytomass.imagery.elevation import Elevation, open_elevation, with_halo
-from phytomass.imagery.fetch import fetch_scenes
 from phytomass.imagery.formula import evaluate, names_in
 from phytomass.imagery.indices import Index, find_index, load_indices
 from phytomass.imagery.kept import fetched_files
@@ -25,6 +26,9 @@ from phytomass.imagery.speckle import bright_level
 from phytomass.imagery.sun import sun_of
 from phytomass.imagery.terrain import aspect_components, aspect_deg, extended, gradient, slope_deg
 from phytomass.imagery.texture import MEASURES, glcm
+
+if TYPE_CHECKING:
+    from phytomass.imagery.fetch import fetch_scenes
 
 __all__ = [
     "MEASURES",
@@ -69,3 +73,11 @@ __all__ = [
     "sun_of",
     "with_halo",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "fetch_scenes":  # on first use only: what it imports comes with the extra `catalogs`
+        from phytomass.imagery.fetch import fetch_scenes
+
+        return fetch_scenes
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -8,9 +8,10 @@ from typing import Any
 import pandas as pd
 from odc.geo.geobox import GeoBox
 
+from phytomass.extras import require
 from phytomass.features import Workers, compute_blocks, illumination_table, write_quicklooks
 from phytomass.files import write_csv
-from phytomass.imagery import PredictorSettings, fetch_scenes, scenes_of
+from phytomass.imagery import PredictorSettings, scenes_of
 from phytomass.progress import Progress
 from phytomass.workflow.engine import Context, Step
 from phytomass.workflow.inputs import existing, grid_of, raster_files
@@ -80,6 +81,9 @@ def _scenes(
     tables = []
     for key, source in settings.rasters.items():
         if source.catalog is not None and not source.files:
+            require("catalogs", "scenes of catalogues", where=f"predictors.rasters.{key}")
+            from phytomass.imagery import fetch_scenes  # requests comes with an extra
+
             tables.append(fetch_scenes(key, source, opened.root, grid, progress=progress))
         elif source.record is not None and not source.record.grid_crs:
             rows = [

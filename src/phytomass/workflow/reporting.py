@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from phytomass.report import write_report
+from phytomass.extras import require
 from phytomass.workflow.engine import Context, Step
 from phytomass.workflow.load import OpenProject
 
@@ -19,6 +19,9 @@ def _inputs(opened: OpenProject) -> dict[str, list[Path]]:
 
 
 def _work(context: Context) -> None:
+    require("report", "reports")
+    from phytomass.report import write_report  # matplotlib and jinja2 come with an extra
+
     project = context.opened.project
     write_report(
         context.done,
