@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CORE := $(VENV)/.core
 EVERYTHING := $(VENV)/.everything
-PIP := $(BIN)/python -m pip install -q --disable-pip-version-check
+PIP := $(BIN)/python -m pip install -q --disable-pip-version-check --no-compile
 # on Linux the usual build of torch brings CUDA, gigabytes; README.md says what to say here for the small one
 TORCH_BY ?= $(PIP)
 DEMO ?= demo

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from phytomass.extras import require
 from phytomass.imagery.composite import composite
 from phytomass.imagery.corrections import Prepared
 from phytomass.imagery.elevation import Elevation, open_elevation, with_halo
@@ -76,7 +77,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name == "fetch_scenes":  # on first use only: what it imports comes with the extra `catalogs`
+    if name == "fetch_scenes":  # on first use only: what it imports comes with an extra
+        require("catalogs", "scenes of catalogues", where="predictors.rasters")
         from phytomass.imagery.fetch import fetch_scenes
 
         return fetch_scenes

@@ -15,6 +15,7 @@ from odc.geo.geobox import GeoBox
 from phytomass.accounting import check_zones
 from phytomass.allometry import check_species
 from phytomass.errors import InputError, Problem
+from phytomass.extras import require
 from phytomass.features import (
     Workers,
     check_contents,
@@ -74,6 +75,7 @@ def check_project(opened: OpenProject, steps: Collection[str] = ()) -> Findings:
     findings.attempt(lambda: _writable(opened.results))
     grid = findings.attempt(lambda: grid_of(opened))
     wanted = set(steps) or {"plots", "stack", "compare", "map", "account", "report"}
+    _check_extras(findings, opened, wanted)
     plots = None
     if wanted - {"stack"}:
         plots = _check_field(findings, opened, str(grid.crs) if grid is not None else "EPSG:4326")
@@ -97,6 +99,16 @@ def check_scheduler(scheduler: str) -> None:
         If it is none of `phytomass.features.Workers`, or its package is not installed.
     """
     Workers(scheduler=scheduler).require()
+
+
+def _check_extras(findings: Findings, opened: OpenProject, wanted: Collection[str]) -> None:
+    """Ask for optional packages now, rather than after an hour."""
+    if "report" in wanted:
+        findings.attempt(partial(require, "report", "reports"))
+    for key, source in opened.project.predictors.rasters.items():
+        if source.catalog is not None and not source.files:
+            where = f"predictors.rasters.{key}"
+            findings.attempt(partial(require, "catalogs", "scenes of catalogues", where=where))
 
 
 def _check_field(findings: Findings, opened: OpenProject, crs: str) -> pd.DataFrame | None:

@@ -8,7 +8,6 @@ from typing import Any
 import pandas as pd
 from odc.geo.geobox import GeoBox
 
-from phytomass.extras import require
 from phytomass.features import Workers, compute_blocks, illumination_table, write_quicklooks
 from phytomass.files import write_csv
 from phytomass.imagery import PredictorSettings, scenes_of
@@ -81,8 +80,7 @@ def _scenes(
     tables = []
     for key, source in settings.rasters.items():
         if source.catalog is not None and not source.files:
-            require("catalogs", "scenes of catalogues", where=f"predictors.rasters.{key}")
-            from phytomass.imagery import fetch_scenes  # requests comes with an extra
+            from phytomass.imagery import fetch_scenes  # asks for the extra `catalogs`
 
             tables.append(fetch_scenes(key, source, opened.root, grid, progress=progress))
         elif source.record is not None and not source.record.grid_crs:
