@@ -1,5 +1,6 @@
 # make demo    set up the core (no torch), run everything on the simulated landscape, say where the report is
 # make test    set up everything, run the fast test suite; test-all adds the slow tests, lint the linters
+# make test-minimum  run the tests on the oldest versions that pyproject.toml declares (needs uv)
 # make locks   resolve the locks anew (needs uv; UPGRADE=--upgrade for the newest versions)
 PYTHON ?= python3
 VENV := .venv
@@ -12,7 +13,7 @@ TORCH_BY ?= $(PIP)
 DEMO ?= demo
 export PHYTOMASS_DATA ?= $(abspath $(wildcard ../shared/data))
 
-.PHONY: demo test test-all lint examples setup locks
+.PHONY: demo test test-all test-minimum lint examples setup locks
 
 demo: $(CORE)
 	$(BIN)/phytomass demo $(DEMO)
@@ -22,6 +23,16 @@ test: $(EVERYTHING)
 
 test-all: $(EVERYTHING)
 	$(BIN)/python -m pytest -n 2 --dist loadfile -q
+
+# tests of the locks have no say here: these versions are older
+OLDEST := .venv-oldest
+TOOLS = $(shell grep -oE '^(pytest|pytest-xdist|hypothesis)==[^ ]+' requirements/development.lock)
+EXTRAS ?= report,catalogs,netcdf,cluster,networks
+test-minimum:
+	$(PYTHON) -m venv $(OLDEST)
+	uv pip install -q --python $(OLDEST) --resolution lowest-direct --torch-backend cpu \
+	  -e ".[$(EXTRAS)]" $(TOOLS) "odc-stac>=0.4"
+	$(OLDEST)/bin/python -m pytest -n 2 --dist loadfile -q -m "not slow" tests -W default
 
 lint: $(EVERYTHING)
 	$(BIN)/ruff check .

@@ -37,7 +37,8 @@ DOORS = ("phytomass.models.patch_cnn.", "phytomass.imagery.")
 
 
 def test_a_project_runs_from_the_models_to_the_report(project: Path) -> None:
-    write_project(project, small_settings() | {"models": ["mlr", "xgboost"]})
+    boosted = {"name": "xgboost", "parameters": {"n_estimators": 20}, "grid": {}}
+    write_project(project, small_settings() | {"models": ["mlr", boosted]})
     done = subprocess.run(
         [sys.executable, "-c", CODE, "run", str(project), "--quiet"],
         capture_output=True,
