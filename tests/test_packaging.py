@@ -12,6 +12,7 @@ from importlib.metadata import PackageNotFoundError, requires
 from pathlib import Path
 
 import pytest
+import yaml
 from packaging.markers import default_environment
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -102,6 +103,15 @@ def test_extras_are_those_of_the_metadata() -> None:
     assert set(OPTIONAL) == {*EXTRAS, "dev"}
     for extra, modules in EXTRAS.items():
         assert {distribution(module) for module in modules} == set(OPTIONAL[extra]), extra
+
+
+def test_the_citation_and_the_changelog_know_the_version() -> None:
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert citation["version"] == METADATA["version"]
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    released = re.findall(r"(?m)^## \[(\d[\w.]*)\] - \d{4}-\d\d-\d\d$", changelog)
+    assert METADATA["version"] in released or ".dev" in METADATA["version"]
+    assert "0.1.0" in released
 
 
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.stem)
