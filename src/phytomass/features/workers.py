@@ -16,11 +16,11 @@ from concurrent.futures import (
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
-from importlib.util import find_spec
 from multiprocessing import get_context
 from typing import Any, TypeVar
 
 from phytomass.errors import InputError, WorkersError, nearest
+from phytomass.extras import require
 
 Result = TypeVar("Result")
 LOCAL = ("threads", "processes")
@@ -75,12 +75,8 @@ class Workers:
         InputError
             With how to install it.
         """
-        if self.scheduler not in LOCAL and find_spec("distributed") is None:
-            raise InputError(
-                f"{self.scheduler} needs the package distributed, which is not installed",
-                where="scheduler",
-                remedy="install it: pip install 'phytomass[cluster]'; or say threads or processes",
-            )
+        if self.scheduler not in LOCAL:
+            require("cluster", f"workers of {self.scheduler}", where="scheduler")
 
     @contextmanager
     def pool(self, timeout_s: float | None = None) -> Iterator[Pool]:

@@ -1,6 +1,8 @@
 """Imagery: raster sources, composites, indices, terrain and masks on the project's grid."""
 
-from phytomass.imagery.catalogs.fetch import fetch_scenes
+from typing import TYPE_CHECKING, Any
+
+from phytomass.extras import require
 from phytomass.imagery.indices.table import Index, find_index, load_indices
 from phytomass.imagery.pixels.composite import composite
 from phytomass.imagery.pixels.formula import evaluate, names_in
@@ -32,6 +34,9 @@ from phytomass.imagery.settings import (
     RasterSource,
     TerrainSettings,
 )
+
+if TYPE_CHECKING:
+    from phytomass.imagery.catalogs.fetch import fetch_scenes
 
 __all__ = [
     "MEASURES",
@@ -76,3 +81,12 @@ __all__ = [
     "sun_of",
     "with_halo",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "fetch_scenes":  # on first use only: what it imports comes with an extra
+        require("catalogs", "scenes of catalogues", where="predictors.rasters")
+        from phytomass.imagery.catalogs.fetch import fetch_scenes
+
+        return fetch_scenes
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

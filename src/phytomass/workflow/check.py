@@ -12,7 +12,11 @@ from odc.geo.geobox import GeoBox
 from phytomass import tables
 from phytomass.accounting import check_zones
 from phytomass.errors import InputError
-from phytomass.features import Workers, check_patch
+from phytomass.extras import require
+from phytomass.features import (
+    Workers,
+    check_patch,
+)
 from phytomass.grid import blocks_of, describe_grid, same_grid
 from phytomass.grid import grid_of as grid_of_dataset
 from phytomass.imagery import check_mask
@@ -58,6 +62,7 @@ def check_project(opened: OpenProject, steps: Collection[str] = ()) -> Findings:
     if grid is not None:
         findings.sizes.n_pixels = grid.shape[0] * grid.shape[1]
     wanted = set(steps) or set(WHOLE)
+    _check_extras(findings, opened, wanted)
     plots = None
     if wanted - {"stack"}:
         crs = opened.project.grid.crs if grid is None else str(grid.crs)
@@ -106,6 +111,16 @@ def check_scheduler(scheduler: str) -> None:
         If it is none of `phytomass.features.Workers`, or its package is not installed.
     """
     Workers(scheduler=scheduler).require()
+
+
+def _check_extras(findings: Findings, opened: OpenProject, wanted: Collection[str]) -> None:
+    """Ask for optional packages now, rather than after an hour."""
+    if "report" in wanted:
+        findings.attempt(partial(require, "report", "reports"))
+    for key, source in opened.project.predictors.rasters.items():
+        if source.catalog is not None and not source.files:
+            where = f"predictors.rasters.{key}"
+            findings.attempt(partial(require, "catalogs", "scenes of catalogues", where=where))
 
 
 def _check_rasters(

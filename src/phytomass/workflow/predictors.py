@@ -10,7 +10,7 @@ from odc.geo.geobox import GeoBox
 
 from phytomass import tables
 from phytomass.features import Workers, compute_blocks, illumination_table, write_quicklooks
-from phytomass.imagery import PredictorSettings, fetch_scenes, scenes_of
+from phytomass.imagery import PredictorSettings, scenes_of
 from phytomass.progress import Progress
 from phytomass.workflow.engine import Context, Step
 from phytomass.workflow.inputs import existing, grid_of, raster_files
@@ -81,6 +81,8 @@ def _scenes(
     tables = []
     for key, source in settings.rasters.items():
         if source.catalog is not None and not source.files:
+            from phytomass.imagery import fetch_scenes  # asks for the extra `catalogs`
+
             tables.append(fetch_scenes(key, source, opened.root, grid, progress=progress))
         elif source.record is not None and not source.record.grid_crs:
             rows = [

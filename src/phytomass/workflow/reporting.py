@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from phytomass import tables
+from phytomass.extras import require
 from phytomass.files import write_text
 from phytomass.report import write_report
 from phytomass.workflow.engine import Context, Step
@@ -29,6 +30,8 @@ def _inputs(opened: OpenProject) -> dict[str, list[Path]]:
 
 
 def _work(context: Context) -> None:
+    require("report", "reports")
+
     project = context.opened.project
     write_report(
         context.done,

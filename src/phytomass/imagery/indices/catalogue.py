@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from phytomass.errors import InputError, nearest
+from phytomass.extras import require
 from phytomass.imagery.pixels.formula import evaluate, names_in, parse
 
 AMBIGUOUS = {
@@ -23,6 +24,7 @@ RADAR = ("VV", "VH", "HH", "HV")
 @cache
 def entries() -> Mapping[str, Any]:
     """Return the catalogue: id → entry with formula, bands, long name and reference."""
+    require("catalogs", "indices of the public catalogue", where="predictors.indices")
     import spyndex
 
     return dict(spyndex.indices.items())

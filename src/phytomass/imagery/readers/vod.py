@@ -16,6 +16,7 @@ from odc.geo.geobox import GeoBox
 from pyproj import Transformer
 
 from phytomass.errors import InputError, nearest
+from phytomass.extras import require
 from phytomass.grid import Block
 from phytomass.imagery.pixels.composite import composite
 from phytomass.imagery.products.sensors import SensorRecord
@@ -178,6 +179,7 @@ def _images(
     where: str,
 ) -> list[tuple[Scene, Nodes]]:
     """Read the part of every date of a file that the study area needs, without flagged nodes."""
+    require("netcdf", "NetCDF files", where=path.name)
     try:
         dataset = xr.open_dataset(path, engine="netcdf4")
     except (OSError, ValueError) as error:

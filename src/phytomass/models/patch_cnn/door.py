@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from typing import Any
 
 from phytomass.errors import InputError
+from phytomass.extras import require
 
 
 def require_torch() -> None:
@@ -15,15 +15,10 @@ def require_torch() -> None:
 
     Raises
     ------
-    InputError
+    MissingExtraError
         With the command that installs it.
     """
-    if find_spec("torch") is None:
-        raise InputError(
-            "patch networks need torch, which is not installed",
-            where="models",
-            remedy="pip install 'phytomass[networks]'",
-        )
+    require("networks", "patch networks", where="models")
 
 
 @contextmanager
