@@ -171,7 +171,7 @@ def asks_for(work: Callable[[], object], extra: str, monkeypatch: pytest.MonkeyP
 
 def test_every_door_asks_for_its_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     vod = RasterSource(product="smos-ic-vod", files="vod.nc")
-    (tmp_path / "vod.nc").touch()
+    (tmp_path / "vod.nc").write_bytes(b"CDF")  # a file that is not empty
     grid = grid_from_bounds("EPSG:32633", 10, (500_000, 5_000_000, 500_100, 5_000_100))
     entries.cache_clear()
     doors: list[tuple[str, Callable[[], object], str]] = [

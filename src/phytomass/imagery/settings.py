@@ -198,15 +198,6 @@ class RasterSource(Settings):
             find_sensor(value)
         return value
 
-    @field_validator("dates")
-    @classmethod
-    def _real_days(cls, value: str | None) -> str | None:
-        if value is not None:
-            first, last = map(dt.date.fromisoformat, value.split("/"))
-            if first > last:
-                raise ValueError("the first day comes after the last")
-        return value
-
     @field_validator("bands")
     @classmethod
     def _some_bands(cls, value: object) -> object:
