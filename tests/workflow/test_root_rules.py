@@ -20,7 +20,9 @@ RULES = [
 ]
 
 
-@pytest.mark.parametrize("given", RULES, ids=lambda g: g["root_rule"])
+@pytest.mark.parametrize(
+    "given", [RULES[0], pytest.param(RULES[1], marks=pytest.mark.slow)], ids=["mokany", "ipcc2019"]
+)
 def test_totals_are_the_sums_over_pixels_through_all_steps(
     project: Path, given: dict[str, str]
 ) -> None:
