@@ -94,9 +94,10 @@ def _too_large(formula: str, where: str) -> InputError:
 
 def _allowed(node: ast.AST) -> bool:
     match node:
-        case ast.Constant(value):
-            number = isinstance(value, int | float) and not isinstance(value, bool)
-            return number and -LARGEST_NUMBER <= value <= LARGEST_NUMBER
+        case ast.Constant(value=bool()):
+            return False
+        case ast.Constant(value=int() | float() as value):
+            return -LARGEST_NUMBER <= value <= LARGEST_NUMBER
         case ast.BinOp(op=op):
             return type(op) in _OPERATORS
         case ast.UnaryOp(op=op):
