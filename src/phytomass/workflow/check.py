@@ -25,6 +25,7 @@ from phytomass.features import (
     predictor_sets,
     refuse_truncated,
     source_files,
+    suspicious_values,
 )
 from phytomass.grid import describe_grid, grid_of_raster, same_grid
 from phytomass.imagery import check_mask, files_of
@@ -84,6 +85,7 @@ def check_project(opened: OpenProject, steps: Collection[str] = ()) -> Findings:
         findings.attempt(partial(_networks, opened, grid))
         if plots is not None:
             _check_plots_on_rasters(findings, opened, grid, plots)
+        findings.notes += suspicious_values(opened.project.predictors, opened.root, grid)
     findings.notes += _unusual_paths(opened)
     return findings
 
