@@ -9,9 +9,11 @@ from phytomass.features.raster import refuse_truncated
 from phytomass.features.samples import Patches, Samples
 from phytomass.features.sources import check_contents, check_stack, listed, source_files
 from phytomass.features.stack import PredictorStack, StackReader, check_patch
+from phytomass.features.suspicion import DARK, differing_dates, lacks_dark, suspicious_values
 from phytomass.features.workers import Workers
 
 __all__ = [
+    "DARK",
     "Blocks",
     "Extraction",
     "Layer",
@@ -25,13 +27,16 @@ __all__ = [
     "check_patch",
     "check_stack",
     "compute_blocks",
+    "differing_dates",
     "extract_samples",
     "illumination_table",
+    "lacks_dark",
     "listed",
     "plots_outside",
     "predictor_sets",
     "refuse_truncated",
     "source_files",
+    "suspicious_values",
     "write_quicklooks",
     "write_zarr",
 ]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from numbers import Integral
 from typing import Literal
+
+import numpy as np
 
 from phytomass.errors import InputError
 
@@ -20,6 +21,8 @@ LARGEST_PATCH = {"resnet": 17, "vgg": 17, "alexnet": 13, "pixelnet": 1}
 TILE = 96
 """Side of the tiles of dense maps: layers that stay in the caches and that the CPU's allocator
 keeps (measured, see docs/networks.md)."""
+
+WHOLE = (int, np.integer)
 
 LARGEST = {
     "channels": 4096,
@@ -164,7 +167,7 @@ def _check_numbers(net: Architecture, where: str) -> None:
         )
     for name, most in LARGEST.items():
         number = getattr(net, name)
-        if not isinstance(number, Integral) or isinstance(number, bool) or not 1 <= number <= most:
+        if isinstance(number, bool) or not isinstance(number, WHOLE) or not 1 <= number <= most:
             raise InputError(
                 f"{name} is {number!r}", where=where, remedy=f"use a whole number from 1 to {most}"
             )

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from phytomass.features import DARK, lacks_dark
 from phytomass.report.content.blocks import Block, Figure, Gallery, Heading, Section, Table, Words
 from phytomass.report.content.layers import band_names, read_layer, values_at
 from phytomass.report.content.results import Results
@@ -17,9 +18,6 @@ MOST_TILES = 24
 MOST_BARS = 40
 MOST_IN_MATRIX = 30
 TILE_PIXELS = 260
-DARK = 0.1
-"""Reflectance above which no band of a whole scene should begin."""
-MOST_REFLECTANCE = 2.0
 METHODS = {"cosine": "cosine", "c": "C", "scs_c": "SCS+C", "minnaert": "Minnaert"}
 """Topographic corrections as the literature writes them."""
 
@@ -68,20 +66,13 @@ def _table(table: pd.DataFrame | None) -> list[Block]:
 
 
 def sources_without_dark(table: pd.DataFrame) -> list[str]:
-    """Return the optical sources of three bands or more that have no pixel darker than 0.1.
-
-    Water, shade and vegetation are darker than that in some band of almost any scene. Values of
-    Sentinel-2 to which the offset of −1000 has not been added start at 0.1.
-    """
+    """Return the optical sources that have no dark pixel in any band (`lacks_dark`)."""
     keys = ("sensor", "kind", "unit", "source")
     sensor, kind, unit, source = (np.array(table[key]) for key in keys)
     low, high = (np.asarray(table[key]) for key in ("min", "max"))
-    bands = (sensor == "optical") & (kind == "band") & (unit == "") & (high <= MOST_REFLECTANCE)
-    return [
-        str(name)
-        for name in dict.fromkeys(source[bands])
-        if (bands & (source == name)).sum() >= 3 and low[bands & (source == name)].min() >= DARK
-    ]
+    bands = (sensor == "optical") & (kind == "band") & (unit == "")
+    own = {str(name): bands & (source == name) for name in dict.fromkeys(source[bands])}
+    return [name for name, rows in own.items() if lacks_dark(low[rows], high[rows])]
 
 
 def _too_bright(source: str) -> str:
