@@ -169,9 +169,10 @@ def _chosen(layers: list[str], layer: str | None, where: str) -> str:
 
 
 def _refuse_lost(table: Any, where: str, why: str) -> None:
-    finite = np.isfinite(table.geometry.bounds.to_numpy(dtype=float)).all(axis=1)
-    if not finite.all():
-        rows = ", ".join(str(i + 1) for i in table.index[~finite][:5])
+    points, rows_of = shapely.get_coordinates(table.geometry.to_numpy(), return_index=True)
+    lost = np.unique(rows_of[~np.isfinite(points).all(axis=1)])
+    if lost.size:
+        rows = ", ".join(str(i + 1) for i in table.index[lost][:5])
         raise InputError(
             f"coordinates of feature {rows} {why}", where=where, remedy="correct or remove it"
         )
