@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from phytomass.errors import InputError
@@ -27,3 +29,10 @@ def test_a_limit_that_is_no_number_is_refused(given: str, monkeypatch: pytest.Mo
     monkeypatch.setenv("PHYTOMASS_LIMIT_RASTER_BANDS", given)
     with pytest.raises(InputError, match=r"PHYTOMASS_LIMIT_RASTER_BANDS.*no number"):
         limit("raster_bands")
+
+
+def test_every_limit_is_documented() -> None:
+    text = (Path(__file__).parents[1] / "docs/inputs.md").read_text(encoding="utf-8")
+    for name, one in LIMITS.items():
+        number = f"{one.default:_}".replace("_", " ")
+        assert f"| `{name}` | {number} {one.unit} | {one.meaning} |" in text

@@ -27,6 +27,7 @@ LIMITS = {
     "raster_pixels": Limit(100_000_000_000, "pixels", "rows × columns of a raster file"),
     "raster_bands": Limit(4096, "bands", "bands of a raster file"),
     "raster_block_bytes": Limit(1 << 30, "bytes", "one tile or strip of a raster file, unpacked"),
+    "netcdf_values": Limit(200_000_000, "values", "one dimension, or the part of a NetCDF read"),
     "table_bytes": Limit(500_000_000, "bytes", "a table; of a workbook, its parts unpacked"),
     "table_line_bytes": Limit(1_000_000, "bytes", "one line of a text table"),
     "table_columns": Limit(2000, "columns", "columns of a table"),

@@ -211,7 +211,7 @@ def _refuse_sizes(dataset: Any, where: str) -> None:
 
 
 def _interleaved(dataset: Any) -> bool:
-    return (
+    return bool(
         dataset.driver == "GTiff"
         and dataset.tags(ns="IMAGE_STRUCTURE").get("INTERLEAVE") == "PIXEL"
     )

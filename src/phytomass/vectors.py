@@ -65,8 +65,8 @@ def read_features(path: Path, where: str, layer: str | None = None) -> pd.DataFr
     """
     _refuse_kind(path, where)
     try:
-        with warnings.catch_warnings():  # what GDAL remarks of odd files that it can read
-            warnings.filterwarnings("ignore", category=RuntimeWarning, module="pyogrio")
+        with warnings.catch_warnings():  # GDAL remarks on odd files, GEOS on coordinates
+            warnings.simplefilter("ignore", RuntimeWarning)
             return _read(path, where, layer)
     except InputError:
         raise
@@ -127,13 +127,14 @@ def read_polygons(path: Path, where: str, crs: str) -> Any:
     _refuse_lost(areas, where, "are no numbers")
     try:
         moved = areas.to_crs(crs)
-        moved = moved.set_geometry(moved.geometry.make_valid())
+        _refuse_lost(moved, where, f"have no place in {crs}")
+        return moved.set_geometry(moved.geometry.make_valid())
+    except InputError:
+        raise
     except (*OGR_ERRORS, CRSError, ProjError) as error:
         raise InputError(
             f"cannot be brought to {crs} ({error})", where=where, remedy="check its CRS"
         ) from error
-    _refuse_lost(moved, where, f"have no place in {crs}")
-    return moved
 
 
 def _refuse_kind(path: Path, where: str) -> None:
@@ -168,9 +169,10 @@ def _chosen(layers: list[str], layer: str | None, where: str) -> str:
 
 
 def _refuse_lost(table: Any, where: str, why: str) -> None:
-    finite = np.isfinite(table.geometry.bounds.to_numpy(dtype=float)).all(axis=1)
-    if not finite.all():
-        rows = ", ".join(str(i + 1) for i in table.index[~finite][:5])
+    points, rows_of = shapely.get_coordinates(table.geometry.to_numpy(), return_index=True)
+    lost = np.unique(rows_of[~np.isfinite(points).all(axis=1)])
+    if lost.size:
+        rows = ", ".join(str(i + 1) for i in table.index[lost][:5])
         raise InputError(
             f"coordinates of feature {rows} {why}", where=where, remedy="correct or remove it"
         )

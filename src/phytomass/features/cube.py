@@ -89,7 +89,10 @@ def describe_store(path: Path) -> tuple[GeoBox, tuple[str, ...]]:
         names = [str(name) for name in attributes["predictors"]]
         array: Any = store[names[0]]
         grid = GeoBox(array.shape, Affine(*attributes["transform"]), attributes["crs"])
-    except (OSError, KeyError, IndexError, TypeError, ValueError) as error:
+        others = [name for name in names if getattr(store[name], "shape", None) != array.shape]
+        if others:
+            raise ValueError(f"{others[0]} has another shape")
+    except (OSError, KeyError, IndexError, TypeError, ValueError, RuntimeError) as error:
         raise InputError(
             f"is no stack of predictors ({error})",
             where=str(path),

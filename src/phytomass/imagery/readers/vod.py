@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import netCDF4
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -17,6 +18,7 @@ from pyproj import Transformer
 
 from phytomass.errors import InputError, nearest
 from phytomass.extras import require
+from phytomass.files import require_file
 from phytomass.grid import Block
 from phytomass.imagery.pixels.composite import composite
 from phytomass.imagery.products.sensors import SensorRecord
@@ -24,6 +26,8 @@ from phytomass.imagery.readers.reader import need_rule
 from phytomass.imagery.scenes.listing import Scene, day_in, in_season
 from phytomass.imagery.scenes.places import files_of
 from phytomass.imagery.settings import RasterSource
+from phytomass.limits import refuse_above
+from phytomass.rasters import GDAL_ERRORS
 
 Array = NDArray[np.float64]
 EDGE_X, EDGE_Y = -17_367_530.445, 7_314_540.830
@@ -180,13 +184,7 @@ def _images(
 ) -> list[tuple[Scene, Nodes]]:
     """Read the part of every date of a file that the study area needs, without flagged nodes."""
     require("netcdf", "NetCDF files", where=path.name)
-    try:
-        dataset = xr.open_dataset(path, engine="netcdf4")
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"cannot be read as NetCDF ({error})", where=path.name, remedy="get the file again"
-        ) from error
-    with dataset:
+    with _opened(path) as dataset:
         given, limits = _names(settings), _limits(settings, record)
         own = [(name, place) for name, place in given.items() if name not in limits]
         role, usual = (own[0][0], [own[0][1]]) if own else ("vod", record.bands["vod"])
@@ -205,6 +203,26 @@ def _images(
         (Scene(f"{path.stem} {day}", day, {}), Nodes(layer, nodes.west, nodes.north, nodes.step))
         for day, layer in zip(days, data, strict=True)
     ]
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[xr.Dataset]:
+    """Open a NetCDF file; what goes wrong in it, or while it is read, is the file's fault."""
+    require_file(path, path.name)
+    try:
+        with netCDF4.Dataset(path) as looked_at:  # xarray reads coordinates when it opens a file
+            longest = max((len(side) for side in looked_at.dimensions.values()), default=0)
+        refuse_above("netcdf_values", longest, path.name)
+        with xr.open_dataset(path, engine="netcdf4") as dataset:
+            yield dataset
+    except InputError:
+        raise
+    except (*GDAL_ERRORS, KeyError, AttributeError, OverflowError, MemoryError) as error:
+        raise InputError(
+            f"cannot be read as NetCDF ({' '.join(str(error).split())[:300]})",
+            where=path.name,
+            remedy="get the file again",
+        ) from error
 
 
 def _names(settings: RasterSource) -> dict[str, str]:
@@ -253,6 +271,7 @@ def _cut(
         raise InputError("does not cover the study area", where=path.name)
     keep_rows = keep_rows[np.argsort(-rows[keep_rows])]
     part = values.transpose(..., row_dim, col_dim).isel({row_dim: keep_rows, col_dim: keep_cols})
+    refuse_above("netcdf_values", part.size, path.name, "cut the file to the study area")
     step = (float(np.abs(np.diff(cols)).mean()), float(np.abs(np.diff(rows)).mean()))
     first = Nodes(np.empty((0, 0)), float(cols[keep_cols[0]]), float(rows[keep_rows[0]]), step)
     return part.to_numpy().astype(np.float64), first
