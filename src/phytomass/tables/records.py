@@ -135,9 +135,7 @@ class Table:
         write_csv(Path(folder) / self.file, self.kept(rows))
 
     def read(self, folder: str | Path) -> pd.DataFrame:
-        """Read the table: every column of the record in its type, absent ones as missing.
-
-        Columns that are no part of the record stay as text behind them.
+        """Read the table, each column in its type; one that is no part of the record is text.
 
         Raises
         ------
@@ -164,12 +162,9 @@ class Table:
         return self._typed(raw, path)
 
     def _typed(self, raw: pd.DataFrame, path: Path) -> pd.DataFrame:
-        found: dict[str, pd.Series[Any]] = {}
+        found: dict[str, pd.Series[Any]] = {str(name): raw[name] for name in raw}
         problems = []
-        for column in self.columns.values():
-            if column.name not in raw:
-                found[column.name] = column.absent(len(raw))
-                continue
+        for column in (self.columns[name] for name in found if name in self.columns):
             try:
                 found[column.name] = column.typed(raw[column.name])
             except ValueError as error:
@@ -177,8 +172,23 @@ class Table:
                 problems.append(Problem(f"{path}, column {column.name}", what, AGAIN))
         if problems:
             raise InputError.of(problems)
-        further = {c: raw[c] for c in raw.columns if c not in found}
-        return pd.DataFrame({**found, **further}, index=raw.index)
+        return pd.DataFrame(found, index=raw.index)
+
+    def completed(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Return the rows with every column of the record, absent ones as missing.
+
+        Examples
+        --------
+        >>> rows = pd.DataFrame({"plot_id": ["P1"]})
+        >>> table("plots_left_out").completed(rows).to_dict("records")
+        [{'plot_id': 'P1', 'missing': ''}]
+        """
+        absent = {
+            column.name: column.absent(len(rows)).set_axis(rows.index)
+            for column in self.columns.values()
+            if column.name not in rows
+        }
+        return rows.assign(**absent)
 
 
 def _rows(name: str) -> Iterator[dict[str, str]]:

@@ -121,7 +121,7 @@ def _table(folder: Path, name: str, problems: list[Problem]) -> pd.DataFrame | N
     if not (folder / tables.table(name).file).is_file():
         return None
     try:
-        return tables.read(folder, name)
+        return tables.table(name).completed(tables.read(folder, name))
     except InputError as error:
         problems.extend(error.problems)
         return None
