@@ -220,7 +220,8 @@ def test_fewer_plots_than_a_model_needs():
 
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_a_parameter_the_library_refuses_names_the_model(samples, jobs):
-    wrong = [ModelSettings(name="random_forest", parameters={"n_estimators": -5})]
+    together = {"bootstrap": False, "max_samples": 5}  # each is allowed, the two are not
+    wrong = [ModelSettings(name="random_forest", parameters=together)]
     with pytest.raises(InputError, match="random_forest cannot be fitted with parameters") as error:
         compare(samples, SETS, wrong, KFOLD, jobs=jobs)
     assert error.value.problems[0].where == "models.random_forest"
