@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from phytomass.landscape import LandscapeSettings, simulate, write_landscape
-from phytomass.workflow import STEPS, load_project, run_steps
+from phytomass.workflow import STEPS, check_project, keep_findings, load_project, run_steps
 
 TEMPLATE = Path(__file__).parents[2] / "src/phytomass/workflow/templates/demo.yaml"
 
@@ -41,7 +41,9 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     settings = LandscapeSettings(rows=120, cols=120, n_sites=16, random_state=3)
     write_landscape(simulate(settings), folder / "data")
     write_project(folder, small_settings())
-    for _ in run_steps(load_project(folder), STEPS, [step.name for step in STEPS]):
+    opened = load_project(folder)
+    keep_findings(check_project(opened), opened)  # as a run from the command line does
+    for _ in run_steps(opened, STEPS, [step.name for step in STEPS]):
         pass
     return folder
 

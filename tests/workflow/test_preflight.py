@@ -15,6 +15,7 @@ from pyproj import Transformer
 
 from phytomass.grid import grid_from_bounds
 from phytomass.workflow import Findings, check_project, load_project
+from tests.cli.test_bad_images import as_cog
 from tests.cli.test_bad_input import run
 from tests.conftest import write_raster
 from tests.workflow.conftest import write_project
@@ -212,6 +213,21 @@ def test_values_of_every_source_are_looked_at(small: Small) -> None:
     listed(
         text(small.check().problems),
         [r"elevation \(dem\.tif\): no valid pixel", r"SAVI needs reflectance between 0 and 1"],
+    )
+
+
+def test_a_damaged_source_hides_no_other(small: Small) -> None:
+    small.ground *= 10_000
+    small.content["predictors"]["indices"] = ["SAVI"]
+    folder = small.write()
+    as_cog(folder / "dem.tif", 1.0)
+    content = bytearray((folder / "dem.tif").read_bytes())
+    quarter = len(content) // 4
+    content[quarter : 3 * quarter] = b"\x07" * (2 * quarter)
+    (folder / "dem.tif").write_bytes(content)
+    listed(
+        text(check_project(load_project(folder)).problems),
+        [r"dem\.tif.*cannot be read to its end", r"SAVI needs reflectance between 0 and 1"],
     )
 
 
