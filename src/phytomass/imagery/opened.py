@@ -19,7 +19,7 @@ from phytomass.imagery.reader import on_grid
 from phytomass.imagery.scenes import Scene
 from phytomass.imagery.sensors import SensorRecord
 from phytomass.imagery.settings import RasterSource
-from phytomass.rasters import pixels_of
+from phytomass.rasters import as_numbers, pixels_of
 
 Array = NDArray[np.float64]
 Bad = NDArray[np.bool_]
@@ -110,7 +110,7 @@ class OpenScene:
         place = f"{self.scene.assets[band].path.name}, band {band}"
         with pixels_of(place, "the file is damaged: get it again, or take the scene out"):
             raw = dataset.read(index, window=block.window, masked=masked)
-        values = np.ma.filled(raw, 0).astype(np.float64)
+        values = as_numbers(raw)
         invalid = np.ma.getmaskarray(raw) | ~np.isfinite(values)
         for nodata in (self.record.nodata, self.settings.nodata):
             if nodata is not None and band in self.record.bands:

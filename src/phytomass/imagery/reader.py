@@ -21,7 +21,7 @@ from phytomass.files import require_file
 from phytomass.grid import Block, describe_grid, grid_of, same_grid
 from phytomass.imagery.composite import composite
 from phytomass.imagery.settings import RasterSource
-from phytomass.rasters import GDAL_ERRORS, open_raster, pixels_of
+from phytomass.rasters import GDAL_ERRORS, as_numbers, open_raster, pixels_of
 
 Array = NDArray[np.float64]
 RASTERS = {".tif", ".tiff", ".jp2", ".nc", ".vrt", ".img"}
@@ -184,16 +184,17 @@ class SourceReader:
         settings = self.settings
         indexes = list(bands.bands.values())
         raw = self._raw(dataset, indexes, block)
-        values: Array = raw.filled(0).astype(np.float64)
+        values = as_numbers(raw)
         invalid: NDArray[np.bool_] = np.ma.getmaskarray(raw) | ~np.isfinite(values)
         if settings.nodata is not None:
             invalid |= values == settings.nodata
         for band, (low, high) in settings.keep_where.items():
             check = self._raw(flags, bands.keep[band], block)
-            seen = check.filled(0).astype(np.float64)
+            seen = as_numbers(check)
             invalid |= np.ma.getmaskarray(check) | ~((seen >= low) & (seen <= high))
-        values = values * settings.scale + settings.offset
-        values[invalid] = np.nan
+        with np.errstate(over="ignore"):
+            values = values * settings.scale + settings.offset
+        values[invalid | ~np.isfinite(values)] = np.nan
         return values
 
 
