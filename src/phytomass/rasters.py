@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import rasterio
 import rasterio.shutil
+from numpy.typing import NDArray
+from rasterio._err import CPLE_BaseError  # GDAL's own errors have no public name
 from rasterio.env import env_ctx_if_needed
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader
@@ -27,8 +29,11 @@ DRIVERS = (
 )
 """Formats that lie in files: those that ask a server or run a description are left out."""
 
-GDAL_ERRORS = (RasterioError, OSError, ValueError, RuntimeError, TypeError, IndexError)
-"""What rasterio raises when a file is not what it says, GDAL's own errors being `RuntimeError`."""
+GDAL_ERRORS = (
+    *(RasterioError, CPLE_BaseError),
+    *(OSError, ValueError, RuntimeError, TypeError, IndexError),
+)
+"""What rasterio raises when a file is not what it says, GDAL's own errors among them."""
 
 WEB_PAGE = re.compile(
     rb"\s*(<!--.*?-->\s*)?<(!doctype html|html|head|body)", re.IGNORECASE | re.DOTALL
@@ -114,6 +119,12 @@ def pixels_of(where: str, remedy: str = DAMAGED) -> Iterator[None]:
         raise InputError(
             f"cannot be read to its end ({what})", where=where, remedy=remedy
         ) from error
+
+
+def as_numbers(raw: Any) -> NDArray[np.float64]:
+    """Return masked pixels as numbers, 0 where they are masked, whatever bits the file holds."""
+    with np.errstate(all="ignore"):
+        return np.asarray(np.ma.filled(raw, 0), dtype=np.float64)
 
 
 def refuse_ungeoreferenced(dataset: Any, where: str) -> None:

@@ -26,7 +26,7 @@ from phytomass.imagery.readers.reader import on_grid, read_masked
 from phytomass.imagery.scenes.listing import Scene
 from phytomass.imagery.scenes.offsets import boa_offset
 from phytomass.imagery.settings import RasterSource
-from phytomass.rasters import pixels_of
+from phytomass.rasters import as_numbers, pixels_of
 
 Array = NDArray[np.float64]
 Bad = NDArray[np.bool_]
@@ -112,7 +112,7 @@ class OpenScene:
 
     def _raw(self, band: str, block: Block) -> tuple[Array, Bad]:
         raw = self._stored(band, block)
-        values = np.ma.filled(raw, 0).astype(np.float64)
+        values = as_numbers(raw)
         invalid = np.ma.getmaskarray(raw) | ~np.isfinite(values)
         for nodata in (self.record.nodata, self.settings.nodata):
             if nodata is not None and band in self.record.bands:

@@ -21,7 +21,7 @@ from phytomass.imagery.pixels.composite import composite
 from phytomass.imagery.pixels.masking import fill_mask, outside_limits, pads_with_zeros
 from phytomass.imagery.scenes.places import files_of
 from phytomass.imagery.settings import RasterSource
-from phytomass.rasters import GDAL_ERRORS, open_raster, pixels_of
+from phytomass.rasters import GDAL_ERRORS, as_numbers, open_raster, pixels_of
 
 Array = NDArray[np.float64]
 
@@ -126,7 +126,7 @@ class SourceReader:
         settings = self.settings
         indexes = list(bands.bands.values())
         raw = self._raw(dataset, indexes, block)
-        values: Array = raw.filled(0).astype(np.float64)
+        values = as_numbers(raw)
         invalid: NDArray[np.bool_] = np.ma.getmaskarray(raw) | ~np.isfinite(values)
         invalid |= fill_mask(np.ma.getdata(raw), settings.group)
         if settings.nodata is not None:
@@ -135,8 +135,9 @@ class SourceReader:
             check = self._raw(flags, bands.keep[band], block)
             invalid |= outside_limits(check, limits, flags.nodata)
         scale, offset = settings.scaling
-        values = values * scale + offset
-        values[invalid] = np.nan
+        with np.errstate(over="ignore"):
+            values = values * scale + offset
+        values[invalid | ~np.isfinite(values)] = np.nan
         return values
 
 
