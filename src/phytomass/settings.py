@@ -108,7 +108,7 @@ def usable_name(name: str) -> str:
     Raises
     ------
     ValueError
-        If it is empty, too long, reserved, or holds signs that a file's name cannot.
+        If it is empty, too long, or holds signs that a file's name cannot.
 
     Examples
     --------
@@ -129,9 +129,27 @@ def usable_name(name: str) -> str:
         )
     if len(name) > LONGEST_NAME or len(name.encode()) > 2 * LONGEST_NAME:
         raise ValueError(f"a name has {LONGEST_NAME} characters (or 200 bytes) at most")
+    return name
+
+
+def layer_name(name: str) -> str:
+    """Return a name that a layer of any store can have, or say why it is none.
+
+    Raises
+    ------
+    ValueError
+        As `usable_name`, and for `RESERVED` names.
+
+    Examples
+    --------
+    >>> layer_name("x")
+    Traceback (most recent call last):
+    ...
+    ValueError: 'x' is kept for the coordinates of a raster: choose another name
+    """
     if name.casefold() in RESERVED:
         raise ValueError(f"{name!r} is kept for the coordinates of a raster: choose another name")
-    return name
+    return usable_name(name)
 
 
 def distinct_names(names: Iterable[str]) -> None:
@@ -255,7 +273,10 @@ def projected_crs(text: str) -> str:
 
 
 Name = Annotated[str, AfterValidator(usable_name)]
-"""A name that becomes a file, a column, a layer of a store."""
+"""A name that becomes a part of a file's name and a column."""
+
+LayerName = Annotated[str, AfterValidator(layer_name)]
+"""A name of a layer of a store."""
 
 FilePath = Annotated[Path, AfterValidator(_usable)]
 """Path of one file or folder."""

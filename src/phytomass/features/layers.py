@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 
 from phytomass.errors import InputError, nearest, shown
 from phytomass.imagery import PredictorSettings, extra_layers, find_index
-from phytomass.settings import distinct_names, usable_name
+from phytomass.settings import distinct_names, layer_name
 
 HARALICK = "grey-level co-occurrence, Haralick et al. 1973, doi:10.1109/TSMC.1973.4309314"
 HELPER = "helper"
@@ -93,11 +93,11 @@ def refuse_names(names: Sequence[str]) -> None:
     Raises
     ------
     InputError
-        Naming the first; see `phytomass.settings.usable_name`.
+        Naming the first; see `phytomass.settings.layer_name`.
     """
     for name in names:
         try:
-            usable_name(name)
+            layer_name(name)
         except ValueError as error:
             raise _unusable(f"the layer {shown(name)}: {error}") from error
     try:

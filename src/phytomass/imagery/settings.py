@@ -19,7 +19,7 @@ from phytomass.imagery.products.settings import (
     SpeckleSettings,
     TopographySettings,
 )
-from phytomass.settings import DistinctKeys, FilePath, FilePattern, Name, Settings
+from phytomass.settings import DistinctKeys, FilePath, FilePattern, LayerName, Name, Settings
 
 CHOOSING = ("medoid", "best")
 MOST_LISTED = 10_000
@@ -125,7 +125,7 @@ class RasterSource(Settings):
     sensor: Sensor = "other"
     """What saw it; `optical` and `sar` make the predictor sets that are compared."""
     bands: (
-        Annotated[dict[Name, str | BandNumber], DistinctKeys]
+        Annotated[dict[LayerName, str | BandNumber], DistinctKeys]
         | Annotated[list[str | BandNumber], AfterValidator(_each_once)]
         | None
     ) = Field(default=None, max_length=MOST_LISTED)
@@ -250,7 +250,7 @@ class RasterSource(Settings):
 class OwnIndex(Settings):
     """An index of the user's own: arithmetic on predictor names."""
 
-    name: Name
+    name: LayerName
     """Name of the new predictor."""
     formula: Formula
     """Arithmetic with + - * / ** and parentheses, e.g. `(B8 - B11) / (B8 + B11)`."""
@@ -267,7 +267,7 @@ class CatalogueIndex(Settings):
     """Its id in the catalogue."""
     product: str = "sentinel-2-l2a"
     """Sensor record whose bands are meant."""
-    name: Name | None = None
+    name: LayerName | None = None
     """Name of the predictor, e.g. `NDVI_L8` beside a Sentinel-2 NDVI; the id if absent."""
 
 
