@@ -14,7 +14,7 @@ import rasterio
 import zarr
 
 from phytomass.files import sha256_of
-from phytomass.workflow import STEPS, load_project, run_steps
+from phytomass.workflow import STEPS, check_project, keep_findings, load_project, run_steps
 from tests.workflow.conftest import small_settings, write_project
 
 ALL = [step.name for step in STEPS]
@@ -169,7 +169,9 @@ def test_a_changed_class_limit_only_counts_again(project: Path) -> None:
 def test_the_same_bytes_with_two_workers(project: Path) -> None:
     before = {p.name: sha256_of(p) for p in (project / "results").iterdir()}
     shutil.rmtree(project / "results")
-    for _ in run_steps(load_project(project), STEPS, ALL, workers=2):
+    opened = load_project(project)
+    keep_findings(check_project(opened), opened)
+    for _ in run_steps(opened, STEPS, ALL, workers=2):
         pass
     after = {p.name: sha256_of(p) for p in (project / "results").iterdir()}
     differ = {name for name in before if before[name] != after.get(name)}
