@@ -13,7 +13,7 @@ from phytomass import tables
 from phytomass.accounting import check_zones
 from phytomass.errors import InputError
 from phytomass.extras import require
-from phytomass.features import Workers, check_patch, suspicious_values
+from phytomass.features import Workers, check_patch, differing_dates, suspicious_values
 from phytomass.grid import blocks_of, describe_grid, same_grid
 from phytomass.grid import grid_of as grid_of_dataset
 from phytomass.imagery import check_mask
@@ -146,6 +146,8 @@ def _check_rasters(
         for one in (now, earlier):
             if one is not None:
                 findings.warnings += suspicious_values(one, root, grid)
+        if earlier is not None:
+            findings.warnings += differing_dates(now, earlier, root, grid)
         if plots is not None and len(plots):
             check_surroundings(findings, opened, grid, plots)
 
