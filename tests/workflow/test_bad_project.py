@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from phytomass.errors import InputError, ProjectFileError
-from phytomass.imagery.scenes.listing import places
+from phytomass.imagery.scenes import places
 from phytomass.imagery.scenes.places import files_of
 from phytomass.models.factories import FACTORIES
 from phytomass.models.limits import limits_of
@@ -139,16 +139,16 @@ VALUES: list[tuple[str, Any, str]] = [
     ("study_area", "", r"study_area: found ''; names no file"),
     ("inventory/plots/path", ".", r"inventory\.plots\.path: found '\.'; names no file"),
     ("inventory/plots/encoding", "rot13", r"plots\.encoding: .*no such encoding"),
-    ("allometry/equations", "/dev/null", r"/dev/null \(equations\): is no file but a device"),
+    ("allometry/equations", "/dev/null", r"/dev/null \(equations\): is a pipe or a device"),
     (f"{S2}/files", "/", r"s2\.files: found '/'; names no file"),
     (f"{S2}/files", "/**/*.tif", r"s2\.files: .*would look through the whole disk"),
     (f"{S2}/files", ".", r"s2\.files: found '\.'; names no file"),
     (f"{S2}/files", "a**b", r"s2: 'a\*\*b' cannot be looked up"),
-    (f"{S2}/files", "/dev/zero", r"/dev/zero .*is no file but a device"),
-    (f"{S2}/files", "pipe.tif", r"pipe\.tif .*is no file but a pipe"),
+    (f"{S2}/files", "/dev/zero", r"/dev/zero .*is a pipe or a device"),
+    (f"{S2}/files", "pipe.tif", r"pipe\.tif .*is a pipe or a device"),
     (f"{S2}/files", ["s2.tif", 5], r"s2\.files\.1: found 5; expected text"),
-    ("mask/path", "pipe.tif", r"pipe\.tif.* is no file but a pipe"),
-    ("grid", {"like": "pipe.tif"}, r"pipe\.tif: is no file but a pipe"),
+    ("mask/path", "pipe.tif", r"pipe\.tif.* is a pipe or a device"),
+    ("grid", {"like": "pipe.tif"}, r"pipe\.tif: is a pipe or a device"),
     # models
     ("models", model("random_forest", n_estimators=-5), r"models\.0: n_estimators is -5; allowed is"),
     ("models", model("random_forest", n_estimators="many"), r"models\.0: n_estimators is 'many'"),
@@ -198,7 +198,7 @@ TEXTS: list[tuple[str, bytes, str]] = [
     ("deep", b"a: " + b"[" * 5000, r"line 1.*more than 32 levels"),
     ("deep blocks", b"- " * 5000, r"line 1.*more than 32 levels"),
     ("deep sections", b"{a: " * 5000, r"line 1.*more than 32 levels"),
-    ("empty", b"", r"holds no settings"),
+    ("empty", b"", r"is empty"),
     ("comment", b"# nothing\n", r"holds no settings"),
     ("a list", b"- a\n- b\n", r"holds no settings"),
     ("large", b"# " + b"x" * MOST_BYTES, r"has 262146 bytes, .* 262144 at most"),
@@ -269,9 +269,9 @@ def test_a_project_that_is_no_file(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.yaml")
     (tmp_path / "folder" / "project.yaml").mkdir(parents=True)
     for path, words in {
-        tmp_path / "pipe.yaml": "is no file but a pipe",
-        Path("/dev/zero"): "is no file but a device",
-        tmp_path / "folder": "no such project file|is no file but a folder",
+        tmp_path / "pipe.yaml": "is a pipe or a device",
+        Path("/dev/zero"): "is a pipe or a device",
+        tmp_path / "folder": "no such project file|is a folder",
         tmp_path / LONG: "no such project file",
         Path("a\0b"): "no such project file",
     }.items():
@@ -309,7 +309,7 @@ def test_a_pattern_stops_where_there_are_too_many_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number in range(30):
-        (tmp_path / f"{number}.tif").touch()
+        (tmp_path / f"{number}.tif").write_bytes(b"II")
     assert len(files_of("*.tif", tmp_path, "here")) == 30
     monkeypatch.setattr(places, "MOST_FILES", 20)
     for pattern in ("*.tif", str(tmp_path)):
@@ -322,7 +322,7 @@ def test_a_pattern_stops_where_there_are_too_many_files(
 
 
 def test_a_file_with_brackets_in_its_name_is_itself(tmp_path: Path) -> None:
-    (tmp_path / "a[0].tif").touch()
+    (tmp_path / "a[0].tif").write_bytes(b"II")
     assert files_of("a[0].tif", tmp_path, "here") == [tmp_path / "a[0].tif"]
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from phytomass.errors import CONTROL, ProjectFileError, shown
+from phytomass.errors import CONTROL, InputError, ProjectFileError, shown
 from phytomass.files import require_file
 from phytomass.settings import LONGEST_TEXT
 
@@ -112,7 +112,10 @@ def read_document(path: Path) -> dict[str, Any]:
 
 def _text(path: Path) -> str:
     name = str(path)
-    size = require_file(path, name)
+    try:
+        size = require_file(path, name, "make one with: phytomass new DIR")
+    except InputError as error:
+        raise ProjectFileError.of(error.problems) from error
     if size > MOST_BYTES:
         raise ProjectFileError(
             f"has {size} bytes, a project file has {MOST_BYTES} at most",

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from glob import has_magic
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
-from phytomass.errors import Problem
+from phytomass.errors import InputError, Problem
+from phytomass.imagery.scenes.places import files_of
 from phytomass.workflow.names import WRITES
 from phytomass.workflow.record import Record
 from phytomass.workflow.workshop import foreign_files, pending
@@ -121,12 +123,11 @@ def _matches(pattern: str, root: Path) -> Iterator[Path]:
     if not has_magic(pattern):
         yield root / pattern
         return
-    full = root / pattern
-    depth = next(n for n, part in enumerate(full.parts) if has_magic(part))
-    start = Path(*full.parts[:depth])
-    if "**" in full.parts:
-        yield start
-    yield from start.glob(str(Path(*full.parts[depth:])))
+    parts = (root / pattern).parts
+    if "**" in parts:
+        yield Path(*parts[: next(n for n, part in enumerate(parts) if has_magic(part))])
+    with suppress(InputError):  # whoever reads the files says what is wrong with the pattern
+        yield from files_of(pattern, root, "")
 
 
 def _lies_in(path: Path, folder: Path) -> bool:
