@@ -23,6 +23,8 @@ from phytomass.imagery.places import files_of
 from phytomass.imagery.settings import RasterSource
 
 Array = NDArray[np.float64]
+MOST_DECIBEL = 200.0
+"""Backscatter lies between -60 and 40 dB; beyond this the power of one pixel hides all others."""
 
 
 @dataclass(frozen=True)
@@ -110,12 +112,15 @@ class SourceReader:
         try:
             return dataset.read(indexes, window=block.window, masked=True)
         except rasterio.RasterioIOError as error:
-            names = [Path(name).name for name in dataset.files if not name.startswith("<")]
             raise InputError(
                 f"cannot be read to its end ({error.__cause__ or error})",
-                where=f"{', '.join(names) or self.settings.place} (predictors.rasters.{self.key})",
+                where=self._place(dataset),
                 remedy="the file is damaged: get it again",
             ) from error
+
+    def _place(self, dataset: Any) -> str:
+        names = [Path(name).name for name in dataset.files if not name.startswith("<")]
+        return f"{', '.join(names) or self.settings.place} (predictors.rasters.{self.key})"
 
     def _date(self, dataset: Any, flags: Any, bands: BandMap, block: Block) -> Array:
         settings = self.settings
@@ -131,6 +136,12 @@ class SourceReader:
             invalid |= np.ma.getmaskarray(check) | ~((seen >= low) & (seen <= high))
         values = values * settings.scale + settings.offset
         values[invalid] = np.nan
+        if settings.decibel and bool((np.abs(values) > MOST_DECIBEL).any()):
+            raise InputError(
+                f"a value of {np.nanmax(np.abs(values)):g} is no backscatter in decibels",
+                where=self._place(dataset),
+                remedy="set decibel: false, or nodata where that value means no data",
+            )
         return values
 
 
