@@ -180,3 +180,17 @@ def test_a_mask_that_hides_everything_is_an_error(tmp_path: Path, grid: GeoBox) 
     write_raster(tmp_path / "m.tif", np.zeros(grid.shape, np.uint8), grid)
     with pytest.raises(InputError, match=r"m\.tif.*hides everything.*values \[3\]"):
         check_mask(MaskSettings(path="m.tif", values=[3]), tmp_path, grid)
+
+
+def test_numbers_that_are_no_decibels_are_refused(tmp_path: Path, grid: GeoBox) -> None:
+    for name, value in (("a", -12.0), ("b", 3000.0)):
+        write_raster(tmp_path / f"{name}.tif", np.full(grid.shape, value, np.float32), grid)
+    settings = {"files": ["a.tif", "b.tif"], "decibel": True, "composite": "mean"}
+    source = RasterSource.model_validate(settings)
+    with (
+        open_source("s1", source, tmp_path, grid) as reader,
+        pytest.raises(
+            InputError, match=r"b\.tif .*s1\): a value of 3000 is no backscatter in decibels"
+        ),
+    ):
+        reader.read(Block(0, 0, 5, 5))

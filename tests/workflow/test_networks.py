@@ -87,7 +87,10 @@ def test_a_stack_makes_the_map(project: Path) -> None:
 
 def test_check_names_a_patch_that_does_not_fit(project: Path) -> None:
     content = with_networks("resnet")
-    content["models"][1] = {"name": "resnet", "parameters": {**TINY, "patch": 121}}
+    content["models"][1] = {
+        "name": "resnet",
+        "parameters": {**TINY, "family": "paper", "patch": 121},
+    }
     write_project(project, content)
     problems = check_project(load_project(project)).problems
     assert any("121 × 121 pixels is larger than the raster" in p.what for p in problems)

@@ -24,6 +24,8 @@ from phytomass.imagery.settings import RasterSource
 from phytomass.rasters import GDAL_ERRORS, as_numbers, open_raster, pixels_of
 
 Array = NDArray[np.float64]
+MOST_DECIBEL = 200.0
+"""Backscatter lies between -60 and 40 dB; beyond this the power of one pixel hides all others."""
 
 
 @dataclass(frozen=True)
@@ -117,10 +119,12 @@ class SourceReader:
         return dict(zip(self.names, merged, strict=True))
 
     def _raw(self, dataset: Any, indexes: Any, block: Block) -> Any:
-        names = [Path(name).name for name in dataset.files if not name.startswith("<")]
-        shown = ", ".join(names) or self.settings.place
-        with pixels_of(f"{shown} (predictors.rasters.{self.key})"):
+        with pixels_of(self._place(dataset)):
             return read_masked(dataset, indexes, block)
+
+    def _place(self, dataset: Any) -> str:
+        names = [Path(name).name for name in dataset.files if not name.startswith("<")]
+        return f"{', '.join(names) or self.settings.place} (predictors.rasters.{self.key})"
 
     def _date(self, dataset: Any, flags: Any, bands: BandMap, block: Block) -> Array:
         settings = self.settings
@@ -138,6 +142,12 @@ class SourceReader:
         with np.errstate(over="ignore"):
             values = values * scale + offset
         values[invalid | ~np.isfinite(values)] = np.nan
+        if settings.decibel and bool((np.abs(values) > MOST_DECIBEL).any()):
+            raise InputError(
+                f"a value of {np.nanmax(np.abs(values)):g} is no backscatter in decibels",
+                where=self._place(dataset),
+                remedy="set decibel: false, or nodata where that value means no data",
+            )
         return values
 
 
