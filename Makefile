@@ -25,7 +25,6 @@ test: $(EVERYTHING)
 test-all: $(EVERYTHING)
 	$(BIN)/python -m pytest -n 2 --dist loadfile -q
 
-# tests of the locks have no say here: these versions are older
 OLDEST := .venv-oldest
 TOOLS = $(shell grep -oE '^(pytest|pytest-xdist|hypothesis)==[^ ]+' requirements/development.lock)
 EXTRAS ?= report,catalogs,netcdf,cluster,networks
