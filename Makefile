@@ -7,6 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CORE := $(VENV)/.core
 EVERYTHING := $(VENV)/.everything
+# bytecode comes with the first use: a sixth of the core's size; the tests, many processes, have it made before
 PIP := $(BIN)/python -m pip install -q --disable-pip-version-check --no-compile
 # on Linux the usual build of torch brings CUDA, gigabytes; README.md says what to say here for the small one
 TORCH_BY ?= $(PIP)
@@ -24,7 +25,6 @@ test: $(EVERYTHING)
 test-all: $(EVERYTHING)
 	$(BIN)/python -m pytest -n 2 --dist loadfile -q
 
-# tests of the locks have no say here: these versions are older
 OLDEST := .venv-oldest
 TOOLS = $(shell grep -oE '^(pytest|pytest-xdist|hypothesis)==[^ ]+' requirements/development.lock)
 EXTRAS ?= report,catalogs,netcdf,cluster,networks
@@ -56,6 +56,7 @@ $(CORE): requirements/core.lock pyproject.toml
 $(EVERYTHING): $(CORE) requirements/development.lock requirements/torch.txt
 	$(PIP) --require-hashes -r requirements/development.lock
 	$(TORCH_BY) -r requirements/torch.txt
+	-@$(BIN)/python -m compileall -q -j 0 $(VENV)/lib > $(VENV)/compileall.log
 	@touch $@
 
 # the largest first, so that the others take the same versions
