@@ -110,10 +110,10 @@ def test_a_real_run_killed_again_and_again(project: Path, finished: Path) -> Non
     shutil.rmtree(project / "results")
     command = [sys.executable, "-m", "phytomass.cli.main", "run", str(project), "--json", "-j", "2"]
     killed = 0
-    while killed < 20:
+    while killed < 10:
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as run:
             assert run.stdout is not None
-            seen = list(itertools.islice(run.stdout, 2 + 3 * killed))
+            seen = list(itertools.islice(run.stdout, 2 + 6 * killed))
             time.sleep(0.1 * (killed % 5))
             run.kill()
         killed += 1
