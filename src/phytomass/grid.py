@@ -176,6 +176,10 @@ def pixel_area_ha(grid: GeoBox) -> float:
     return abs(affine.a * affine.e - affine.b * affine.d) * metres**2 * 1e-4
 
 
+FARTHEST = 2.0**53
+"""Pixels from the corner beyond which a place has no number of its own."""
+
+
 def cells_at(
     grid: GeoBox, easting: NDArray[np.float64], northing: NDArray[np.float64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
@@ -198,7 +202,7 @@ def cells_at(
     inverse = ~grid.transform
     col_f = inverse.a * easting + inverse.b * northing + inverse.c
     row_f = inverse.d * easting + inverse.e * northing + inverse.f
-    finite = np.isfinite(col_f) & np.isfinite(row_f)
+    finite = (np.abs(col_f) < FARTHEST) & (np.abs(row_f) < FARTHEST)
     rows = np.floor(np.where(finite, row_f, -1)).astype(np.int64)
     cols = np.floor(np.where(finite, col_f, -1)).astype(np.int64)
     inside = (rows >= 0) & (cols >= 0) & (rows < grid.shape[0]) & (cols < grid.shape[1])

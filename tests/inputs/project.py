@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from shapely.geometry import box
 
+from phytomass.errors import ProjectFileError
 from phytomass.grid import grid_from_bounds
 from phytomass.workflow import check_project, load_project
 from tests.conftest import write_raster
@@ -138,5 +139,8 @@ class Case:
             self.content["grid"] = {"crs": "EPSG:32643", "resolution": 10}
         write_project(self.folder, self.content)
         steps = ["plots"] if role in TABLES else ["stack"] if role else []
-        findings = check_project(load_project(self.folder), steps)
+        try:
+            findings = check_project(load_project(self.folder), steps)
+        except ProjectFileError as error:
+            return [str(problem) for problem in error.problems]
         return [str(problem) for problem in findings.problems]

@@ -46,6 +46,10 @@ READINGS = tuple(
 """Units of height and diameter that trees out of proportion are tried in."""
 
 
+MOST = 1e6
+"""Larger diameters and heights are mistakes of another kind, told elsewhere."""
+
+
 def usual_height(dbh_cm: ArrayLike) -> Array:
     """Return the height that trees of a diameter commonly have: 1.3 + 2.6 D^0.6, in metres.
 
@@ -101,7 +105,9 @@ def _by_header(reading: Reading) -> list[Problem]:
 def _by_proportion(trees: pd.DataFrame, reading: Reading) -> list[Problem]:
     if "height_m" not in trees or "dbh_cm" not in trees:
         return []
-    known = trees[(trees["dbh_cm"] > 0) & (trees["height_m"] > 0)]
+    known = trees[
+        trees["dbh_cm"].between(0, MOST, "neither") & trees["height_m"].between(0, MOST, "neither")
+    ]
     if len(known) < FEWEST:
         return []
     d, h = (known[name].to_numpy(dtype=float) for name in ("dbh_cm", "height_m"))

@@ -26,6 +26,7 @@ from phytomass.workflow.preflight.field import check_field
 from phytomass.workflow.preflight.findings import Findings
 from phytomass.workflow.preflight.paths import (
     check_single_files,
+    check_whole,
     paths_elsewhere,
     refuse_unwritable,
 )
@@ -140,9 +141,10 @@ def _check_rasters(
         if grid is not None:
             check_values(findings, earlier, root, grid, none, seen)
     check_single_files(findings, opened)
+    cut = check_whole(findings, opened)
     findings.attempt(lambda: _refuse_no_torch(opened))
     if grid is not None:
-        _check_on_grid(findings, opened, grid)
+        _check_on_grid(findings, opened, grid, cut)
         for one in (now, earlier):
             if one is not None:
                 findings.warnings += suspicious_values(one, root, grid)
@@ -152,11 +154,13 @@ def _check_rasters(
             check_surroundings(findings, opened, grid, plots)
 
 
-def _check_on_grid(findings: Findings, opened: OpenProject, grid: GeoBox) -> None:
+def _check_on_grid(
+    findings: Findings, opened: OpenProject, grid: GeoBox, cut: Collection[Path]
+) -> None:
     """Check what must lie on the grid besides the sources: masks, zones, truth, patches."""
     project, root = opened.project, opened.root
     for mask in (project.mask, project.earlier.mask if project.earlier else None):
-        if mask is not None and (root / mask.path).is_file():
+        if mask is not None and (root / mask.path).is_file() and root / mask.path not in cut:
             findings.attempt(partial(check_mask, mask, root, grid, project.study_area))
     if project.zones is not None and (root / project.zones.path).is_file():
         findings.attempt(
@@ -164,7 +168,7 @@ def _check_on_grid(findings: Findings, opened: OpenProject, grid: GeoBox) -> Non
         )
     truths = (project.truth.path, project.truth.earlier) if project.truth else ()
     for path in truths:
-        if path is not None and (root / path).is_file():
+        if path is not None and (root / path).is_file() and root / path not in cut:
             findings.attempt(partial(_refuse_other_grid, root, path, grid))
     side = max(patch_of(model) for model in project.models)
     findings.attempt(lambda: check_patch(side, grid))

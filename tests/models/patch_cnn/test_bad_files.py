@@ -132,7 +132,7 @@ architecture, target, parameters = (
         (at("format_version")(2), "has format version 2.*update phytomass"),
         (at("format_version")(10**30), "has format version 1000.*update phytomass"),
         (at("format_version")(0), "no model card: format_version: 0"),
-        (at("format_version")(True), "no model card: format_version: True"),
+        (at("format_version")(True), "no model card: format_version"),
         (at("model")("torch.nn.Module"), "model 'torch.nn.Module' is none of ResNet"),
         (at("model")("PixelNet"), "contradicts itself: a PixelNet"),
         (lambda card: card.clear(), "no model card: phytomass: Field required"),

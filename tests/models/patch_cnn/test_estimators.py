@@ -223,7 +223,7 @@ def test_ctrl_c_keeps_the_best_so_far_or_stops(keep):
         ({"likelihood": "poisson"}, "use mse or gaussian"),
         ({"precision": "int8"}, "use fp32 or fp64 or bf16"),
         ({"device": "tpu"}, "no device 'tpu'"),
-        ({"dropout": 1.0}, "dropout 1.0"),
+        ({"dropout": 1.0}, "dropout is 1.0"),
         ({"target": "sqrt"}, "sqrt of a target of"),
         ({"target": "cube"}, "no transform 'cube'"),
         ({"family": "padded"}, "no family 'padded'"),

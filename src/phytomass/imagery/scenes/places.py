@@ -109,5 +109,9 @@ def _rasters_in(path: Path, where: str) -> list[Path]:
         return [path]
     inside = sorted(file for file in _entries(path, where) if file.suffix.lower() in RASTERS)
     if not inside:
-        raise InputError(f"no raster in the folder {path.name}", where=where)
+        raise InputError(
+            f"no raster in the folder {path.name}",
+            where=where,
+            remedy=f"name a file, or a folder with {', '.join(sorted(RASTERS))}",
+        )
     return inside

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from phytomass.errors import InputError, Problem
+from phytomass.features import refuse_truncated
 from phytomass.workflow.inputs import existing, raster_files
 from phytomass.workflow.load import OpenProject
 from phytomass.workflow.preflight.findings import Findings
@@ -46,6 +47,22 @@ def check_single_files(findings: Findings, opened: OpenProject) -> None:
     }
     for role, path in named.items():
         findings.attempt(partial(existing, opened.root, **{role: path}))
+
+
+def check_whole(findings: Findings, opened: OpenProject) -> set[Path]:
+    """Say which rasters beside the predictors' sources are cut off; return them."""
+    project = opened.project
+    masks = [project.mask, project.earlier.mask if project.earlier else None]
+    truths = (project.truth.path, project.truth.earlier) if project.truth else ()
+    named = [project.grid.like, *(mask.path for mask in masks if mask is not None), *truths]
+    cut = set()
+    for path in dict.fromkeys(opened.root / path for path in named if path is not None):
+        before = len(findings.problems)
+        if path.is_file():
+            findings.attempt(partial(refuse_truncated, path))
+        if len(findings.problems) > before:
+            cut.add(path)
+    return cut
 
 
 def _named_paths(opened: OpenProject) -> list[Path]:

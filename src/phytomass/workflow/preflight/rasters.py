@@ -45,6 +45,8 @@ class Seen:
         Source that cannot be opened → the predictors its settings name.
     unknown : bool
         Whether there is a source whose predictors nobody knows.
+    damaged : set of str
+        Sources with a file that is cut off: reading it would only say so again.
     layers : list of Layer
         All layers of the stack; empty unless every source can be opened.
     """
@@ -52,6 +54,7 @@ class Seen:
     bands: dict[str, list[str]] = field(default_factory=dict)
     guessed: dict[str, list[str]] = field(default_factory=dict)
     unknown: bool = False
+    damaged: set[str] = field(default_factory=set)
     layers: list[Layer] = field(default_factory=list)
 
 
@@ -85,13 +88,14 @@ def check_sources(
     """
     seen = Seen()
     for key, part in parts_of(settings).items():
-        layers = _opened(findings, part, root, grid)
+        layers, whole = _opened(findings, part, root, grid)
+        seen.damaged |= set() if whole else {key}
         if layers is not None:
             seen.bands[key] = [layer.name for layer in layers]
             findings.sizes.n_reads += len(layers) * max(len(source_files(part, root)), 1)
         elif key != TERRAIN:
             seen.guessed[key] = _announced(settings.rasters[key])
-            seen.unknown |= not seen.guessed[key]
+            seen.unknown |= not seen.guessed[key] or _names_wrong_bands(part, key, root, grid)
     _check_made(findings, settings, seen)
     if len(seen.bands) == len(parts_of(settings)):
         bands = {key: names for key, names in seen.bands.items() if key in settings.rasters}
@@ -102,23 +106,38 @@ def check_sources(
 
 def _opened(
     findings: Findings, part: PredictorSettings, root: Path, grid: GeoBox | None
-) -> list[Layer] | None:
-    """Look for the files of one source, whole and on the grid; return its layers."""
+) -> tuple[list[Layer] | None, bool]:
+    """Look for the files of one source; return its layers, and whether no file is cut off."""
     before = len(findings.problems)
     for where, pattern in _patterns(part):
         findings.attempt(partial(files_of, pattern, root, where))
     if len(findings.problems) > before:
-        return None
+        return None, True
     files = findings.attempt(partial(source_files, part, root))
     if files is None:
-        return None
+        return None, True
+    before = len(findings.problems)
     for file in files:
         findings.attempt(partial(refuse_truncated, file))
+    whole = len(findings.problems) == before
     if grid is None:
         grid = next(_grids(files), None)
     if grid is None:
-        return None
-    return findings.attempt(partial(check_stack, part, root, grid))
+        return None, whole
+    return findings.attempt(partial(check_stack, part, root, grid)), whole
+
+
+def _names_wrong_bands(part: PredictorSettings, key: str, root: Path, grid: GeoBox | None) -> bool:
+    """Tell whether a source opens without its `bands`: what it would give is then not known."""
+    source = part.rasters[key]
+    if source.bands is None or grid is None:
+        return False
+    bare = part.model_copy(update={"rasters": {key: source.model_copy(update={"bands": None})}})
+    try:
+        check_stack(bare, root, grid)
+    except InputError:
+        return False
+    return True
 
 
 def _patterns(part: PredictorSettings) -> Iterable[tuple[str, str]]:
@@ -210,7 +229,7 @@ def check_values(
         plot_id, easting, northing, all on the grid.
     """
     problems: list[Problem] = []
-    if seen.layers:
+    if seen.layers and not seen.damaged:
         together: pd.DataFrame | None = None
         with gathered(problems):
             together = check_contents(settings, root, grid, plots)
@@ -219,7 +238,7 @@ def check_values(
     before = len(findings.problems)
     values = []
     for key, part in parts_of(settings).items():
-        if key in seen.bands:
+        if key in seen.bands and key not in seen.damaged:
             own = [i for i in settings.indices if _is_of(i, seen.bands[key])]
             whole = part.model_copy(update={"indices": own})
             found = findings.attempt(partial(check_contents, whole, root, grid, plots))
