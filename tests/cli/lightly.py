@@ -13,7 +13,6 @@ import sys
 from collections.abc import Sequence
 from importlib.machinery import ModuleSpec
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 from phytomass.cli.main import main
@@ -50,7 +49,8 @@ def light(folder: str, what: str) -> None:
 
     small.meanwhile = meanwhile
     workflow.load_project = lambda path: small.opened
-    workflow.check_project = lambda opened, targets: SimpleNamespace(problems=[], notes=[])
+    workflow.check_project = lambda opened, targets: workflow.Findings()
+    workflow.keep_findings = lambda *found: None
     workflow.check_scheduler = lambda scheduler: None
     workflow.STEPS = small.steps
 
