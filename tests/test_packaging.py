@@ -34,7 +34,7 @@ LOCKS = sorted((ROOT / "requirements").glob("*.lock"))
 METADATA = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 OWN_ROOMS = {  # modules of an extra may be imported here, and nowhere else
     "report": ("report",),
-    "netcdf": (),
+    "netcdf": ("imagery",),
     "catalogs": ("imagery",),
     "cluster": ("features",),
     "networks": ("models",),

@@ -19,6 +19,7 @@ from distributed import LocalCluster
 from odc.geo.geobox import GeoBox
 from rasterio.shutil import copy as raster_copy
 
+from phytomass import extras
 from phytomass.errors import InputError, WorkersError
 from phytomass.features import (
     PredictorStack,
@@ -310,7 +311,7 @@ def test_a_scheduler_that_does_not_answer_or_has_no_workers(
 def test_an_address_without_the_package_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(workers_module, "find_spec", lambda name: None)
+    monkeypatch.setattr(extras, "find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"pip install 'phytomass\[cluster\]'"):
         Workers(1, "tcp://host:8786").require()
     Workers(1, "processes").require()

@@ -73,8 +73,8 @@ def input_through_a_link(folder: Path) -> None:
 
 PLACES: dict[str, tuple[str, Make | None, str]] = {
     "data": ("data", None, r"hold inputs of the project: data/\w+\.\w+ \(.*\)"),
-    "the project's folder": (".", None, r"project\.yaml"),
-    "the folder above": ("..", None, r"project\.yaml"),
+    "the project's folder": ("data/../.", None, r"project\.yaml"),
+    "the folder above": ("data/../..", None, r"project\.yaml"),
     "by a detour": ("results/../data/../data", None, r"data/"),
     "an absolute path": ("ABSOLUTE", None, r"data/"),
     "through a link": ("link", linked("link", "data"), r"data/"),
@@ -170,7 +170,10 @@ def test_files_of_the_user_with_our_names_are_refused_and_named(
 
 
 def test_the_names_of_results_are_those_that_the_steps_write(finished: Path) -> None:
-    names = {path.name for path in (finished / "results").iterdir()} - {"provenance.json"}
+    names = {path.name for path in (finished / "results").iterdir()} - {
+        "provenance.json",
+        "findings.csv",
+    }
     assert names <= {name for step in WRITES.values() for name in step}
     assert [(step.name, step.title) for step in STEPS] == list(TITLES.items())
     assert not check_project(load_project(finished)).problems

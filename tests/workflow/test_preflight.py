@@ -77,7 +77,7 @@ class Small:
         for day in (1, 2):
             image = self.ground.astype(np.float32)
             write_raster(self.folder / f"s2_{day}.tif", image, GRID, BANDS)
-        power = np.full((2, *GRID.shape), -12.0, np.float32)
+        power = np.random.default_rng(1).normal(-12, 2, (2, *GRID.shape)).astype(np.float32)
         write_raster(self.folder / "s1.tif", power, GRID, ["VV", "VH"])
         write_raster(self.folder / "dem.tif", self.elevation.astype(np.float32), GRID)
         write_raster(self.folder / "mask.tif", self.mask, GRID)

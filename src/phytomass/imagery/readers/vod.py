@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import netCDF4
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -183,7 +182,6 @@ def _images(
     where: str,
 ) -> list[tuple[Scene, Nodes]]:
     """Read the part of every date of a file that the study area needs, without flagged nodes."""
-    require("netcdf", "NetCDF files", where=path.name)
     with _opened(path) as dataset:
         given, limits = _names(settings), _limits(settings, record)
         own = [(name, place) for name, place in given.items() if name not in limits]
@@ -209,6 +207,9 @@ def _images(
 def _opened(path: Path) -> Iterator[xr.Dataset]:
     """Open a NetCDF file; what goes wrong in it, or while it is read, is the file's fault."""
     require_file(path, path.name)
+    require("netcdf", "NetCDF files", where=path.name)
+    import netCDF4  # comes with an extra
+
     try:
         with netCDF4.Dataset(path) as looked_at:  # xarray reads coordinates when it opens a file
             longest = max((len(side) for side in looked_at.dimensions.values()), default=0)
