@@ -121,7 +121,7 @@ def test_a_scheduler_that_cannot_be_used_touches_nothing(
     assert "dask scheduler" in error
     assert run(monkeypatch, "stack", str(project), "--scheduler", "procesess") == 2
     assert "did you mean 'processes'?" in capsys.readouterr().err
-    monkeypatch.setattr("phytomass.features.workers.find_spec", lambda name: None)
+    monkeypatch.setattr("phytomass.extras.find_spec", lambda name: None)
     assert run(monkeypatch, "stack", str(project), "--scheduler", "tcp://127.0.0.1:9") == 2
     assert "pip install 'phytomass[cluster]'" in capsys.readouterr().err
     assert hashes(project / "results") == before

@@ -25,7 +25,7 @@ REFERENCE_S = 0.0175
 ROUNDS = 8
 
 PLOTS, PREDICTORS, PATCH = 150, 20, 11
-"""What the rates of `rates.csv` were measured on."""
+"""What the rates of `rates.csv` were estimated for."""
 
 COMPILING_S = 4.0
 """Seconds to compile the error chain, once per run."""
