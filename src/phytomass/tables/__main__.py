@@ -4,4 +4,5 @@ import sys
 
 from phytomass.tables import dictionary_markdown
 
-sys.stdout.write(dictionary_markdown())
+if __name__ == "__main__":
+    sys.stdout.write(dictionary_markdown())
