@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from shapely.geometry import Point
 
+from phytomass import tables
 from phytomass.delimited import read_delimited
 from phytomass.files import as_meant, inert, read_csv, write_csv, write_geopackage
 from phytomass.report.content.results import read_results
-from phytomass.workflow.inputs import read_plots
 
 SIGNS = "=+-@\t\r\n＝＋－＠"
 TEXTS = st.text(
@@ -62,9 +62,9 @@ def test_every_reader_of_results_gives_the_names_back(tmp_path: Path) -> None:
     assert "\n'-12,-1.5,2,'-12,7.25\n" in text
     assert "\n'=HYPERLINK" in text
     assert "\n'quoted,-1.5" in text
-    assert read_plots(tmp_path)["plot_id"].tolist() == NAMES
-    assert read_plots(tmp_path)["site"].tolist() == NAMES
-    assert read_plots(tmp_path)["easting"].tolist() == [-1.5] * len(NAMES)
+    assert tables.read(tmp_path, "plots")["plot_id"].tolist() == NAMES
+    assert tables.read(tmp_path, "plots")["site"].tolist() == NAMES
+    assert tables.read(tmp_path, "plots")["easting"].tolist() == [-1.5] * len(NAMES)
     held = read_results(tmp_path).plots
     assert held is not None
     assert held["plot_id"].tolist() == NAMES
