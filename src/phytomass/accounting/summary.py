@@ -133,10 +133,10 @@ def map_summary(
     ...     table = map_summary(PredictorStack.write(f"{folder}/agb.tif", agb, grid).path)
     >>> stock = table[(table["quantity"] == "stock") & (table["pool"] == "AGB")]
     >>> stock[["kind", "value", "unit", "area_ha"]].round(1)
-            kind  value     unit  area_ha
-    11  dry_mass  100.0       Mg      4.0
-    12         C   47.0     Mg C      4.0
-    13      CO2e  172.3  Mg CO₂      4.0
+            kind  value    unit  area_ha
+    21  dry_mass  100.0      Mg      4.0
+    22         C   47.0    Mg C      4.0
+    23      CO2e  172.3  Mg CO₂      4.0
     """
     agb = Path(agb)
     grid = grid_of_raster(agb)

@@ -1,9 +1,9 @@
 """The report: tables, figures and words made from a results folder, as one HTML page.
 
 `write_report` reads the files that `phytomass run` writes and makes a page that needs no network,
-no fonts and no scripts; `map_figure` writes its map as a picture, `draw_map` and `draw_predictions` give
-matplotlib figures. Nothing is computed here that a
-result file does not already hold, except what it takes to draw and to judge.
+no fonts and no scripts; `map_figure` writes its map as a picture, `draw_map` and `draw_predictions`
+give matplotlib figures. Nothing is computed here that a result file does not already hold, except
+what it takes to draw and to judge.
 """
 
 from phytomass.report.content.results import Results, read_results

@@ -85,15 +85,17 @@ def run(
     --------
     >>> from tempfile import TemporaryDirectory
     >>> settings = '''
-    ... name: Two plots
-    ... period: 2020
+    ... name: Three plots
+    ... period: "2020"
     ... grid: {crs: EPSG:32643, resolution: 10, bounds: [500000, 3800000, 501000, 3801000]}
     ... inventory: {plots: {path: plots.csv}}
     ... predictors: {rasters: {s2: {files: s2.tif, sensor: optical}}}
+    ... models: [simple_linear]
     ... '''
     >>> plots = '''plot_id,easting,northing,agb_mg_ha
     ... A,500100,3800100,80
-    ... B,500300,3800200,120'''
+    ... B,500300,3800200,120
+    ... C,500500,3800300,60'''
     >>> with TemporaryDirectory() as folder:
     ...     written = Path(folder, "project.yaml").write_text(settings)
     ...     written = Path(folder, "plots.csv").write_text(plots)
