@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
@@ -152,6 +152,28 @@ class WorkersError(PhytomassError):
 
 class PhytomassWarning(UserWarning):
     """Base of the warnings of phytomass."""
+
+
+def require_columns(found: Iterable[object], needed: Sequence[str], where: str) -> None:
+    """Raise when a table that was made in Python lacks columns.
+
+    Raises
+    ------
+    InputError
+        Naming them, and the columns that there are.
+
+    Examples
+    --------
+    >>> require_columns(["plot_id", "dbh"], ["dbh_cm"], "trees")
+    Traceback (most recent call last):
+    ...
+    phytomass.errors.InputError: trees: no column dbh_cm → there are plot_id, dbh
+    """
+    names = [str(name) for name in found]
+    absent = [name for name in needed if name not in names]
+    if absent:
+        remedy = f"there are {', '.join(names[:30])}"
+        raise InputError(f"no column {', '.join(absent)}", where=where, remedy=remedy)
 
 
 def nearest(name: str, known: Sequence[str], n: int = 1) -> str:

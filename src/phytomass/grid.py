@@ -72,6 +72,16 @@ def grid_from_bounds(
     bounds : tuple of float
         (west, south, east, north) in the CRS.
 
+    Returns
+    -------
+    GeoBox
+        Of `odc.geo`: shape, transform and CRS.
+
+    Raises
+    ------
+    InputError
+        If the bounds are not in that order.
+
     Examples
     --------
     >>> grid = grid_from_bounds("EPSG:32643", 10, (1000, 2000, 1100, 2205))

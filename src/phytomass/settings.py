@@ -11,7 +11,9 @@ import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from glob import has_magic
+from inspect import cleandoc
 from pathlib import Path
+from textwrap import indent
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetCoreSchemaHandler
@@ -46,6 +48,22 @@ def _strict(schema: Any) -> None:
             _strict(part)
 
 
+def _first_sentences(schema: dict[str, Any]) -> None:
+    """Keep what a class is out of what its docstring says, for editors of project files."""
+    if "description" in schema:
+        schema["description"] = schema["description"].partition("\n\n")[0]
+
+
+def _parameters(settings: type[BaseModel]) -> str:
+    """Write the fields of settings as a section of a docstring."""
+    lines = ["Parameters", "----------"]
+    for name, field in settings.model_fields.items():
+        simple = isinstance(field.default, str | int | float | None)
+        lines.append(f"{name} : default {field.default!r}" if simple else name)
+        lines.append(indent(cleandoc(field.description or ""), "    "))
+    return "\n".join(lines) + "\n"
+
+
 class Settings(BaseModel):
     """A section of `project.yaml`. Each room declares its own; `workflow` composes them."""
 
@@ -55,7 +73,16 @@ class Settings(BaseModel):
         use_attribute_docstrings=True,
         allow_inf_nan=False,
         str_max_length=LONGEST_TEXT,
+        json_schema_extra=_first_sentences,
     )
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        """List the settings under `Parameters`, where `help` and notebooks look for them."""
+        super().__pydantic_init_subclass__(**kwargs)
+        if vars(cls).get("__doc__"):
+            head, line, examples = cleandoc(str(cls.__doc__)).partition("Examples\n--------\n")
+            cls.__doc__ = f"{head.rstrip()}\n\n{_parameters(cls)}\n{line}{examples}"
 
     @classmethod
     def __get_pydantic_core_schema__(

@@ -13,7 +13,7 @@ from phytomass.accounting.change import years_between
 from phytomass.accounting.estimate import KINDS, POOLS, Estimate, table_of
 from phytomass.accounting.zones import ALL
 from phytomass.carbon import KIND_UNITS, CarbonSettings, Kind, Pool, to_pool
-from phytomass.errors import InputError
+from phytomass.errors import InputError, require_columns
 
 NAN = float("nan")
 
@@ -60,6 +60,7 @@ def plot_estimates(
     >>> dict(zip(agb["statistic"], agb["value"].round(3), strict=True))
     {'mean': 20.0, 'SE': 5.774, 'SD': 10.0}
     """
+    require_columns(plots, ("agb_mg_ha",), "plots")
     if not np.isfinite(plots["agb_mg_ha"].to_numpy(np.float64)).any():
         raise InputError("no plot has a value", where="plots, column agb_mg_ha")
     masses = [

@@ -85,9 +85,9 @@ def pool_moments(
 
 
 def map_summary(
-    agb: Path,
+    agb: str | Path,
     *,
-    zones: Path | None = None,
+    zones: str | Path | None = None,
     zone_column: str = "name",
     carbon: CarbonSettings | None = None,
     period: str = "",
@@ -100,9 +100,9 @@ def map_summary(
 
     Parameters
     ----------
-    agb : Path
+    agb : str or Path
         Map of aboveground dry mass, Mg/ha; nodata outside the mask.
-    zones : Path, optional
+    zones : str or Path, optional
         Polygons; pixels belong to the zone that holds their centre.
     zone_column : str
         Column with the zones' names.
@@ -121,9 +121,26 @@ def map_summary(
     ------
     InputError
         If the map is empty, its grid is not projected, or zones overlap.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from phytomass.features import PredictorStack
+    >>> from phytomass.grid import grid_from_bounds
+    >>> grid = grid_from_bounds("EPSG:32643", 100, (500_000, 3_800_000, 500_300, 3_800_200))
+    >>> with TemporaryDirectory() as folder:
+    ...     agb = {"agb_mg_ha": [[10.0, 20.0, 30.0], [40.0, float("nan"), float("nan")]]}
+    ...     table = map_summary(PredictorStack.write(f"{folder}/agb.tif", agb, grid).path)
+    >>> stock = table[(table["quantity"] == "stock") & (table["pool"] == "AGB")]
+    >>> stock[["kind", "value", "unit", "area_ha"]].round(1)
+            kind  value    unit  area_ha
+    21  dry_mass  100.0      Mg      4.0
+    22         C   47.0    Mg C      4.0
+    23      CO2e  172.3  Mg CO₂      4.0
     """
+    agb = Path(agb)
     grid = grid_of_raster(agb)
-    laid = read_zones(zones, zone_column, grid) if zones is not None else None
+    laid = read_zones(Path(zones), zone_column, grid) if zones is not None else None
     settings = carbon or CarbonSettings()
     found = pool_moments(agb, summed_pools(settings), settings, zones=laid)
     if not found[ALL]["AGB"].n:

@@ -16,7 +16,7 @@ from phytomass.allometry.heights import fill_heights
 from phytomass.allometry.settings import AllometrySettings
 from phytomass.allometry.table import load_equations
 from phytomass.allometry.taxa import accepted_name, known_taxa
-from phytomass.errors import InputError, Problem, nearest
+from phytomass.errors import InputError, Problem, nearest, require_columns
 
 FORM_FACTOR_MOIST = 0.0509
 """AGB/(ρD²H) of Chave et al. (2005) for moist forest; turns a mass into the density it implies."""
@@ -33,8 +33,10 @@ def tree_biomass(
     ----------
     trees : DataFrame
         tree_id, plot_id, species, dbh_cm, and height_m where an equation needs it.
-    settings, root
-        The section `allometry` of the project file, and the folder its paths start from.
+    settings : AllometrySettings
+        The section `allometry` of the project file.
+    root : Path
+        The folder that its paths start from.
 
     Returns
     -------
@@ -62,6 +64,7 @@ def tree_biomass(
                     equation_id   choice  agb_kg
     0  pinus_roxburghii_ali2020  species   320.9
     """
+    require_columns(trees, ("species", "dbh_cm"), "trees")
     if "agb_kg" in trees:
         raise InputError(
             "the trees have a mass already",

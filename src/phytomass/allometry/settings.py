@@ -13,7 +13,13 @@ from phytomass.settings import FilePath, Settings
 
 
 class AllometrySettings(Settings):
-    """How trees become kilograms: per species → genus → group → fallback."""
+    """How trees become kilograms: per species → genus → group → fallback.
+
+    Examples
+    --------
+    >>> AllometrySettings(fallback="chave2014", wood_density={"Pinus roxburghii": 0.45}).species
+    {}
+    """
 
     species: dict[str, str] = {}
     """Species → id of the equation to use for it; comes before every other choice."""

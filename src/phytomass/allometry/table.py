@@ -57,6 +57,10 @@ def load_equations(extra: Path | None = None) -> dict[str, AllometricEquation]:
         the form (a, b, …), source; species separated by ``;`` in taxa. It adds to the built-in
         equations and cannot change one.
 
+    Returns
+    -------
+    dict of str to AllometricEquation
+
     Raises
     ------
     InputError

@@ -81,7 +81,14 @@ GivenFraction = Annotated[
 
 
 class CarbonSettings(Settings):
-    """The section `carbon` of a project file: a number, or `{value: …, sd: …, source: …}`."""
+    """The section `carbon` of a project file: a number, or `{value: …, sd: …, source: …}`.
+
+    Examples
+    --------
+    >>> settings = CarbonSettings(carbon_fraction={"value": 0.5, "sd": 0.01, "source": "own"})
+    >>> settings.carbon_fraction.value, settings.root_shoot.value, settings.root_shoot.unit
+    (0.5, 0.26, 't BGB per t AGB (dry mass)')
+    """
 
     root_shoot: GivenFactor = Field(default_factory=lambda: default_factor("root_shoot"))
     """Belowground per aboveground biomass (dry mass)."""

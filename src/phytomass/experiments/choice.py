@@ -158,10 +158,33 @@ def choose(comparison: Comparison, by: str) -> Choice:
     by : str
         The split that decides.
 
+    Returns
+    -------
+    Choice
+        The winner, and how far behind the runner-up is, with a 95 % interval.
+
     Raises
     ------
     InputError
         If the split was not run.
+
+    Examples
+    --------
+    >>> from phytomass.experiments import compare
+    >>> from phytomass.features import Samples
+    >>> from phytomass.models import ModelSettings
+    >>> from phytomass.validation import ValidationSettings
+    >>> rng = np.random.default_rng(1)
+    >>> X = pd.DataFrame(rng.normal(size=(60, 2)), columns=["NDVI", "VH"])
+    >>> ids = np.array([f"P{i}" for i in range(60)])
+    >>> places = rng.uniform(0, 5000, (2, 60))
+    >>> samples = Samples(X, 80 + 20 * X["NDVI"].to_numpy(), ids, ids, *places)
+    >>> validation = ValidationSettings(splits=["spatial_blocks"], n_splits=3)
+    >>> found = compare(samples, {"optical": ["NDVI"], "sar": ["VH"]},
+    ...                 [ModelSettings(name="mlr")], validation)
+    >>> choice = choose(found, "spatial_blocks")
+    >>> choice.predictors, choice.runner_up, choice.difference.distinguishable
+    ('optical', ('mlr', 'sar'), True)
     """
     rows = comparison.scores[comparison.scores["split"] == by].sort_values("rmse", kind="stable")
     if rows.empty:

@@ -99,11 +99,34 @@ def compare(
     progress : Progress
         Called as fits finish.
 
+    Returns
+    -------
+    Comparison
+        Scores, every held-out prediction, and what the splits never divide.
+
     Raises
     ------
     InputError
         If a model or split needs more plots, sites or blocks than there are (says how many), a
         set is empty or names an unknown predictor, or a model is listed twice.
+
+    Examples
+    --------
+    >>> from phytomass.features import Samples
+    >>> rng = np.random.default_rng(1)
+    >>> X = pd.DataFrame(rng.normal(size=(60, 2)), columns=["NDVI", "VH"])
+    >>> ids = np.array([f"P{i}" for i in range(60)])
+    >>> places = rng.uniform(0, 5000, (2, 60))
+    >>> samples = Samples(X, 80 + 20 * X["NDVI"].to_numpy(), ids, ids, *places)
+    >>> validation = ValidationSettings(splits=["spatial_blocks"], n_splits=3)
+    >>> found = compare(samples, {"optical": ["NDVI"], "sar": ["VH"]},
+    ...                 [ModelSettings(name="mlr")], validation)
+    >>> found.scores[["model", "predictors", "split"]]
+      model predictors           split
+    0   mlr    optical  spatial_blocks
+    1   mlr        sar  spatial_blocks
+    >>> bool(found.scores["rmse"][0] < 0.1 < found.scores["rmse"][1])
+    True
     """
     _check_request(samples, sets, models)
     splits = plan_splits(samples, models, validation, random_state)

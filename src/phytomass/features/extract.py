@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from phytomass.errors import InputError
+from phytomass.errors import InputError, require_columns
 from phytomass.features.samples import Patches, Samples
 from phytomass.features.sources import listed, refuse_missing
 from phytomass.features.stack import PredictorStack
@@ -43,19 +43,40 @@ def extract_samples(
     stack : PredictorStack
         The predictors.
     plots : DataFrame
-        plot_id, easting, northing (CRS of the stack), site, agb_mg_ha.
+        plot_id, easting, northing (CRS of the stack), agb_mg_ha, and site where known.
     missing : {"error", "drop"}
         What to do with plots where a predictor has no data.
     patch : int
         Side of the patches to read around the plots, pixels, odd; 1 reads none. Neighbours may
         lack data (NaN); beyond the raster stands its mirror image.
 
+    Returns
+    -------
+    Extraction
+        With `samples`, what models are trained on and judged by, and `left_out`: the plots where
+        predictors are missing, and which.
+
     Raises
     ------
     InputError
         If plots lie outside the stack (all of them are listed), or predictors are missing at
         plots and `missing` is "error", or a patch is larger than the raster.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from phytomass.grid import grid_from_bounds
+    >>> grid = grid_from_bounds("EPSG:32643", 10, (500_000, 3_800_000, 500_030, 3_800_020))
+    >>> plots = pd.DataFrame({"plot_id": ["A", "B"], "easting": [500_005.0, 500_025.0],
+    ...                       "northing": [3_800_015.0] * 2, "agb_mg_ha": [40.0, 90.0]})
+    >>> with TemporaryDirectory() as folder:
+    ...     bands = {"NDVI": [[0.1, 0.2, 0.3], [0.4, 0.5, 0.6]]}
+    ...     stack = PredictorStack.write(f"{folder}/stack.tif", bands, grid)
+    ...     samples = extract_samples(stack, plots).samples
+    >>> samples.X["NDVI"].round(2).tolist(), samples.y.tolist(), samples.group.tolist()
+    ([0.1, 0.3], [40.0, 90.0], ['A', 'B'])
     """
+    require_columns(plots, ("plot_id", "easting", "northing", "agb_mg_ha"), "plots")
     easting = plots["easting"].to_numpy(dtype=float)
     northing = plots["northing"].to_numpy(dtype=float)
     values, inside = stack.at(easting, northing)
@@ -75,7 +96,7 @@ def extract_samples(
         X=values[keep].reset_index(drop=True),
         y=plots["agb_mg_ha"].to_numpy(dtype=float)[keep],
         plot_id=plots["plot_id"].to_numpy(dtype=str)[keep],
-        group=plots["site"].to_numpy(dtype=str)[keep],
+        group=plots["site" if "site" in plots else "plot_id"].to_numpy(dtype=str)[keep],
         easting=easting[keep],
         northing=northing[keep],
         patches=_patches(stack, easting[keep], northing[keep], patch) if patch > 1 else None,

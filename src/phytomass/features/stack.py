@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +12,14 @@ import numpy as np
 import pandas as pd
 import rioxarray
 import xarray as xr
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from odc.geo.geobox import GeoBox
 
 from phytomass.errors import InputError, nearest
 from phytomass.features.cogs import describe_cogs, is_cogs, open_cogs
 from phytomass.features.cube import describe_store, open_bands
+from phytomass.features.raster import new_raster
+from phytomass.files import whole_file
 from phytomass.grid import BLOCK, Block, blocks_of, cells_at, grid_of
 from phytomass.rasters import open_raster, pixels_of
 
@@ -36,6 +38,18 @@ class PredictorStack:
         Its grid.
     names : tuple of str
         Predictor names in band order.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from phytomass.grid import grid_from_bounds
+    >>> grid = grid_from_bounds("EPSG:32643", 10, (500_000, 3_800_000, 500_030, 3_800_020))
+    >>> bands = {"NDVI": [[0.1, 0.2, 0.3], [0.4, 0.5, 0.6]], "VH": np.full((2, 3), -14.0)}
+    >>> with TemporaryDirectory() as folder:
+    ...     stack = PredictorStack.write(Path(folder, "stack.tif"), bands, grid)
+    ...     values, inside = stack.at(np.array([500_015.0]), np.array([3_800_005.0]))
+    >>> stack.names, values.round(2).to_dict("records")
+    (('NDVI', 'VH'), [{'NDVI': 0.5, 'VH': -14.0}])
     """
 
     path: Path
@@ -60,6 +74,41 @@ class PredictorStack:
         if not all(names) or len(set(names)) < len(names):
             raise InputError("bands need distinct names (descriptions)", where=str(path))
         return cls(Path(path), grid, tuple(names))
+
+    @classmethod
+    def write(
+        cls, path: str | Path, bands: Mapping[str, ArrayLike], grid: GeoBox
+    ) -> PredictorStack:
+        """Write arrays as a stack, e.g. composites and indices that a notebook made, and open it.
+
+        Parameters
+        ----------
+        path : str or Path
+            The GeoTIFF, written whole or not at all.
+        bands : mapping of str to array, shape (rows, cols)
+            Predictors by name; what is not finite has no data.
+        grid : GeoBox
+            Where they lie, e.g. from `grid_from_bounds`.
+
+        Raises
+        ------
+        InputError
+            If there is no band, or one has another shape than the grid.
+        """
+        arrays = {name: np.asarray(band, dtype=np.float32) for name, band in bands.items()}
+        for name, array in arrays.items():
+            if array.shape != tuple(grid.shape):
+                what = f"has shape {array.shape}, the grid {tuple(grid.shape)}"
+                raise InputError(what, where=f"band {name}")
+        if not arrays:
+            raise InputError("a stack without a band", where=str(path))
+        with (
+            whole_file(Path(path)) as beside,
+            new_raster(beside, grid, list(arrays), [""] * len(arrays)) as out,
+        ):
+            for number, array in enumerate(arrays.values(), 1):
+                out.write(np.where(np.isfinite(array), array, np.float32(np.nan)), number)
+        return cls.open(path)
 
     @contextmanager
     def reader(self, names: Sequence[str]) -> Iterator[StackReader]:

@@ -13,6 +13,7 @@ from phytomass.imagery.pixels.terrain import (
     aspect_deg,
     extended,
     gradient,
+    slope_aspect_deg,
     slope_deg,
 )
 from phytomass.imagery.pixels.texture import MEASURES, glcm
@@ -76,6 +77,7 @@ __all__ = [
     "open_mask",
     "open_source",
     "scenes_of",
+    "slope_aspect_deg",
     "slope_deg",
     "sun_incidence",
     "sun_of",

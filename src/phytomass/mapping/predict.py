@@ -155,8 +155,8 @@ def predict_map(
     model: Regressor,
     stack: PredictorStack,
     names: Sequence[str],
-    mask: Mask,
-    target: Path,
+    mask: Mask | None,
+    target: str | Path,
     *,
     rules: MapRules | None = None,
     tags: dict[str, str] | None = None,
@@ -178,9 +178,9 @@ def predict_map(
         The predictors.
     names : sequence of str
         Those the model was fitted on, in order.
-    mask : callable
-        Block → booleans (see `phytomass.imagery.open_mask`).
-    target : Path
+    mask : callable, optional
+        Block → booleans (see `phytomass.imagery.open_mask`); the whole grid if None.
+    target : str or Path
         The map.
     rules : MapRules, optional
         Lower limit and training range.
@@ -194,18 +194,38 @@ def predict_map(
     Returns
     -------
     MapCounts
+        What became of the pixels.
 
     Raises
     ------
     InputError
         If no pixel could be mapped, or a patch is larger than the raster.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from sklearn.linear_model import LinearRegression
+    >>> from phytomass.grid import grid_from_bounds
+    >>> grid = grid_from_bounds("EPSG:32643", 10, (500_000, 3_800_000, 500_030, 3_800_020))
+    >>> model = LinearRegression().fit([[0.2], [0.6]], [20.0, 100.0])
+    >>> with TemporaryDirectory() as folder:
+    ...     bands = {"NDVI": [[0.05, 0.2, 0.3], [0.4, 0.5, np.nan]]}
+    ...     stack = PredictorStack.write(f"{folder}/stack.tif", bands, grid)
+    ...     counts = predict_map(model, stack, ["NDVI"], None, f"{folder}/agb.tif")
+    ...     agb = PredictorStack.open(f"{folder}/agb.tif").thinned((2, 3))[0]
+    >>> counts.mapped, counts.without_predictors, counts.raised_to_minimum
+    (5, 1, 1)
+    >>> agb.round(1)
+    array([[ 0., 20., 40.],
+           [60., 80., nan]], dtype=float32)
     """
+    mask = _everywhere if mask is None else mask
     rules, halo = rules or MapRules(), halo_of(model)
     check_patch(2 * halo + 1, stack.grid)
     blocks = list(blocks_of(stack.grid.shape))
     total = MapCounts()
     with (
-        cog_writer(target, stack.grid, "aboveground biomass", "Mg/ha", tags or {}) as out,
+        cog_writer(Path(target), stack.grid, "aboveground biomass", "Mg/ha", tags or {}) as out,
         stack.reader(names) as reader,
         threadpool_limits(1),
     ):
@@ -229,6 +249,10 @@ def predict_map(
                 remedy="check the mask and the nodata of the predictors",
             )
     return total
+
+
+def _everywhere(block: Block) -> NDArray[np.bool_]:
+    return np.ones((block.rows, block.cols), dtype=bool)
 
 
 def _predict(model: Regressor, X: NDArray[np.float64], names: Sequence[str]) -> NDArray[np.float64]:

@@ -35,6 +35,11 @@ def build_model(
     random_state : int
         Seed of the random models; the others ignore it.
 
+    Returns
+    -------
+    estimator
+        With `fit` and `predict`.
+
     Examples
     --------
     >>> forest = build_model(ModelSettings(name="random_forest", parameters={"n_estimators": 20}))

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from phytomass.workflow.durations import Duration, joined
     from phytomass.workflow.engine import Context, Outcome, Step, default_workers, run_steps
     from phytomass.workflow.load import OpenProject, load_project
+    from phytomass.workflow.notebook import open_project, run
     from phytomass.workflow.plan import Planned, plan_steps
     from phytomass.workflow.preflight import Findings, Sizes
     from phytomass.workflow.project import Project
@@ -38,8 +39,10 @@ __all__ = [
     "load_project",
     "make_demo",
     "new_project",
+    "open_project",
     "plan_steps",
     "project_schema",
+    "run",
     "run_steps",
 ]
 
@@ -48,6 +51,7 @@ _HOMES = {
     "durations": ("Duration", "joined"),
     "engine": ("Context", "Outcome", "Step", "default_workers", "run_steps"),
     "load": ("OpenProject", "load_project"),
+    "notebook": ("open_project", "run"),
     "plan": ("Planned", "plan_steps"),
     "preflight": ("Findings", "Sizes"),
     "project": ("Project",),

@@ -52,6 +52,15 @@ def check_project(opened: OpenProject, steps: Collection[str] = ()) -> Findings:
     Findings
         Problems, which stop a run; warnings about what looks wrong; and notes about what is
         allowed and worth knowing (files outside the project folder, rows left out).
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from phytomass.workflow import new_project, open_project
+    >>> with TemporaryDirectory() as folder:  # a new project names files that are not there yet
+    ...     findings = check_project(open_project(new_project(Path(folder))), ["plots"])
+    >>> any("no such file" in problem.what for problem in findings.problems)
+    True
     """
     findings = Findings()
     findings.attempt(lambda: refuse_unwritable(opened.results))

@@ -80,10 +80,26 @@ def find_index(wanted: str | OwnIndex | CatalogueIndex) -> Index:
     The house's table goes first, then the public catalogue on Sentinel-2 and radar bands; for
     other products a `CatalogueIndex` names the product.
 
+    Parameters
+    ----------
+    wanted : str, OwnIndex or CatalogueIndex
+        Name of an index (NDVI, SAVI, RENDVI_B8B6, …), or what `predictors.indices` can hold.
+
+    Returns
+    -------
+    Index
+        With its `formula` on band names, which `evaluate` computes, and its source.
+
     Raises
     ------
     InputError
         For an unknown name; RENDVI alone is refused because two indices carry that name.
+
+    Examples
+    --------
+    >>> index = find_index("NDVI")
+    >>> index.formula, sorted(index.bands), index.needs_reflectance
+    ('(B8 - B4) / (B8 + B4)', ['B4', 'B8'], False)
     """
     if isinstance(wanted, OwnIndex):
         return Index(

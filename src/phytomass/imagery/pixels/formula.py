@@ -120,10 +120,23 @@ def evaluate(formula: str, values: Mapping[str, Array]) -> Array:
     values : mapping of str to array
         Arrays of one shape, float64.
 
+    Returns
+    -------
+    array
+        Of that shape.
+
+    Raises
+    ------
+    InputError
+        If the text is no formula, or names a band that is not there.
+
     Examples
     --------
     >>> evaluate("(a - b) / (a + b)", {"a": np.array([3.0, 0.0]), "b": np.array([1.0, 0.0])})
     array([0.5, nan])
+    >>> from phytomass.imagery import find_index
+    >>> evaluate(find_index("NDVI").formula, {"B4": np.array([0.1]), "B8": np.array([0.3])})
+    array([0.5])
     """
     with np.errstate(all="ignore"):
         result = np.asarray(_value(parse(formula), values), dtype=np.float64)
@@ -138,6 +151,10 @@ def _value(node: ast.expr, values: Mapping[str, Array]) -> Array:
             value = _value(operand, values)
             return -value if isinstance(sign, ast.USub) else value
         case ast.Name(name):
+            if name not in values:
+                raise InputError(
+                    f"no band {name!r}: there are {', '.join(values)}", where="formula"
+                )
             return values[name]
         case ast.Constant(value):
             return np.float64(value)  # type: ignore[return-value, arg-type]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[np.float64]
 
@@ -66,6 +66,36 @@ def aspect_deg(east: Array, north: Array) -> Array:
     """
     downhill = np.degrees(np.arctan2(-east, -north)) % 360
     return np.where((east == 0) & (north == 0), np.nan, downhill)
+
+
+def slope_aspect_deg(elevation_m: ArrayLike, pixel_m: tuple[float, float]) -> tuple[Array, Array]:
+    """Return slope and aspect of an elevation model, in degrees, by Horn's method.
+
+    Parameters
+    ----------
+    elevation_m : array, shape (rows, cols)
+        Elevation in metres; rows run southward, NaN where there are no data.
+    pixel_m : (float, float)
+        Pixel width and height in metres.
+
+    Returns
+    -------
+    slope, aspect : array, shape (rows, cols)
+        Aspect is the direction the slope faces, clockwise from north; flat ground has none (NaN).
+        At the edges the ground goes on in a straight line.
+
+    Notes
+    -----
+    Horn 1981, doi:10.1109/PROC.1981.11918; see `gradient`.
+
+    Examples
+    --------
+    >>> slope, aspect = slope_aspect_deg([[0.0, 10.0], [0.0, 10.0]], (10.0, 10.0))  # rises to east
+    >>> float(slope[0, 0].round(6)), float(aspect[0, 0])
+    (45.0, 270.0)
+    """
+    east, north = gradient(extended(np.asarray(elevation_m, dtype=np.float64)), pixel_m)
+    return slope_deg(east, north), aspect_deg(east, north)
 
 
 def aspect_components(east: Array, north: Array) -> tuple[Array, Array]:

@@ -89,6 +89,12 @@ def plot_draws(
     progress : callable
         Told how many draws are done.
 
+    Returns
+    -------
+    PlotDraws
+        `agb` are the `Draws` of aboveground biomass; `pool` gives any other pool, `table` the
+        standard error and bounds of all.
+
     Raises
     ------
     InputError

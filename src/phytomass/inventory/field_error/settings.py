@@ -37,7 +37,14 @@ NOT_IN_BIOMASS_R: frozenset[Source] = frozenset(
 
 
 class ErrorSettings(Settings):
-    """How the error of plot biomass is drawn."""
+    """How the error of plot biomass is drawn.
+
+    Examples
+    --------
+    >>> settings = ErrorSettings(draws=500, off=["height"], values={"height_cv": 0.05})
+    >>> settings.on("height"), settings["height_cv"]
+    (False, 0.05)
+    """
 
     draws: Annotated[int, AtMost(1_000_000, "more draws only fill the memory")] = Field(
         default=10_000, ge=2

@@ -32,8 +32,10 @@ class ErrorModel:
 
     Parameters
     ----------
-    allometry, carbon, errors
-        The sections `allometry`, `carbon` and `errors` of the project file.
+    allometry : AllometrySettings
+    carbon : CarbonSettings
+    errors : ErrorSettings
+        The sections of those names of the project file.
     root : path
         The project's folder.
     campaign : str
@@ -41,6 +43,12 @@ class ErrorModel:
         the shared errors, and the residual and the wood of a tree, stay as they were.
     date : str
         When it was, for the description of the draws.
+
+    Examples
+    --------
+    >>> model = ErrorModel(AllometrySettings(fallback="chave2014"), errors=ErrorSettings(draws=500))
+    >>> model.errors.draws, model.carbon.carbon_fraction.value
+    (500, 0.47)
     """
 
     allometry: AllometrySettings = field(default_factory=AllometrySettings)

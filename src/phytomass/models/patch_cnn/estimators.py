@@ -363,5 +363,16 @@ class PixelNet(PatchRegressor):
     kind = "pixelnet"
 
 
+_EXAMPLE = """
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> X, y = rng.normal(size=(30, 3, 5, 5)), rng.uniform(0, 200, 30)  # plots, predictors, patch
+    >>> net = {name}(filters=4, n_members=2, epochs=2).fit(X, y)  # as many as fit in a second
+    >>> net.predict(X[:4]).shape, net.predict_spread(X[:4]).shape
+    ((4,), (4,))
+    """
+
 for _kind in (ResNet, VGG, AlexNet, PixelNet):
-    _kind.__doc__ = f"{_kind.__doc__}\n\n    Parameters, attributes: see `PatchRegressor`.\n    "
+    _rest = str(PatchRegressor.__doc__).partition("\n\n")[2].rstrip()
+    _kind.__doc__ = f"{_kind.__doc__}\n\n{_rest}\n{_EXAMPLE.format(name=_kind.__name__)}"

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Field, FiniteFloat, model_validator
 
-import phytomass
 from phytomass.errors import InputError
 from phytomass.files import whole_file, write_json
 from phytomass.models.patch_cnn.estimators import VGG, AlexNet, PatchRegressor, PixelNet, ResNet
@@ -150,7 +150,7 @@ def _card_of(
     if not np.isfinite(target["floor"]):
         del target["floor"]
     return ModelCard(
-        phytomass=phytomass.__version__,
+        phytomass=version("phytomass"),
         model=type(model).__name__,
         parameters=model.get_params(),
         architecture=asdict(model.architecture_),

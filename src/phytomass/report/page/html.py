@@ -62,6 +62,14 @@ def write_report(
     ------
     InputError
         If the folder is missing, a file in it is broken, or `target` cannot be written.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:  # a report of nothing says that nothing is there
+    ...     page = write_report(folder, title="An empty study").read_text(encoding="utf-8")
+    >>> "An empty study" in page
+    True
     """
     read = read_results(results)
     path = Path(target) if target is not None else read.folder / "report.html"

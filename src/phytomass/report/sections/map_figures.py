@@ -111,7 +111,14 @@ def biomass_map(layer: Layer | None, plots: pd.DataFrame | None, label: str, alt
 
 
 def change_map(layer: Layer, label: str, alt: str) -> Picture:
-    """Return the map of change: colours diverge from white at zero.
+    """Return the map of change as an image; see `change_figure`."""
+    figure = change_figure(layer, label)
+    with house_style(LARGER):
+        return picture(figure, alt, "png")
+
+
+def change_figure(layer: Layer, label: str) -> Figure:
+    """Draw the map of change: colours diverge from white at zero.
 
     Parameters
     ----------
@@ -119,8 +126,6 @@ def change_map(layer: Layer, label: str, alt: str) -> Picture:
         Change of AGB, Mg/ha.
     label : str
         Of the colour bar.
-    alt : str
-        What the picture shows.
     """
     values = layer.finite
     reach = float(np.percentile(np.abs(values), 99)) if values.size else 1.0
@@ -142,7 +147,7 @@ def change_map(layer: Layer, label: str, alt: str) -> Picture:
         )
         _label_bar(bar, label)
         _furnish(axes, layer)
-        return picture(figure, alt, "png")
+    return figure
 
 
 def predictor_tile(layer: Layer, name: str, unit: str) -> Picture:
@@ -231,7 +236,7 @@ def _draw_plots(figure: Figure, axes: Axes, plots: pd.DataFrame, norm: Normalize
     )  # fmt: skip
     words = Line2D([], [], ls="", marker="", label="Observed AGB, Mg/ha:")
     handles = [words, *(_handle(top * share, top, largest) for share in (0.1, 0.5, 1.0))]
-    outliers = ordered[ordered["outlier"].to_numpy()]
+    outliers = ordered[ordered["outlier"].to_numpy()] if "outlier" in ordered else ordered[:0]
     if len(outliers):
         axes.scatter(
             outliers["easting"], outliers["northing"], s=largest * 2.6, facecolors="none",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from phytomass.report.content.blocks import Picture
@@ -135,6 +136,15 @@ def _far(
 def observed_predicted(
     rows: pd.DataFrame, scores: dict[str, float], top: float, title: str, alt: str
 ) -> Picture:
+    """Return predicted against observed AGB as an image; see `predictions_figure`."""
+    figure = predictions_figure(rows, scores, top, title)
+    with house_style():
+        return picture(figure, alt)
+
+
+def predictions_figure(
+    rows: pd.DataFrame, scores: dict[str, float], top: float, title: str
+) -> Figure:
     """Draw predicted against observed AGB with the 1:1 line and the fitted line.
 
     Parameters
@@ -145,8 +155,8 @@ def observed_predicted(
         ``r2`` and ``rmse`` to write into the figure.
     top : float
         End of both axes, common to all splits.
-    title, alt : str
-        Above the figure, and what it shows.
+    title : str
+        Above the figure.
     """
     observed = rows["observed"].to_numpy(dtype=float)
     predicted = rows["predicted"].to_numpy(dtype=float)
@@ -174,7 +184,7 @@ def observed_predicted(
         grid_lines(axes, "both")
         _write_scores(axes, scores, len(rows))
         figure.legend(loc="outside lower center", ncols=2)
-        return picture(figure, alt)
+    return figure
 
 
 def _write_scores(axes: Axes, scores: dict[str, float], n: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from phytomass.errors import InputError
 from phytomass.imagery.pixels.compiled import compiled
@@ -16,6 +16,9 @@ from phytomass.imagery.pixels.speckle.sigma_range import (
 )
 
 Array = NDArray[np.float64]
+BRIGHT_SHARE = 0.98
+"""Share of a scene's pixels below those that are bright (Lee 2009)."""
+
 TARGET_PIXELS = 5
 """A bright pixel is a point target when more than this many of its 3 × 3 are bright (Lee 2009)."""
 
@@ -31,16 +34,18 @@ def _linear_estimate(power: Array, seen: Moments, noise: float | Array) -> Array
     return seen.mean + weight * (power - seen.mean)
 
 
-def _checked(power: Array, looks: float, window: int) -> None:
+def _checked(power: ArrayLike, looks: float, window: int) -> Array:
+    power = np.asarray(power, dtype=np.float64)
     if power.ndim != 2 or window < 3 or window % 2 == 0 or not looks > 0:
         raise InputError(
             f"cannot filter: {power.ndim} dimensions, window {window}, {looks} looks",
             where="speckle",
             remedy="give one image, an odd window from 3, and the equivalent number of looks",
         )
+    return power
 
 
-def lee(power: Array, looks: float, window: int = 7) -> Array:
+def lee(power: ArrayLike, looks: float, window: int = 7) -> Array:
     """Filter by the local linear estimate of Lee.
 
     Parameters
@@ -57,11 +62,23 @@ def lee(power: Array, looks: float, window: int = 7) -> Array:
     array, shape (rows, cols)
         NaN where `power` is NaN.
 
+    Raises
+    ------
+    InputError
+        For more than one image, an even window, and looks that are not above zero.
+
     Notes
     -----
     Lee 1980, doi:10.1109/TPAMI.1980.4766994.
+
+    Examples
+    --------
+    >>> speckled = np.random.default_rng(0).gamma(4, 0.1 / 4, (50, 50))  # 4 looks at 0.1
+    >>> filtered = lee(speckled, looks=4)
+    >>> bool(filtered.std() < 0.3 * speckled.std()), round(float(filtered.mean()), 2)
+    (True, 0.1)
     """
-    _checked(power, looks, window)
+    power = _checked(power, looks, window)
     return _linear_estimate(power, window_moments(power, window), 1 / looks)
 
 
@@ -95,7 +112,7 @@ def _half_window(source: Array, means: Array, mean: Array, variance: Array, leas
                 variance[row, col] = max(squares / n - (total / n) ** 2, 0.0)
 
 
-def refined_lee(power: Array, looks: float) -> Array:
+def refined_lee(power: ArrayLike, looks: float) -> Array:
     """Filter by Lee's estimate over the half of a 7 × 7 window on the pixel's side of an edge.
 
     The edge runs across the strongest of four gradients between (cube roots of) 3 × 3 means;
@@ -108,11 +125,31 @@ def refined_lee(power: Array, looks: float) -> Array:
     looks : float
         Equivalent number of looks.
 
+    Returns
+    -------
+    array, shape (rows, cols)
+        NaN where `power` is NaN.
+
+    Raises
+    ------
+    InputError
+        For more than one image, and looks that are not above zero.
+
     Notes
     -----
     Lee 1981, doi:10.1016/S0146-664X(81)80018-4.
+
+    Examples
+    --------
+    >>> edge = np.where(np.arange(40) < 20, 0.02, 0.2) * np.ones((40, 1))
+    >>> speckled = edge * np.random.default_rng(0).gamma(4, 1 / 4, edge.shape)
+    >>> beside = slice(18, 22)
+    >>> blurred, sharp = (np.abs(f - edge)[:, beside].mean()
+    ...                   for f in (lee(speckled, 4), refined_lee(speckled, 4)))
+    >>> bool(sharp < 0.9 * blurred)
+    True
     """
-    _checked(power, looks, 7)
+    power = _checked(power, looks, 7)
     whole = window_moments(power, 7)
     # a mean of gamma-distributed speckle is skewed, its cube root hardly: without it the darker
     # side of an edge that is none would be chosen more often, and the image would darken by 0.6 %
@@ -123,9 +160,9 @@ def refined_lee(power: Array, looks: float) -> Array:
 
 
 def improved_sigma(
-    power: Array,
+    power: ArrayLike,
     looks: float,
-    bright: float,
+    bright: float | None = None,
     *,
     window: int = 7,
     share: float = PUBLISHED_SHARE,
@@ -139,9 +176,9 @@ def improved_sigma(
         Backscatter in linear power, NaN where there are no data.
     looks : float
         Equivalent number of looks.
-    bright : float
-        The 98th percentile of the whole scene (`bright_level`): of a tile alone it would make
-        the result depend on the tiling.
+    bright : float, optional
+        The 98th percentile of the whole scene; that of `power` if left out. Who filters a scene
+        tile by tile gives it (`bright_level`), or the result would depend on the tiling.
     window : int
         Odd side of the window in pixels.
     share : float
@@ -151,14 +188,35 @@ def improved_sigma(
         twice: the first result is the centre of the second's range, times `centre_factor` where
         ξ is 0.9.
 
+    Returns
+    -------
+    array, shape (rows, cols)
+        NaN where `power` is NaN.
+
+    Raises
+    ------
+    InputError
+        For more than one image, an even window, and looks that are not above zero.
+
     Notes
     -----
     Lee et al. 2009, doi:10.1109/TGRS.2008.2002881: bright clusters of more than five of 3 × 3
     pixels are kept; a 3 × 3 linear estimate x sets the range I₁x … I₂x; the linear estimate over
     the pixels of the window in that range, with the speckle's spread within the range, is the
     result. Where fewer than two pixels are in the range, x is.
+
+    Examples
+    --------
+    >>> speckled = np.random.default_rng(0).gamma(4, 0.1 / 4, (50, 50))  # 4 looks at 0.1
+    >>> speckled[20:23, 20:23] = 5.0  # a house
+    >>> filtered = improved_sigma(speckled, looks=4)
+    >>> round(float(np.median(filtered)), 2), float(filtered[21, 21])
+    (0.1, 5.0)
     """
-    _checked(power, looks, window)
+    power = _checked(power, looks, window)
+    if bright is None:
+        seen = power[np.isfinite(power)]
+        bright = float(np.quantile(seen, BRIGHT_SHARE)) if seen.size else np.inf
     centre = first_estimate(power, looks)
     known = bias_correction and share == PUBLISHED_SHARE
     factor = centre_factor(looks, window) if known else 1.0
@@ -212,7 +270,7 @@ def point_targets(power: Array, bright: float) -> NDArray[np.bool_]:
     return np.asarray(shining & near, dtype=bool)
 
 
-def bright_level(histogram: NDArray[np.int64], edges: Array, share: float = 0.98) -> float:
+def bright_level(histogram: NDArray[np.int64], edges: Array, share: float = BRIGHT_SHARE) -> float:
     """Return the level below which a share of a scene's pixels lie, from their histogram.
 
     Parameters
