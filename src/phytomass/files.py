@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import errno
 import hashlib
 import json
@@ -213,7 +214,12 @@ def write_csv(path: str | Path, table: pd.DataFrame) -> None:
     """
     named = table.rename(columns={name: inert(str(name)) for name in table.columns})
     safe = _each_text(named, inert)
-    write_text(path, safe.to_csv(index=False, float_format="%.10g", lineterminator="\n"))
+    text = safe.to_csv(index=False, float_format="%.10g", lineterminator="\n")
+    if "\r" in text:  # some versions of Python end a row there where no quotes stand around it
+        text = safe.to_csv(
+            index=False, float_format="%.10g", lineterminator="\n", quoting=csv.QUOTE_ALL
+        )
+    write_text(path, text)
 
 
 def read_csv(path: str | Path, text: Collection[str] = ()) -> pd.DataFrame:

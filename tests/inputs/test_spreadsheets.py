@@ -9,7 +9,7 @@ import geopandas
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from shapely.geometry import Point
 
@@ -33,6 +33,7 @@ def test_text_is_inert_and_comes_back(text: str) -> None:
     assert shown in (text, f"'{text}")
 
 
+@example([("\r", 0.0)])
 @given(st.lists(st.tuples(TEXTS.filter(bool), st.floats(-1e9, 1e9)), min_size=1, max_size=6))
 def test_a_table_comes_back_and_its_numbers_stay_numbers(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, float]]

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from phytomass.errors import InputError, ProjectFileError
-from phytomass.imagery.scenes.listing import places
+from phytomass.imagery.scenes import places
 from phytomass.imagery.scenes.places import files_of
 from phytomass.models.factories import FACTORIES
 from phytomass.models.limits import limits_of

@@ -128,9 +128,12 @@ def _opened(
 
 
 def _names_wrong_bands(part: PredictorSettings, key: str, root: Path, grid: GeoBox | None) -> bool:
-    """Tell whether a source opens without its `bands`: what it would give is then not known."""
+    """Tell whether a source opens without its list of bands: what it would give is not known.
+
+    A mapping names its predictors itself, so only what they are made of is missing.
+    """
     source = part.rasters[key]
-    if source.bands is None or grid is None:
+    if not isinstance(source.bands, list) or grid is None:
         return False
     bare = part.model_copy(update={"rasters": {key: source.model_copy(update={"bands": None})}})
     try:
