@@ -23,8 +23,9 @@ from phytomass.workflow import (
     run_steps,
 )
 from phytomass.workflow.engine import Context, Step
-from phytomass.workflow.reads import Reads, Results
+from phytomass.workflow.reads import Part, Reads, Results
 from phytomass.workflow.record import Record
+from phytomass.workflow.state import Fingerprints
 from tests.conftest import write_raster
 from tests.workflow.conftest import write_project
 from tests.workflow.tiny import GRID, make_tiny, tiny_project
@@ -185,6 +186,8 @@ def test_another_carbon_fraction_trains_no_model_again(project: Path) -> None:
         "it is skipped if what it reads of 'plots' stays the same"
     )
     before = pd.read_csv(project / "results/plots.csv")
+    whole, drawn = Part("plot_draws.zarr"), Part("plot_draws.zarr", array="agb_mg_ha")
+    prints = [part.sha256(project / "results", Fingerprints()) for part in (whole, drawn)]
     outcomes = run_all(project)
     assert {name for name, why in outcomes.items() if why != UNCHANGED} == {
         "plots",
@@ -193,6 +196,8 @@ def test_another_carbon_fraction_trains_no_model_again(project: Path) -> None:
     }
     after = pd.read_csv(project / "results/plots.csv")
     assert (after["carbon_mg_ha"] > 1.05 * before["carbon_mg_ha"]).all()
+    assert whole.sha256(project / "results", Fingerprints()) != prints[0]
+    assert drawn.sha256(project / "results", Fingerprints()) == prints[1] != prints[0]
     assert planned(project) == {}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -101,12 +101,14 @@ class Memory:
             for role, paths in reads.files().items()
             for path in paths
         ]
-        needs: dict[str, dict[str, str]] = {}
+        order = [*(s.name for s in self.steps), BESIDES]
+        needs: dict[str, dict[str, str]] = {name: {} for name in order}
         for part in reads.parts():
             writer = next((s.name for s in self.steps if part.name in s.writes), BESIDES)
             sha256 = self._sha256(part, writer, step)
             if sha256 is not None:
-                needs.setdefault(writer, {})[str(part)] = sha256
+                needs[writer][str(part)] = sha256
+        needs = {name: parts for name, parts in needs.items() if parts}
         settings = json.loads(json.dumps(reads.settings(), default=str))
         return State(version("phytomass"), settings, inputs, needs)
 
@@ -169,14 +171,13 @@ def why_run(state: State, old: Done | None, results: Path, prints: Fingerprints)
     files = changed_files(old.inputs, state.inputs)
     if files:
         return f"input files changed: {', '.join(files[:4])}"
-    for name, parts in state.needs.items():
-        if parts != old.needs.get(name):
-            return f"the results of '{name}' changed" if name != BESIDES else _named(parts)
+    for name in dict.fromkeys([*state.needs, *old.needs]):
+        one, other = old.needs.get(name, {}), state.needs.get(name, {})
+        parts = sorted(k for k in one.keys() | other.keys() if one.get(k) != other.get(k))
+        if parts:
+            others = f"{' and '.join(parts)} changed"
+            return others if name == BESIDES else f"the results of '{name}' changed"
     return None
-
-
-def _named(parts: Iterable[str]) -> str:
-    return f"{' or '.join(parts)} changed"
 
 
 def changed_files(before: list[Input], now: list[Input]) -> list[str]:
