@@ -102,7 +102,7 @@ def write_network(
     if network.precision not in ("fp32", "fp64"):
         samples = samples_of(context.opened, context.done).samples
         model = next(m for m in context.opened.project.models if m.key == fitted.model)
-        error = precision_error(network, inputs_for(samples, fitted.predictors, model))
+        error = precision_error(network, inputs_for(samples, fitted.predictors, model).X)
     save_network(
         network,
         context.folder / "map_network.safetensors",

@@ -12,16 +12,15 @@ from numpy.typing import NDArray
 from phytomass import tables
 from phytomass.draws import Draws
 from phytomass.errors import InputError, Problem
-from phytomass.features.samples import Samples
 from phytomass.inventory import Inventory
-from phytomass.models import members_of
+from phytomass.models import Training, members_of
 from phytomass.workflow.load import OpenProject
 from phytomass.workflow.project import Project
 
 SE = "agb_se_mg_ha"
 
 
-def with_errors(opened: OpenProject, results: Path, samples: Samples) -> Samples:
+def with_errors(opened: OpenProject, results: Path, samples: Training) -> Training:
     """Give samples the standard errors and draws that the project trains with.
 
     Raises

@@ -72,7 +72,7 @@ def compare_with_truth(
     """
     project, grid = context.opened.project, grid_of(context.opened)
     samples = samples_of(context.opened, context.done).samples
-    rows, cols, _ = cells_at(grid, samples.easting, samples.northing)
+    rows, cols, _ = cells_at(grid, *samples.positions.T)
     trained = np.zeros(grid.shape, dtype=bool)
     trained[rows, cols] = True
     own = (fitted.model, fitted.predictors_set)
