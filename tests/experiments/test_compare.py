@@ -63,7 +63,7 @@ def test_all_models_and_sets_share_their_folds(whole):
 
 
 def test_sites_and_blocks_are_never_divided(whole):
-    site = pd.Series(make_samples().group, index=make_samples().plot_id)
+    site = pd.Series(make_samples().groups, index=make_samples().plot_id)
     table = whole.predictions.merge(whole.units, on=["split", "plot_id"])
     for _, part in table.groupby(["split", "repeat"]):
         assert (part.groupby("unit")["fold"].nunique() == 1).all()
@@ -245,7 +245,7 @@ def test_ctrl_c_ends_it_quickly(tmp_path):
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        env={**os.environ, "PYTHONPATH": str(root)},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(root / "src"), str(root)])},
     )
     assert process.stdout is not None
     while process.stdout.readline().strip() != "1":  # the workers are running now

@@ -8,14 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from phytomass.models import Training
-from phytomass.validation import Fold, Folds
+from phytomass.validation import SPLITS, Fold, Folds
 
 
 def apart(folds: Folds, samples: Training, side: int) -> Folds:
     """Leave out training plots whose patch shares a pixel with the patch of a test plot.
 
-    Only `spatial_blocks` promises that training and test are apart, so only its folds change;
-    random folds of sites estimate how well plots among the measured ones are predicted, and keep
+    Only some splits (`SplitKind.apart`) promise that training and test are apart, so only their
+    folds change; random folds of sites estimate how well plots among the measured ones are predicted, and keep
     theirs. The folds are the same for every model, those on one pixel too, so that comparisons
     stay paired.
 
@@ -28,7 +28,7 @@ def apart(folds: Folds, samples: Training, side: int) -> Folds:
     side : int
         Side of the largest patch that a model sees, pixels.
     """
-    if side == 1 or folds.split != "spatial_blocks" or samples.cells is None:
+    if side == 1 or not SPLITS[folds.split].apart or samples.cells is None:
         return folds
     kept = []
     for fold in folds.folds:
