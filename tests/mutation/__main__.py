@@ -50,23 +50,21 @@ class Scratch:
         return failed
 
     def _first_failure(self, path: str, end: float) -> tuple[str, str]:
-        known_bad: list[str] = []
-        for tests in tests_of(self.root, path):
-            while True:
-                out = self._pytest(tests, end - time.monotonic(), known_bad)
-                if out is None:
-                    return "timeout", ""
-                name = _failed(out)
-                if name is None:
-                    break
-                with _without_fault(self, path):
-                    alone = self._pytest((name,) if name else tests, 300)
-                if alone is not None and _failed(alone) is None:
-                    return "killed", name or "the interpreter"
-                if name in known_bad or not name:
-                    break
-                known_bad.append(name)
-        return "survived", ""
+        tests, known_bad = tests_of(self.root, path), list[str]()
+        while True:
+            out = self._pytest(tests, end - time.monotonic(), known_bad)
+            if out is None:
+                return "timeout", ""
+            name = _failed(out)
+            if name is None:
+                return "survived", ""
+            with _without_fault(self, path):
+                alone = self._pytest((name,) if name else tests, self.budget_s)
+            if alone is not None and _failed(alone) is None:
+                return "killed", name or "the interpreter"
+            if name in known_bad or not name:
+                return "timeout", name
+            known_bad.append(name)
 
     def _pytest(
         self, tests: tuple[str, ...], left_s: float, without: list[str] | None = None
@@ -130,7 +128,7 @@ def _texts(root: Path) -> dict[str, str]:
     return {path.relative_to(root).as_posix(): path.read_text() for path in files}
 
 
-def tests_of(root: Path, path: str) -> list[tuple[str, ...]]:
+def tests_of(root: Path, path: str) -> tuple[str, ...]:
     """Return the tests that touch a file, in the order of how likely they see a fault in it.
 
     Its doctests with the test file of its name; the files of the folder that mirrors its own which
@@ -147,7 +145,7 @@ def tests_of(root: Path, path: str) -> list[tuple[str, ...]]:
             stages[0].append(test)
         elif (near or says) and not test.startswith("tests/mutation/"):
             stages[1 if near and says else 2 if says else 3].append(test)
-    return [tuple(stage) for stage in stages if stage]
+    return tuple(test for stage in stages for test in stage)
 
 
 def _source(root: Path, path: str) -> str:
