@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from phytomass.validation import (
     SPLITS,
@@ -51,3 +52,24 @@ def test_a_new_split_is_one_record(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("phytomass.validation.folds.SPLITS", {**SPLITS, "halves": halves})
     made = make_folds("halves", PLACES, Y, SITES, SETTINGS, 1)
     assert (made.split, made.note, len(made.folds[0].test)) == ("halves", "two halves", 30)
+
+
+def test_without_blocks_the_first_listed_split_selects() -> None:
+    listed = ValidationSettings(splits=["repeated_kfold", "holdout_by_site"])
+    assert listed.select_by == "repeated_kfold"
+    assert ValidationSettings(splits=["repeated_kfold", "spatial_blocks"]).select_by == (
+        "spatial_blocks"
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"splits": ["repeated_kfold"], "select_by": "spatial_blocks"}, "not among splits"),
+        ({"splits": ["repeated_kfold", "repeated_kfold"]}, "listed twice"),
+        ({"splits": ["k_fold"]}, "holdout_by_site"),
+    ],
+)
+def test_splits_that_cannot_be_are_refused(given: dict[str, object], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        ValidationSettings.model_validate(given)
