@@ -132,3 +132,10 @@ def test_thirty_plots_are_enough_for_a_range():
     values = np.sin(line[:, 0] / 60)
     assert variogram_range(line, values) is not None
     assert variogram_range(line[:29], values[:29]) is None
+
+
+def test_two_distances_are_no_variogram():
+    place = np.repeat([0.0, 1.0, 2.0, 10.0], 10)  # half of the extent holds distances 1 and 2
+    places = np.column_stack([place, np.zeros(40)])
+    assert len(_semivariances(places, place**2)[0]) == 2
+    assert variogram_range(places, place**2) is None
