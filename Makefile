@@ -1,6 +1,7 @@
 # make demo    set up the core (no torch), run everything on the simulated landscape, say where the report is
 # make test    set up everything, run the fast test suite; test-all adds the slow tests, lint the linters
 # make test-minimum  run the tests on the oldest versions that pyproject.toml declares (needs uv)
+# make mutants  put SAMPLE=200 small faults into a copy, one by one: do the tests see them? (hours)
 # make locks   resolve the locks anew (needs uv; UPGRADE=--upgrade for the newest versions)
 PYTHON ?= python3
 VENV := .venv
@@ -14,7 +15,7 @@ TORCH_BY ?= $(PIP)
 DEMO ?= demo
 export PHYTOMASS_DATA ?= $(abspath $(wildcard ../shared/data))
 
-.PHONY: demo test test-all test-minimum lint examples setup locks
+.PHONY: demo test test-all test-minimum mutants lint examples setup locks
 
 demo: $(CORE)
 	$(BIN)/phytomass demo $(DEMO)
@@ -33,6 +34,9 @@ test-minimum:
 	uv pip install -q --python $(OLDEST) --resolution lowest-direct --torch-backend cpu \
 	  -e ".[$(EXTRAS)]" $(TOOLS) "odc-stac>=0.4"
 	$(OLDEST)/bin/python -m pytest -n 2 --dist loadfile -q -m "not slow" tests -W default
+
+mutants: $(EVERYTHING)
+	$(BIN)/python -m tests.mutation --sample $(or $(SAMPLE),200)
 
 lint: $(EVERYTHING)
 	$(BIN)/ruff check .

@@ -41,7 +41,7 @@ from phytomass.experiments.patches import apart
 from phytomass.features import PredictorStack, extract_samples
 from phytomass.grid import cells_at
 from phytomass.mapping import predict_array
-from phytomass.models import ModelSettings, NeighbourhoodRegressor, build_model, fit_grouped
+from phytomass.models import ModelSettings, NeighbourhoodRegressor, Training, build_model
 from phytomass.models.patch_cnn import PatchRegressor
 from phytomass.models.stack.weights import Weighing, lines_of, weights_of
 from phytomass.validation import ValidationSettings, make_folds, r2
@@ -99,11 +99,12 @@ def read_case(name: str, folder: Path, truth: str, mask: str | None) -> Case:
     stack = PredictorStack.open(opened.results / "predictors.tif")
     plots = read_plots(opened.results)
     samples = extract_samples(stack, plots, missing="drop", patch=SIDE).samples
-    places = np.column_stack([samples.easting, samples.northing])
     settings = ValidationSettings(splits=["spatial_blocks"])
     seed = opened.project.random_state
-    folds = make_folds("spatial_blocks", places, samples.y, samples.group, settings, seed)
-    rows, cols, _ = cells_at(stack.grid, samples.easting, samples.northing)
+    folds = make_folds(
+        "spatial_blocks", samples.positions, samples.y, samples.groups, settings, seed
+    )
+    rows, cols, _ = cells_at(stack.grid, *samples.positions.T)
     with rasterio.open(stack.path) as source:
         field = source.read().astype(np.float32)
     with rasterio.open(folder / truth) as source:
@@ -269,7 +270,7 @@ def seen(model: Any, patches: NDArray[np.float32]) -> NDArray[Any]:
 
 
 def fit(model: Any, patches: NDArray[np.float32], y: Array, units: NDArray[np.str_]) -> Any:
-    return fit_grouped(model, seen(model, patches), y, units)
+    return Training.of(seen(model, patches), y, units).fit(model)
 
 
 def whole_map(model: Any, field: NDArray[np.float32]) -> Array:

@@ -23,8 +23,10 @@ from torch import Tensor, nn
 from phytomass.draws import seed_of
 from phytomass.models.patch_cnn import ResNet
 from phytomass.models.patch_cnn.door import torch_threads
+from phytomass.models.patch_cnn.learned import State
 from phytomass.models.patch_cnn.nets import Dropout, build_network, channels_last
-from phytomass.models.patch_cnn.training import State, TrainingData, _loss, _Trainer
+from phytomass.models.patch_cnn.training import _loss, _Trainer
+from phytomass.models.training import Training
 
 Array = NDArray[np.float64]
 Field = NDArray[np.float32]
@@ -169,12 +171,12 @@ class TunedResNet(ResNet):
         self.n_members, self.epochs = members, epochs
         scaled = self.scaling_.apply(X).astype(np.float32)
         target = self.target_.forward(np.asarray(y, dtype=np.float64))
-        data = TrainingData(scaled, target, np.ones(len(target)))
+        data = Training.of(scaled, target)
         with ThreadPoolExecutor(self.n_jobs) as pool, torch_threads(1):
             self.members_ = list(pool.map(lambda k: self._member(data, k), range(members)))
         return self
 
-    def _member(self, data: TrainingData, k: int) -> State:
+    def _member(self, data: Training, k: int) -> State:
         from phytomass.models.patch_cnn.fitting import _schedule
 
         seed = seed_of(self.random_state, "member", k)

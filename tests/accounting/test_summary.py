@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from phytomass.accounting import COLUMNS, map_summary, truth_summary
+from phytomass.accounting.statistics import MAP_STATISTICS, ZoneStatistic
 from phytomass.accounting.sums import Layer, Moments, walk
 from phytomass.carbon import CarbonSettings
 from phytomass.errors import InputError
@@ -219,3 +220,13 @@ def test_the_true_chip_of_finland():
     assert value(table, "map_mean", "mean") == pytest.approx(76.49, abs=0.005)
     assert value(table, "map_mean", "spatial_SD") == pytest.approx(72.88, abs=0.005)
     assert isinstance(table, pd.DataFrame)
+
+
+def test_a_new_statistic_of_zones_is_one_record(tmp_path, field, monkeypatch):
+    reach = ZoneStatistic("range", lambda m: m.high - m.low, "greatest minus least", True)
+    monkeypatch.setattr("phytomass.accounting.summary.MAP_STATISTICS", (*MAP_STATISTICS, reach))
+    table = map_summary(write_raster(tmp_path / "agb.tif", field))
+    held = field[np.isfinite(field)]
+    assert value(table, "map_mean", "range") == np.ptp(held)
+    carbon = value(table, "map_mean", "range", kind="C")
+    assert carbon == pytest.approx(CarbonSettings().carbon_fraction.value * np.ptp(held))

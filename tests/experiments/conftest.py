@@ -1,9 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from phytomass.features.samples import Samples
-from phytomass.models import ModelSettings
+from phytomass.models import ModelSettings, Training
 
 OPTICAL, SAR = ["NDVI", "SAVI", "B4"], ["VV", "VH"]
 SETS = {"optical": OPTICAL, "sar": SAR, "both": OPTICAL + SAR}
@@ -16,14 +17,19 @@ def make_samples(n=60, n_sites=24, seed=0):
     places = centre[site] + rng.normal(size=(n, 2)) * 30
     X = pd.DataFrame(rng.normal(size=(n, 5)), columns=OPTICAL + SAR)
     y = 80 + 20 * X["NDVI"] + 12 * X["VV"] + rng.normal(size=n) * 10
-    return Samples(
-        X,
+    return Training(
+        X.to_numpy(),
         y.to_numpy(),
-        np.array([f"P{i:03d}" for i in range(n)]),
-        np.array([f"S{s}" for s in site]),
-        places[:, 0],
-        places[:, 1],
+        groups=np.array([f"S{s}" for s in site]),
+        plot_id=np.array([f"P{i:03d}" for i in range(n)]),
+        positions=places,
+        names=tuple(X),
     )
+
+
+def changed(samples, **columns):
+    """Give some predictors other values."""
+    return replace(samples, X=samples.table.assign(**columns).to_numpy())
 
 
 @pytest.fixture

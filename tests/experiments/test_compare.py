@@ -15,8 +15,7 @@ from sklearn.linear_model import LinearRegression
 
 from phytomass.errors import InputError
 from phytomass.experiments import compare
-from phytomass.features.samples import Samples
-from phytomass.models import ModelSettings, model_names
+from phytomass.models import ModelSettings, Training, model_names
 from phytomass.validation import ValidationSettings, make_folds
 from tests.experiments.conftest import OPTICAL, SETS, fast, make_samples
 
@@ -64,7 +63,7 @@ def test_all_models_and_sets_share_their_folds(whole):
 
 
 def test_sites_and_blocks_are_never_divided(whole):
-    site = pd.Series(make_samples().group, index=make_samples().plot_id)
+    site = pd.Series(make_samples().groups, index=make_samples().plot_id)
     table = whole.predictions.merge(whole.units, on=["split", "plot_id"])
     for _, part in table.groupby(["split", "repeat"]):
         assert (part.groupby("unit")["fold"].nunique() == 1).all()
@@ -102,14 +101,13 @@ def test_both_sensors_beat_one_where_both_matter(whole):
 
 
 def test_the_numbers_are_those_of_scikit_learn(samples, whole):
-    coordinates = np.column_stack([samples.easting, samples.northing])
-    folds = make_folds("repeated_kfold", coordinates, samples.y, samples.group, SMALL, 1)
+    folds = make_folds("repeated_kfold", samples.positions, samples.y, samples.groups, SMALL, 1)
     part = whole.predictions[
         (whole.predictions["model"] == "mlr")
         & (whole.predictions["predictors"] == "optical")
         & (whole.predictions["split"] == "repeated_kfold")
     ].set_index(["repeat", "plot_id"])["predicted"]
-    X = samples.X[OPTICAL].to_numpy()
+    X = samples.table[OPTICAL].to_numpy()
     for fold in folds.folds:
         expected = LinearRegression().fit(X[fold.train], samples.y[fold.train])
         ours = part.loc[[(fold.repeat, p) for p in samples.plot_id[fold.test]]]
@@ -120,11 +118,11 @@ def test_the_index_is_chosen_inside_each_training_part():
     """SAVI correlates best over all plots, NDVI in some training parts: each fold has its own."""
     rng = np.random.default_rng(8)
     samples = make_samples(n=30, n_sites=30)
-    X = samples.X.copy()
+    X = samples.table
     X["SAVI"] = samples.y + rng.normal(size=30) * 14
     X["NDVI"] = samples.y + rng.normal(size=30) * 14
     X["B4"] = samples.y  # the best of all, and no vegetation index
-    samples = replace(samples, X=X)
+    samples = replace(samples, X=X.to_numpy())
     validation = ValidationSettings(splits=["repeated_kfold"], n_splits=10, n_repeats=3)
     result = compare(
         samples,
@@ -133,8 +131,9 @@ def test_the_index_is_chosen_inside_each_training_part():
         validation,
         index_names=["NDVI", "SAVI"],
     )
-    coordinates = np.column_stack([samples.easting, samples.northing])
-    folds = make_folds("repeated_kfold", coordinates, samples.y, samples.group, validation, 0)
+    folds = make_folds(
+        "repeated_kfold", samples.positions, samples.y, samples.groups, validation, 0
+    )
     found = result.predictions.set_index(["repeat", "plot_id"])["predicted"]
     chosen = set()
     for fold in folds.folds:
@@ -246,7 +245,7 @@ def test_ctrl_c_ends_it_quickly(tmp_path):
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        env={**os.environ, "PYTHONPATH": str(root)},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(root / "src"), str(root)])},
     )
     assert process.stdout is not None
     while process.stdout.readline().strip() != "1":  # the workers are running now
@@ -266,17 +265,18 @@ def test_bartlett_is_weak_and_stays_weak():
         pytest.skip("PHYTOMASS_DATA does not name the folder with the real data (bartlett)")
     plots = pd.read_csv(Path(folder) / "bartlett" / "plots.csv").query("measured == 1")
     ids = plots["plot_id"].astype(str).to_numpy(dtype=str)
-    samples = Samples(
-        plots.loc[:, "elev":"fall_02_tc3"].astype(float).reset_index(drop=True),
+    X = plots.loc[:, "elev":"fall_02_tc3"].astype(float)
+    samples = Training(
+        X.to_numpy(),
         plots["agb_2002_Mg_ha"].to_numpy(),
         ids,
         ids,
-        plots["x_epsg5070"].to_numpy(),
-        plots["y_epsg5070"].to_numpy(),
+        plots[["x_epsg5070", "y_epsg5070"]].to_numpy(),
+        tuple(X),
     )
     forest = ModelSettings(name="random_forest", parameters={"n_estimators": 100}, grid={})
     validation = ValidationSettings(splits=["repeated_kfold"], n_splits=10, n_repeats=1)
-    result = compare(samples, {"all": list(samples.X)}, [forest], validation, random_state=1)
+    result = compare(samples, {"all": list(samples.names)}, [forest], validation, random_state=1)
     assert result.scores["r2"].item() == pytest.approx(0.13, abs=0.05)
     assert result.scores["rmse"].item() == pytest.approx(60.9, abs=2)
     assert result.scores["n_test"].item() == 415

@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from scipy.stats import t
@@ -8,7 +6,7 @@ from phytomass.errors import InputError
 from phytomass.experiments import correlations, fit_final
 from phytomass.models import ModelSettings, model_names
 from phytomass.validation import ValidationSettings
-from tests.experiments.conftest import OPTICAL, SETS, fast, make_samples
+from tests.experiments.conftest import OPTICAL, SETS, changed, fast, make_samples
 
 SMALL = ValidationSettings(n_splits=3, inner_splits=2)
 
@@ -19,7 +17,7 @@ def test_the_final_model_predicts_from_plain_arrays(samples, name):
     one, same = (
         fit_final(samples, "both", SETS["both"], model, SMALL, random_state=4) for _ in range(2)
     )
-    X = samples.X[SETS["both"]].to_numpy()
+    X = samples.table[SETS["both"]].to_numpy()
     predicted = np.ravel(one.estimator.predict(X))
     assert np.corrcoef(predicted, samples.y)[0, 1] > 0.6
     assert np.array_equal(predicted, np.ravel(same.estimator.predict(X)))
@@ -40,7 +38,7 @@ def test_the_parameters_in_the_record_are_those_of_the_estimator(samples):
 
 
 def test_simple_linear_keeps_to_the_indices_where_the_set_has_any(samples):
-    best_band = replace(samples, X=samples.X.assign(B4=samples.y))
+    best_band = changed(samples, B4=samples.y)
     model = ModelSettings(name="simple_linear")
     indices = ["NDVI", "SAVI"]
     fitted = fit_final(best_band, "optical", OPTICAL, model, SMALL, index_names=indices)
@@ -57,8 +55,8 @@ def test_too_few_plots():
 
 def test_correlations_agree_with_numpy_and_the_t_test(samples):
     table = correlations(samples).set_index("predictor")
-    assert list(table.index) == list(samples.X)
-    for name, column in samples.X.items():
+    assert list(table.index) == list(samples.names)
+    for name, column in samples.table.items():
         r = np.corrcoef(column, samples.y)[0, 1]
         assert table.loc[name, "r"] == pytest.approx(r)
         statistic = abs(r) * np.sqrt(58 / (1 - r**2))
@@ -67,7 +65,7 @@ def test_correlations_agree_with_numpy_and_the_t_test(samples):
 
 
 def test_a_constant_predictor_has_no_correlation(samples):
-    table = correlations(replace(samples, X=samples.X.assign(VV=3.0))).set_index("predictor")
+    table = correlations(changed(samples, VV=3.0)).set_index("predictor")
     assert np.isnan(table.loc["VV", "r"])
     assert table["r"].notna().sum() == 4
 

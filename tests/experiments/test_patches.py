@@ -12,7 +12,6 @@ pytest.importorskip("torch")
 from phytomass.errors import InputError
 from phytomass.experiments import compare, fit_final
 from phytomass.experiments.patches import apart
-from phytomass.features import Patches
 from phytomass.models import ModelSettings
 from phytomass.validation import ValidationSettings, make_folds
 from tests.experiments.conftest import SETS, make_samples
@@ -29,16 +28,13 @@ def with_patches(side=7, n=60, n_sites=24):
     samples = make_samples(n=n, n_sites=n_sites)
     rng = np.random.default_rng(1)
     values = rng.normal(size=(n, 5, side, side)).astype(np.float32)
-    values[:, :, side // 2, side // 2] = samples.X.to_numpy(np.float32)
-    cells = [
-        np.floor(place / 10).astype(np.int64) for place in (-samples.northing, samples.easting)
-    ]
-    return replace(samples, patches=Patches(values, *cells))
+    values[:, :, side // 2, side // 2] = samples.X
+    cells = np.floor(samples.positions[:, ::-1] * [-1, 1] / 10).astype(np.int64)
+    return replace(samples, X=values, cells=cells)
 
 
 def _folds(samples, split):
-    places = np.column_stack([samples.easting, samples.northing])
-    return make_folds(split, places, samples.y, samples.group, SMALL, 1)
+    return make_folds(split, samples.positions, samples.y, samples.groups, SMALL, 1)
 
 
 def test_spatial_folds_lose_exactly_the_overlapping_training_plots():
@@ -46,7 +42,7 @@ def test_spatial_folds_lose_exactly_the_overlapping_training_plots():
     folds = _folds(samples, "spatial_blocks")
     side = 31
     kept = apart(folds, samples, side)
-    rows, cols = samples.patches.rows, samples.patches.cols
+    rows, cols = samples.cells.T
     lost = 0
     for before, after in zip(folds.folds, kept.folds, strict=True):
         assert np.array_equal(before.test, after.test)
@@ -82,20 +78,20 @@ def test_the_final_network_is_the_same_for_any_number_of_jobs():
         fit_final(samples, "both", SETS["both"], NET, SMALL, random_state=4, jobs=jobs)
         for jobs in (1, 2)
     )
-    X = samples.patches.values
+    X = samples.X
     assert np.array_equal(one.estimator.predict(X), two.estimator.predict(X))
     assert two.estimator["model"].n_jobs == 2
     assert one.parameters["patch"] == 5
 
 
-def test_samples_without_patches_or_with_those_of_other_plots():
+def test_samples_without_patches_or_with_small_ones():
     with pytest.raises(InputError, match="needs patches of 5 pixels around the plots"):
         fit_final(make_samples(), "sar", SETS["sar"], NET, SMALL)
     with pytest.raises(InputError, match="the samples have patches of 3"):
         fit_final(with_patches(side=3), "sar", SETS["sar"], NET, SMALL)
     samples = with_patches()
-    turned = replace(samples.patches, values=samples.patches.values[::-1])
-    with pytest.raises(InputError, match="not those of the plots"):
-        replace(samples, patches=turned)
     chosen = samples.with_predictors(["VH", "NDVI"])
-    assert np.array_equal(chosen.patches.values, samples.patches.values[:, [4, 0]])
+    assert chosen.names == ("VH", "NDVI")
+    assert np.array_equal(chosen.X, samples.X[:, [4, 0]])
+    assert np.array_equal(chosen.seen(3).X, samples.X[:, [4, 0], 2:5, 2:5])
+    assert np.array_equal(chosen.seen(1).X, samples.X[:, [4, 0], 3, 3])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from phytomass.draws import seed_of
 from phytomass.errors import InputError
 from phytomass.experiments import compare, fit_final, plot_weights
 from phytomass.experiments.weights import model_variance
-from phytomass.models import GridSearch, Member, ModelSettings, StackedRegressor, fit_grouped
+from phytomass.models import GridSearch, Member, ModelSettings, StackedRegressor, Training
 from phytomass.models.patch_cnn import weights_from_se
 from phytomass.validation import ValidationSettings
 from tests.experiments.conftest import SETS, fast, make_samples
@@ -38,7 +39,7 @@ def test_weights_are_the_inverse_of_both_variances(monkeypatch):
     errors = np.array([5.0, -5.0, 5.0, -5.0])
     monkeypatch.setattr("phytomass.experiments.weights._held_out", lambda *_: y - errors)
     known = replace(samples, y=y, y_se=se)
-    weights = plot_weights(known, np.arange(4), known.group, seed=3)
+    weights = plot_weights(known, seed=3)
     s2 = max(25 - 12.5, 0.01 * 2500)  # the floor: 1 % of the variance of biomass
     inverse = 1 / (se**2 + s2)
     assert weights == pytest.approx(inverse / inverse.mean())
@@ -54,7 +55,7 @@ def test_errors_that_grow_with_the_measured_biomass_do_not_pull_the_model_down()
         samples = replace(clean, y=y, y_se=0.3 * y)
         weights = {
             "measured": weights_from_se(samples.y_se, 10.0),
-            "freed": plot_weights(samples, np.arange(160), samples.group, seed=1),
+            "freed": plot_weights(samples, seed=1),
         }
         for name, weight in weights.items():
             model = LinearRegression().fit(samples.X, y, weight)
@@ -75,19 +76,17 @@ def test_weights_look_at_the_training_plots_alone():
     train = np.arange(40)
     changed = samples.y.copy()
     changed[40:] += 500
-    weights = plot_weights(samples, train, samples.group, seed=1)
+    weights = plot_weights(samples.take(train), seed=1)
     assert len(weights) == 40
-    assert np.array_equal(
-        weights, plot_weights(replace(samples, y=changed), train, samples.group, seed=1)
-    )
+    assert np.array_equal(weights, plot_weights(replace(samples, y=changed).take(train), seed=1))
 
 
 def test_multiple_regression_is_fitted_as_weighted_by_hand():
     samples = noisy()
     fitted = fit_final(samples, "both", SETS["both"], ModelSettings(name="mlr"), SMALL)
     seed = seed_of(0, "weights", "both", "final")
-    w = plot_weights(samples, np.arange(len(samples)), samples.group, seed)
-    A = np.column_stack([np.ones(len(samples)), samples.X.to_numpy()])
+    w = plot_weights(samples, seed)
+    A = np.column_stack([np.ones(len(samples)), samples.X])
     by_hand = np.linalg.solve(A.T @ (w[:, None] * A), A.T @ (w * samples.y))
     model = fitted.estimator["model"]
     assert model.intercept_ == pytest.approx(by_hand[0])
@@ -136,11 +135,11 @@ def test_weights_help_where_errors_differ_much():
         samples = noisy(120, seed)
         clean, new = make_samples(120, seed=seed), make_samples(400, seed=seed + 50)
         assert not np.array_equal(clean.y, samples.y)
-        truth = 80 + 20 * new.X["NDVI"] + 12 * new.X["VV"]
+        truth = 80 + 20 * new.table["NDVI"] + 12 * new.table["VV"]
         errors = []
         for one in (replace(samples, y_se=None), samples):
             model = fit_final(one, "both", SETS["both"], ModelSettings(name="mlr"), SMALL)
-            guess = model.estimator.predict(new.X.to_numpy())
+            guess = model.estimator.predict(new.X)
             errors.append(float(((guess - truth) ** 2).mean()))
         gains.append(errors[0] - errors[1])
     assert np.mean(gains) > 0
@@ -150,6 +149,7 @@ def test_weights_help_where_errors_differ_much():
 class Recorder(RegressorMixin, BaseEstimator):
     """Remembers the sum of the weights and the first draws it was fitted with."""
 
+    __metadata_request__fit: ClassVar = {"sample_weight": True, "y_draws": True}
     seen: list = []
 
     def __init__(self, alpha=1.0):
@@ -177,14 +177,14 @@ def test_searches_and_stacks_pass_each_plot_its_own_weight_and_draws(estimator):
     n = 24
     number = np.arange(n, dtype=float)
     Recorder.seen = []
-    fit_grouped(
-        estimator,
+    plots = Training.of(
         number[:, None],
         number * 2,
         number,
         sample_weight=number + 1,
         y_draws=np.column_stack([number, -number]),
     )
+    plots.fit(estimator)
     assert len(Recorder.seen) >= 7
     assert {len(plots) for plots, _, _ in Recorder.seen} == {16, 24}
     for plots, weight, draws in Recorder.seen:
@@ -201,17 +201,17 @@ def test_members_of_a_network_learn_the_draws():
     far = np.column_stack([samples.y, samples.y + 1000])
     drawn = replace(samples, y_draws=far)
     fitted = fit_final(drawn, "both", SETS["both"], net, SMALL).estimator
-    spread = fitted["model"].predict_spread(samples.X.to_numpy())
+    spread = fitted["model"].predict_spread(samples.X)
     assert np.median(spread) == pytest.approx(500, rel=0.2)  # half of the gap between two members
     alone = fit_final(samples, "both", SETS["both"], net, SMALL).estimator
-    assert np.median(alone["model"].predict_spread(samples.X.to_numpy())) < 100
+    assert np.median(alone["model"].predict_spread(samples.X)) < 100
 
 
 def test_errors_that_do_not_fit_the_plots():
     samples = make_samples()
     with pytest.raises(InputError, match="y_se has 3 entries"):
         replace(samples, y_se=np.ones(3))
-    with pytest.raises(InputError, match="missing values in y_se"):
+    with pytest.raises(InputError, match=r"missing values \(NaN\) in y_se"):
         replace(samples, y_se=np.full(len(samples), np.nan))
     with pytest.raises(InputError, match="a standard error is negative"):
         replace(samples, y_se=np.full(len(samples), -1.0))

@@ -13,7 +13,6 @@ from odc.geo.geobox import GeoBox
 from phytomass.errors import InputError
 from phytomass.features import (
     PredictorStack,
-    Samples,
     build_stack,
     check_stack,
     extract_samples,
@@ -44,10 +43,8 @@ def test_plots_get_the_values_of_their_own_pixel(tmp_path: Path, grid: GeoBox) -
         list(rng.uniform(500_000, 500_600, 40)), list(rng.uniform(3_800_000, 3_800_400, 40))
     )
     samples = extract_samples(stack, plots).samples
-    assert np.abs(samples.X["easting"] - samples.easting).max() <= 5
-    assert (
-        np.abs(samples.X["northing"] - samples.northing).max() <= 5.25
-    )  # float32 holds northings to 0.25 m
+    away = np.abs(samples.X - samples.positions).max(axis=0)
+    assert (away <= (5, 5.25)).all()  # float32 holds northings to 0.25 m
     assert samples.plot_id.tolist() == plots["plot_id"].tolist()
 
 
@@ -150,13 +147,3 @@ def test_the_stack_opens_as_xarray(tmp_path: Path, grid: GeoBox) -> None:
     assert list(dataset) == ["easting", "northing"]
     assert dataset["easting"].rio.crs == grid.crs
     assert np.array_equal(dataset["easting"].values, coordinate_image(grid)[0].astype(np.float32))
-
-
-def test_samples_refuse_repeated_ids_and_gaps() -> None:
-    X = pd.DataFrame({"a": [1.0, 2.0]})
-    two = np.array([1.0, 2.0])
-    ids = np.array(["a", "a"])
-    with pytest.raises(InputError, match="plot ids repeat"):
-        Samples(X, two, ids, ids, two, two)
-    with pytest.raises(InputError, match="missing values in a"):
-        Samples(X.replace(1.0, np.nan), two, np.array(["a", "b"]), ids, two, two)

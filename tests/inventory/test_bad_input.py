@@ -63,6 +63,15 @@ def test_missing_column_names_the_nearest(folder: Path) -> None:
     assert "did you mean 'dbh'?" in lines[1].casefold()
 
 
+def test_the_first_unknown_plot_gets_the_hint(folder: Path) -> None:
+    plots(folder, PLOTS.replace("A,", "North1,").replace("B,", "South1,"))
+    rows = "North1,1,Chir,20,12\nNorht1,2,Chir,20,12\nQQQ,3,Chir,20,12\n"
+    trees(folder, TREES.splitlines()[0] + "\n" + rows)
+    text = complaint(folder)
+    assert "trees of plots that are not in the table of plots: 'Norht1', 'QQQ'" in text
+    assert "did you mean 'North1'?" in text
+
+
 def test_mapped_column_that_is_not_there(folder: Path) -> None:
     text = complaint(folder, trees={"path": "trees.csv", "columns": {"height_m": "heigth_m"}})
     assert "no column 'heigth_m' (inventory.trees.columns.height_m)" in text

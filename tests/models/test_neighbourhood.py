@@ -20,9 +20,9 @@ from phytomass.models import (
     ModelSettings,
     NeighbourhoodRegressor,
     StackedRegressor,
+    Training,
     build_model,
     chosen_parameters,
-    fit_grouped,
     patch_of,
     plots_needed,
     tuned,
@@ -163,7 +163,7 @@ def test_settings_build_tune_and_report():
     y = patches[:, 0].mean(axis=(1, 2)) * 30
     search = tuned(chosen, build_model(chosen), 3)
     assert isinstance(search, GridSearch)
-    fitted = fit_grouped(search, patches, y, np.arange(60))
+    fitted = Training.of(patches, y).fit(search)
     found = chosen_parameters(chosen, fitted)
     assert found["C"] == 10.0
     assert found["epsilon"] == 0.2

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 import pytest
 from scipy.optimize import minimize
@@ -260,6 +262,8 @@ def test_a_stack_without_members():
 
 class _Remembers(LinearRegression):
     """A line that keeps the draws it was given."""
+
+    __metadata_request__fit: ClassVar = {"y_draws": True}
 
     def fit(self, X, y, *, y_draws=None):
         self.draws_ = y_draws

@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from phytomass.validation import block_labels, choose_block_size, variogram_range
+from phytomass.validation.blocks import _LAGS, _semivariances, _structured_fit
 
 
 def _field(practical_range, n=500, extent=10_000.0, nugget=0.1, seed=0):
@@ -76,3 +77,65 @@ def test_blocks_are_never_so_small_that_more_than_ten_per_fold_hold_plots():
     assert side > 1.2 * reach
     held = len(np.unique(block_labels(places, _sites(900), side)))
     assert 50 <= held <= 64  # the largest side of fifty blocks or more, not the range's own
+
+
+LAGS = np.array([10.0, 40.0, 90.0, 200.0])
+PAIRS = np.array([50.0, 20.0, 30.0, 10.0])
+SHAPE = 1 - np.exp(-3 * LAGS / 120.0)
+
+
+def test_a_variogram_of_the_model_itself_is_fitted_without_error():
+    error, share, reach = _structured_fit(LAGS, 4 + 12 * SHAPE, PAIRS, 120.0)
+    assert error == pytest.approx(0, abs=1e-20)
+    assert (share, reach) == (pytest.approx(12 / 16), 120.0)
+
+
+def test_a_nugget_below_zero_is_none_and_the_sill_fitted_through_it():
+    gamma = -3 + 12 * SHAPE
+    root = np.sqrt(PAIRS / PAIRS.sum())
+    (sill,), (square,), *_ = np.linalg.lstsq((root * SHAPE)[:, None], root * gamma)
+    error, share, _ = _structured_fit(LAGS, gamma, PAIRS, 120.0)
+    assert error == pytest.approx(square)
+    assert square == pytest.approx(PAIRS @ (gamma - sill * SHAPE) ** 2 / PAIRS.sum())
+    assert share == 1
+
+
+def test_a_variogram_that_falls_has_no_sill():
+    gamma = 20 - 12 * SHAPE
+    error, share, _ = _structured_fit(LAGS, gamma, PAIRS, 120.0)
+    mean = np.average(gamma, weights=PAIRS)
+    assert share == 0
+    assert error == pytest.approx(np.average((gamma - mean) ** 2, weights=PAIRS))
+
+
+def test_semivariances_are_those_counted_pair_by_pair():
+    rng = np.random.default_rng(3)
+    places, values = rng.uniform(0, 900, size=(40, 2)), rng.normal(size=40)
+    pairs = [
+        (np.hypot(*(places[a] - places[b])), (values[a] - values[b]) ** 2 / 2)
+        for a in range(40)
+        for b in range(a)
+    ]
+    width = max(distance for distance, _ in pairs) / 2 / _LAGS
+    classes = [
+        np.array([pair for pair in pairs if lag * width < pair[0] <= (lag + 1) * width])
+        for lag in range(_LAGS)
+    ]
+    lags, gamma, counts = _semivariances(places, values)
+    assert counts.tolist() == [len(part) for part in classes if len(part)]
+    assert lags == pytest.approx([part[:, 0].mean() for part in classes if len(part)])
+    assert gamma == pytest.approx([part[:, 1].mean() for part in classes if len(part)])
+
+
+def test_thirty_plots_are_enough_for_a_range():
+    line = np.column_stack([np.arange(30) * 10.0, np.zeros(30)])
+    values = np.sin(line[:, 0] / 60)
+    assert variogram_range(line, values) is not None
+    assert variogram_range(line[:29], values[:29]) is None
+
+
+def test_two_distances_are_no_variogram():
+    place = np.repeat([0.0, 1.0, 2.0, 10.0], 10)  # half of the extent holds distances 1 and 2
+    places = np.column_stack([place, np.zeros(40)])
+    assert len(_semivariances(places, place**2)[0]) == 2
+    assert variogram_range(places, place**2) is None

@@ -6,6 +6,7 @@ from pydantic import ValidationError
 from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import cross_val_score
 
+from phytomass.draws import stream
 from phytomass.errors import InputError
 from phytomass.validation import (
     SPLIT_NAMES,
@@ -196,3 +197,34 @@ def test_larger_sites_are_placed_first_so_that_folds_stay_even():
     for seed in range(20):
         folds = RepeatedGroupKFold(3, 1, seed).split(np.zeros((24, 2)), groups=sites)
         assert sorted(len(test) for _, test in folds) == [8, 8, 8]
+
+
+def test_splitters_count_their_pairs_and_have_the_defaults_that_they_document():
+    places, sites = _plots()
+    for splitter in (GroupHoldout(0.4), RepeatedGroupKFold(4, 3), SpatialBlockKFold(4, 900.0)):
+        pairs = list(splitter.split(places, groups=sites))
+        assert splitter.get_n_splits() == len(pairs)
+    assert GroupHoldout() == GroupHoldout(test_share=0.3, random_state=0)
+    assert RepeatedGroupKFold() == RepeatedGroupKFold(n_splits=5, n_repeats=2, random_state=0)
+    assert SpatialBlockKFold() == SpatialBlockKFold(n_splits=5, block_size_m=None, random_state=0)
+
+
+def test_blocks_follow_the_biomass_where_it_is_given():
+    rng = np.random.default_rng(1)
+    places = rng.uniform(0, 10_000, size=(400, 2))
+    smooth = np.sin(places[:, 0] / 400) + np.sin(places[:, 1] / 400)
+    _, with_biomass = SpatialBlockKFold(5).blocks(places, smooth)
+    _, without = SpatialBlockKFold(5).blocks(places)
+    assert "variogram range" in with_biomass
+    assert "no spatial structure" in without
+
+
+def test_the_holdout_takes_the_groups_that_come_nearest_to_the_share():
+    sizes = {"a": 1, "b": 2, "c": 3, "d": 4}
+    sites = np.repeat(list(sizes), list(sizes.values()))
+    for seed in range(12):
+        order = stream(seed, "holdout").permutation(4)
+        reached = np.cumsum(np.array(list(sizes.values()))[order])
+        nearest = min(range(3), key=lambda i: abs(reached[i] - 4))
+        ((_, test),) = GroupHoldout(0.4, seed).split(sites, groups=sites)
+        assert set(sites[test]) == {list(sizes)[i] for i in order[: nearest + 1]}

@@ -5,17 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import astuple, dataclass, fields, replace
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 import pandas as pd
 
 from phytomass.carbon import KIND_UNITS, CarbonSettings, Kind, Pool, is_proportional, pool_factor
 from phytomass.draws import Draws
 from phytomass.errors import InputError
-
-Statistic = Literal["mean", "total", "SE", "SD", "spatial_SD", "min", "max"]
-"""`SE` is the standard error of the mean or total; `SD` the spread of plots, `spatial_SD` that of
-pixels: neither of the two is an error of anything."""
 
 POOLS: tuple[Pool, ...] = ("AGB", "BGB", "total")
 KINDS: tuple[Kind, ...] = ("dry_mass", "C", "CO2e")
@@ -41,7 +37,8 @@ class Estimate:
     area_ha : float
         Area the number is about; NaN where it is about plots.
     statistic : str
-        See `Statistic`.
+        E.g. ``mean`` and ``total``. ``SE`` is the standard error of one of them; ``SD`` the spread
+        of plots, ``spatial_SD`` that of pixels: neither of the two is an error of anything.
     n : int
         Plots or pixels behind it.
     period : str
@@ -65,7 +62,7 @@ class Estimate:
     value: float
     unit: str
     area_ha: float
-    statistic: Statistic
+    statistic: str
     n: int
     period: str
     method: str

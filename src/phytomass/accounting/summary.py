@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -10,16 +10,13 @@ import numpy as np
 import pandas as pd
 
 from phytomass.accounting.estimate import Estimate, in_all_pools, summed_pools, table_of
+from phytomass.accounting.statistics import MAP_STATISTICS, ZoneStatistic
 from phytomass.accounting.sums import Layer, Moments, walk
 from phytomass.accounting.zones import ALL, OUTSIDE, Zones, read_zones
 from phytomass.carbon import CarbonSettings, Pool, to_pool
 from phytomass.errors import InputError
 from phytomass.grid import grid_of_raster, pixel_area_ha
 
-MEAN = "mean over the mapped pixels"
-SPREAD = (
-    "standard deviation over the mapped pixels: the spread of the map, not an error of its mean"
-)
 STOCK = "mean × area of the same mask"
 AREA = "mapped pixels × pixel area"
 
@@ -164,14 +161,15 @@ def _rows(
     )
     if moments.n:
         mean = partial(row, "map_mean", unit="Mg/ha")
-        centre = partial(mean, statistic="mean", method=MEAN)
-        spread = partial(mean, statistic="spatial_SD", method=SPREAD)
-        yield from in_all_pools(sums, lambda m: centre(value=m.mean), carbon)
-        yield from in_all_pools(sums, lambda m: spread(value=m.sd), carbon)
-        yield mean(value=moments.low, statistic="min", method="least of the mapped pixels")
-        yield mean(value=moments.high, statistic="max", method="greatest of the mapped pixels")
+        for one in MAP_STATISTICS:
+            made = partial(_said, one, partial(mean, statistic=one.name, method=one.method))
+            yield from in_all_pools(sums, made, carbon) if one.in_all_pools else [made(moments)]
     total = partial(row, "stock", unit="Mg", statistic="total", method=STOCK)
     yield from in_all_pools(sums, lambda m: total(value=m.mean * area if m.n else 0.0), carbon)
+
+
+def _said(statistic: ZoneStatistic, row: Callable[..., Estimate], moments: Moments) -> Estimate:
+    return row(value=statistic.of(moments))
 
 
 def truth_summary(truth: Path, agb: Path, *, period: str = "") -> pd.DataFrame:

@@ -171,14 +171,13 @@ def choose(comparison: Comparison, by: str) -> Choice:
     Examples
     --------
     >>> from phytomass.experiments import compare
-    >>> from phytomass.features import Samples
-    >>> from phytomass.models import ModelSettings
+    >>> from phytomass.models import ModelSettings, Training
     >>> from phytomass.validation import ValidationSettings
     >>> rng = np.random.default_rng(1)
-    >>> X = pd.DataFrame(rng.normal(size=(60, 2)), columns=["NDVI", "VH"])
+    >>> X = rng.normal(size=(60, 2))
     >>> ids = np.array([f"P{i}" for i in range(60)])
-    >>> places = rng.uniform(0, 5000, (2, 60))
-    >>> samples = Samples(X, 80 + 20 * X["NDVI"].to_numpy(), ids, ids, *places)
+    >>> places = rng.uniform(0, 5000, (60, 2))
+    >>> samples = Training(X, 80 + 20 * X[:, 0], ids, ids, places, ("NDVI", "VH"))
     >>> validation = ValidationSettings(splits=["spatial_blocks"], n_splits=3)
     >>> found = compare(samples, {"optical": ["NDVI"], "sar": ["VH"]},
     ...                 [ModelSettings(name="mlr")], validation)

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from phytomass.errors import InputError, Problem
 from phytomass.experiments.plan import plan_splits, plan_tasks
 from phytomass.experiments.tasks import Key, run_all
-from phytomass.features.samples import Samples
-from phytomass.models import ModelSettings, plots_needed
+from phytomass.models import ModelSettings, Training, plots_needed
 from phytomass.progress import Progress, silent
 from phytomass.validation import Folds, ValidationSettings, scores
 
@@ -60,7 +59,7 @@ class Comparison:
 
 
 def compare(
-    samples: Samples,
+    samples: Training,
     sets: Mapping[str, Sequence[str]],
     models: Sequence[ModelSettings],
     validation: ValidationSettings,
@@ -81,7 +80,7 @@ def compare(
 
     Parameters
     ----------
-    samples : Samples
+    samples : Training
         Plots with predictors and biomass (Mg/ha).
     sets : mapping of str to sequence of str
         Predictor names by set name, e.g. ``{"optical": [...], "sar": [...], "both": [...]}``.
@@ -112,12 +111,12 @@ def compare(
 
     Examples
     --------
-    >>> from phytomass.features import Samples
+    >>> from phytomass.models import Training
     >>> rng = np.random.default_rng(1)
-    >>> X = pd.DataFrame(rng.normal(size=(60, 2)), columns=["NDVI", "VH"])
+    >>> X = rng.normal(size=(60, 2))
     >>> ids = np.array([f"P{i}" for i in range(60)])
-    >>> places = rng.uniform(0, 5000, (2, 60))
-    >>> samples = Samples(X, 80 + 20 * X["NDVI"].to_numpy(), ids, ids, *places)
+    >>> places = rng.uniform(0, 5000, (60, 2))
+    >>> samples = Training(X, 80 + 20 * X[:, 0], ids, ids, places, ("NDVI", "VH"))
     >>> validation = ValidationSettings(splits=["spatial_blocks"], n_splits=3)
     >>> found = compare(samples, {"optical": ["NDVI"], "sar": ["VH"]},
     ...                 [ModelSettings(name="mlr")], validation)
@@ -144,13 +143,13 @@ def compare(
 
 
 def _check_request(
-    samples: Samples, sets: Mapping[str, Sequence[str]], models: Sequence[ModelSettings]
+    samples: Training, sets: Mapping[str, Sequence[str]], models: Sequence[ModelSettings]
 ) -> None:
     problems = [
         Problem(f"predictors.sets.{name}", f"no predictor named {absent}")
         for name, names in sets.items()
         for absent in names
-        if absent not in samples.X.columns
+        if absent not in samples.names
     ]
     problems += [Problem(f"predictors.sets.{name}", "is empty") for name in sets if not sets[name]]
     listed = [model.key for model in models]
@@ -159,6 +158,8 @@ def _check_request(
         for name in dict.fromkeys(listed)
         if listed.count(name) > 1
     ]
+    if len(set(samples.plot_id.tolist())) < len(samples):
+        problems.append(Problem("plot_id", "plot ids repeat", "give each plot its own id"))
     if np.ptp(samples.y) == 0:
         problems.append(Problem("plots, column agb_mg_ha", "all plots have the same biomass"))
     if not sets or not models:
@@ -194,7 +195,7 @@ def _check_sizes(
 
 
 def _predictions(
-    samples: Samples,
+    samples: Training,
     set_names: list[str],
     models: Sequence[ModelSettings],
     splits: list[Folds],
@@ -247,7 +248,7 @@ def _scores(table: pd.DataFrame, splits: list[Folds]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _units(samples: Samples, splits: list[Folds]) -> pd.DataFrame:
+def _units(samples: Training, splits: list[Folds]) -> pd.DataFrame:
     return pd.concat(
         [
             pd.DataFrame({"split": split.split, "plot_id": samples.plot_id, "unit": split.units})

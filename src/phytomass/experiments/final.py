@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy.stats import pearsonr
 
 from phytomass.draws import seed_of
 from phytomass.errors import InputError
 from phytomass.experiments.plan import candidate_columns
-from phytomass.experiments.tasks import TrainingPart, fit, inputs_for
+from phytomass.experiments.tasks import fit, inputs_for
 from phytomass.experiments.weights import plot_weights
-from phytomass.features.samples import Samples
-from phytomass.models import ModelSettings, chosen_parameters, grid_of, plots_needed
+from phytomass.models import (
+    GridSearch,
+    ModelSettings,
+    Training,
+    chosen_parameters,
+    grid_of,
+    plots_needed,
+)
 from phytomass.models.records.tables import Scalar
 from phytomass.validation import Folds, ValidationSettings, inner_folds, make_folds
 
@@ -57,7 +62,7 @@ class FittedModel:
 
 
 def fit_final(
-    samples: Samples,
+    samples: Training,
     set_name: str,
     names: Sequence[str],
     model: ModelSettings,
@@ -71,7 +76,7 @@ def fit_final(
 
     Parameters
     ----------
-    samples : Samples
+    samples : Training
         Plots.
     set_name : str
         Name of the predictor set.
@@ -100,17 +105,15 @@ def fit_final(
             where=f"models.{model.key}",
             remedy="add plots, use fewer predictors, or choose another model",
         )
-    X = inputs_for(samples, names, model)
+    plots = inputs_for(samples, names, model)
     folds = _all_plots_folds(samples, validation, random_state) if _needs_folds(model) else None
     inner = _all_plots_inner(folds, validation, random_state) if folds and grid_of(model) else []
-    units = folds.units if folds else samples.group
-    part = TrainingPart(
-        X, samples.y, units, _weights(samples, names, set_name, random_state), samples.y_draws
-    )
+    weight = plot_weights(plots, seed_of(random_state, "weights", set_name, "final"))
+    plots = replace(plots, weight=weight, groups=folds.units if folds else plots.groups)
     seed = seed_of(random_state, "final", model.key, set_name)
-    fitted = fit(model, part, inner, candidate_columns(names, index_names), seed, jobs)
+    fitted = fit(model, plots, inner, candidate_columns(names, index_names), seed, jobs)
     return FittedModel(
-        estimator=getattr(fitted, "best_estimator_", fitted),
+        estimator=fitted.best_estimator_ if isinstance(fitted, GridSearch) else fitted,
         model=model.key,
         predictors_set=set_name,
         predictors=tuple(names),
@@ -121,23 +124,13 @@ def fit_final(
     )
 
 
-def _weights(
-    samples: Samples, names: Sequence[str], set_name: str, random_state: int
-) -> NDArray[np.float64] | None:
-    every = np.arange(len(samples))
-    seed = seed_of(random_state, "weights", set_name, "final")
-    return plot_weights(samples.with_predictors(list(names)), every, samples.group, seed)
-
-
 def _needs_folds(model: ModelSettings) -> bool:
     return bool(grid_of(model) or model.needs_torch or model.members)
 
 
-def _all_plots_folds(samples: Samples, validation: ValidationSettings, random_state: int) -> Folds:
-    coordinates = np.column_stack([samples.easting, samples.northing])
-    return make_folds(
-        validation.select_by, coordinates, samples.y, samples.group, validation, random_state
-    )
+def _all_plots_folds(samples: Training, validation: ValidationSettings, random_state: int) -> Folds:
+    split = validation.select_by
+    return make_folds(split, samples.positions, samples.y, samples.groups, validation, random_state)
 
 
 def _all_plots_inner(folds: Folds, validation: ValidationSettings, random_state: int) -> Any:
@@ -145,7 +138,7 @@ def _all_plots_inner(folds: Folds, validation: ValidationSettings, random_state:
     return inner_folds(folds.units, validation.inner_splits, seed)
 
 
-def correlations(samples: Samples) -> pd.DataFrame:
+def correlations(samples: Training) -> pd.DataFrame:
     """Return Pearson's r of each predictor with biomass.
 
     Returns
@@ -161,25 +154,22 @@ def correlations(samples: Samples) -> pd.DataFrame:
 
     Examples
     --------
-    >>> import numpy as np, pandas as pd
-    >>> ids = np.array(["a", "b", "c", "d"])
-    >>> zero = np.zeros(4)
-    >>> X = pd.DataFrame({"NDVI": [0.1, 0.2, 0.3, 0.4]})
-    >>> samples = Samples(X, np.array([1.0, 2.0, 3.0, 4.0]), ids, ids, zero, zero)
+    >>> X = np.array([[0.1], [0.2], [0.3], [0.4]])
+    >>> samples = replace(Training.of(X, [1.0, 2.0, 3.0, 4.0]), names=("NDVI",))
     >>> correlations(samples).round(6).to_dict("records")
     [{'predictor': 'NDVI', 'r': 1.0, 'n': 4, 'p': 0.0}]
     """
     if len(samples) < 3:
         raise InputError(f"a correlation needs 3 or more plots, there are {len(samples)}")
     rows = [
-        {"predictor": str(name), "r": r, "n": len(samples), "p": p}
-        for name in samples.X.columns
-        for r, p in [_pearson(samples.X[name].to_numpy(np.float64), samples)]
+        {"predictor": name, "r": r, "n": len(samples), "p": p}
+        for name, column in samples.table.items()
+        for r, p in [_pearson(column.to_numpy(), samples)]
     ]
     return pd.DataFrame(rows, columns=["predictor", "r", "n", "p"])
 
 
-def _pearson(column: Any, samples: Samples) -> tuple[float, float]:
+def _pearson(column: Any, samples: Training) -> tuple[float, float]:
     if np.ptp(column) == 0 or np.ptp(samples.y) == 0:
         return float("nan"), float("nan")
     result = pearsonr(column, samples.y)

@@ -5,16 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
-from phytomass.features.samples import Samples
-from phytomass.validation import Folds
+from phytomass.models import Training
+from phytomass.validation import SPLITS, Fold, Folds
 
 
-def apart(folds: Folds, samples: Samples, side: int) -> Folds:
+def apart(folds: Folds, samples: Training, side: int) -> Folds:
     """Leave out training plots whose patch shares a pixel with the patch of a test plot.
 
-    Only `spatial_blocks` promises that training and test are apart, so only its folds change;
-    random folds of sites estimate how well plots among the measured ones are predicted, and keep
+    Only some splits (`SplitKind.apart`) promise that training and test are apart, so only their
+    folds change; random folds of sites estimate how well plots among the measured ones are predicted, and keep
     theirs. The folds are the same for every model, those on one pixel too, so that comparisons
     stay paired.
 
@@ -22,16 +23,16 @@ def apart(folds: Folds, samples: Samples, side: int) -> Folds:
     ----------
     folds : Folds
         Of one split.
-    samples : Samples
+    samples : Training
         With patches where `side` is above 1.
     side : int
         Side of the largest patch that a model sees, pixels.
     """
-    if side == 1 or folds.split != "spatial_blocks" or samples.patches is None:
+    if side == 1 or not SPLITS[folds.split].apart or samples.cells is None:
         return folds
     kept = []
     for fold in folds.folds:
-        near = samples.patches.overlapping(fold.train, fold.test, side)
+        near = overlapping(samples.cells, fold, side)
         kept.append(replace(fold, train=fold.train[~near]))
     before = np.mean([len(fold.train) for fold in folds.folds])
     after = np.mean([len(fold.train) for fold in kept])
@@ -40,3 +41,24 @@ def apart(folds: Folds, samples: Samples, side: int) -> Folds:
         f"whose patch of {side} pixels overlaps that of a test plot"
     )
     return replace(folds, folds=tuple(kept), note=note)
+
+
+def overlapping(cells: NDArray[np.int64], fold: Fold, side: int) -> NDArray[np.bool_]:
+    """Tell which training plots have a patch that shares a pixel with that of a test plot.
+
+    Parameters
+    ----------
+    cells : array of int, shape (n, 2)
+        Row and column of every plot.
+    fold : Fold
+        Training and test plots.
+    side : int
+        Side of the patches, pixels.
+
+    Returns
+    -------
+    array of bool, shape (training plots,)
+    """
+    gaps = np.abs(cells[fold.train][:, None] - cells[fold.test][None])
+    near: NDArray[np.bool_] = (gaps < side).all(axis=2).any(axis=1)
+    return near

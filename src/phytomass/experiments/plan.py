@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,23 +12,23 @@ from phytomass.draws import seed_of
 from phytomass.experiments.patches import apart
 from phytomass.experiments.tasks import Task, inputs_for
 from phytomass.experiments.weights import plot_weights
-from phytomass.features.samples import Samples
-from phytomass.models import ModelSettings, grid_of, patch_of
+from phytomass.models import ModelSettings, Training, grid_of, patch_of
 from phytomass.validation import Folds, ValidationSettings, inner_folds, make_folds
 
 
 def plan_splits(
-    samples: Samples,
+    samples: Training,
     models: Sequence[ModelSettings],
     validation: ValidationSettings,
     random_state: int,
 ) -> list[Folds]:
     """Make the folds of every split, patches of training and test plots apart where promised."""
-    coordinates = np.column_stack([samples.easting, samples.northing])
     side = max(patch_of(model) for model in models)
     return [
         apart(
-            make_folds(split, coordinates, samples.y, samples.group, validation, random_state),
+            make_folds(
+                split, samples.positions, samples.y, samples.groups, validation, random_state
+            ),
             samples,
             side,
         )
@@ -36,7 +37,7 @@ def plan_splits(
 
 
 def plan_tasks(
-    samples: Samples,
+    samples: Training,
     sets: Mapping[str, Sequence[str]],
     models: Sequence[ModelSettings],
     splits: Sequence[Folds],
@@ -69,15 +70,12 @@ def plan_tasks(
         Task(
             key=(p, m, s, f),
             model=model,
-            X=inputs[p, m],
-            y=samples.y,
+            plots=replace(inputs[p, m], groups=split.units),
             fold=fold,
             inner=inner[s, f] if grid_of(model) else [],
             candidates=candidate_columns(names, index_names),
             seed=seed_of(random_state, model.key, name, split.split, fold.repeat, fold.fold),
-            units=split.units,
             weight=weights.get((p, s, f)),
-            draws=samples.y_draws,
         )
         for p, (name, names) in enumerate(sets.items())
         for m, model in enumerate(models)
@@ -87,16 +85,14 @@ def plan_tasks(
 
 
 def _weights(
-    samples: Samples, sets: Mapping[str, Sequence[str]], splits: Sequence[Folds], random_state: int
+    samples: Training, sets: Mapping[str, Sequence[str]], splits: Sequence[Folds], random_state: int
 ) -> dict[tuple[int, int, int], NDArray[np.float64] | None]:
     """Weigh the training plots of each predictor set, split and fold, alike for every model."""
     if samples.y_se is None:
         return {}
     return {
         (p, s, f): plot_weights(
-            samples.with_predictors(list(names)),
-            fold.train,
-            split.units,
+            replace(samples.with_predictors(names), groups=split.units).take(fold.train),
             seed_of(random_state, "weights", name, split.split, fold.repeat, fold.fold),
         )
         for p, (name, names) in enumerate(sets.items())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import joblib
@@ -13,15 +13,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from phytomass.errors import InputError
-from phytomass.features.samples import Samples
-from phytomass.models import (
-    ModelSettings,
-    build_model,
-    fit_grouped,
-    patch_of,
-    tuned,
-    with_threads,
-)
+from phytomass.models import ModelSettings, Training, build_model, patch_of, tuned
 from phytomass.progress import Progress
 from phytomass.validation import Fold
 from phytomass.validation.splits import Indices
@@ -43,10 +35,8 @@ class Task:
         Where the result belongs.
     model : ModelSettings
         What to fit.
-    X : array, shape (n, p) or (n, p, k, k)
-        Predictors of all plots, or patches of them.
-    y : array, shape (n,)
-        Observed biomass of all plots, Mg/ha.
+    plots : Training
+        All plots as the model sees them; their groups are what the split never divides.
     fold : Fold
         Training and test positions.
     inner : list of (train, test)
@@ -55,67 +45,34 @@ class Task:
         Columns that `simple_linear` may choose from.
     seed : int
         Seed of the model.
-    units : array of str, shape (n,)
-        What the split never divides, for models with inner folds of their own.
     weight : array, shape (len(fold.train),), optional
         Weights of the training plots.
-    draws : array, shape (n, draws), optional
-        Draws of the biomass of all plots, Mg/ha.
     """
 
     key: Key
     model: ModelSettings
-    X: NDArray[np.floating]
-    y: NDArray[np.float64]
+    plots: Training
     fold: Fold
     inner: list[tuple[Indices, Indices]]
     candidates: tuple[int, ...] | None
     seed: int
-    units: NDArray[np.str_]
     weight: NDArray[np.float64] | None = None
-    draws: NDArray[np.floating] | None = None
 
 
-@dataclass(frozen=True, eq=False)
-class TrainingPart:
-    """Predictors (n, p) or patches (n, p, k, k), biomass (n,) in Mg/ha, and site or block (n,).
-
-    And, where they are used, weights (n,) and draws of the biomass (n, draws).
-    """
-
-    X: NDArray[np.floating]
-    y: NDArray[np.float64]
-    units: NDArray[np.str_]
-    weight: NDArray[np.float64] | None = None
-    draws: NDArray[np.floating] | None = None
-
-
-def inputs_for(
-    samples: Samples, names: Sequence[str], model: ModelSettings
-) -> NDArray[np.floating]:
-    """Return what a model sees of the plots: predictors (n, p), or patches (n, p, k, k).
+def inputs_for(plots: Training, names: Sequence[str], model: ModelSettings) -> Training:
+    """Return the plots as a model sees them: some predictors of pixels, or of patches.
 
     Raises
     ------
     InputError
-        If the model needs patches that the samples lack.
+        If the model needs patches that the plots lack.
     """
-    chosen, side = samples.with_predictors(list(names)), patch_of(model)
-    if side == 1:
-        return chosen.X.to_numpy(np.float64)
-    if chosen.patches is None or chosen.patches.side < side:
-        found = "none" if chosen.patches is None else f"patches of {chosen.patches.side}"
-        raise InputError(
-            f"needs patches of {side} pixels around the plots, the samples have {found}",
-            where=f"models.{model.key}",
-            remedy="extract_samples(..., patch=...)",
-        )
-    return chosen.patches.crop(side)
+    return plots.with_predictors(names).seen(patch_of(model), f"models.{model.key}")
 
 
 def fit(
     model: ModelSettings,
-    part: TrainingPart,
+    plots: Training,
     inner: list[tuple[Indices, Indices]],
     candidates: tuple[int, ...] | None,
     seed: int,
@@ -128,19 +85,11 @@ def fit(
     InputError
         If the library refuses the parameters; says which model.
     """
-    built = build_model(model, candidates=candidates, random_state=seed)
+    built = build_model(model, candidates=candidates, random_state=seed, threads=jobs)
     estimator = tuned(model, built, inner, random_state=seed)
-    with_threads(estimator, jobs)
     try:
         with threadpool_limits(limits=1):
-            return fit_grouped(
-                estimator,
-                part.X,
-                part.y,
-                part.units,
-                sample_weight=part.weight,
-                y_draws=part.draws,
-            )
+            return plots.fit(estimator)
     except (ValueError, TypeError) as error:
         raise InputError(
             f"{model.key} cannot be fitted with parameters {model.parameters or 'as default'}"
@@ -152,12 +101,11 @@ def fit(
 
 def run_task(task: Task) -> Result:
     """Fit on the training part and predict the test part."""
-    train, test = task.fold.train, task.fold.test
-    draws = None if task.draws is None else task.draws[train]
-    part = TrainingPart(task.X[train], task.y[train], task.units[train], task.weight, draws)
-    fitted = fit(task.model, part, task.inner, task.candidates, task.seed)
+    plots = replace(task.plots.take(task.fold.train), weight=task.weight)
+    fitted = fit(task.model, plots, task.inner, task.candidates, task.seed)
     with threadpool_limits(limits=1):
-        return task.key, np.ravel(fitted.predict(task.X[test])).astype(np.float64)
+        predicted = fitted.predict(task.plots.X[task.fold.test])
+    return task.key, np.ravel(predicted).astype(np.float64)
 
 
 def run_all(tasks: list[Task], jobs: int, progress: Progress) -> dict[Key, NDArray[np.float64]]:

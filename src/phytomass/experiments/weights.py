@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from sklearn.ensemble import RandomForestRegressor
 
 from phytomass.draws import seed_of
-from phytomass.features.samples import Samples
+from phytomass.models import Training
 from phytomass.models.patch_cnn import weights_from_se
 from phytomass.models.search.groups import inner_parts
 
@@ -23,9 +23,7 @@ LEAST_SHARE = 0.01
 """The model variance is at least this share of the variance of biomass."""
 
 
-def plot_weights(
-    samples: Samples, train: NDArray[np.int64], units: NDArray[np.str_], seed: int
-) -> Array | None:
+def plot_weights(plots: Training, seed: int) -> Array | None:
     """Return the weights of the training plots: 1 / (se² + s²), s² what a model cannot explain.
 
     The standard error of a plot mostly grows with the biomass that was measured there, so a plot
@@ -39,35 +37,28 @@ def plot_weights(
 
     Parameters
     ----------
-    samples : Samples
-        Plots; without `y_se` there are no weights.
-    train : array of int, shape (n,)
-        Positions of the training plots.
-    units : array of str
-        Site or block of every plot.
+    plots : Training
+        The training plots; without `y_se` there are no weights.
     seed : int
         Of the forest and the groups.
 
     Returns
     -------
     array, shape (n,), or None
-        Weights of mean 1; None where the samples have no standard errors, or all the same.
+        Weights of mean 1; None where the plots have no standard errors, or all the same.
     """
-    if samples.y_se is None:
+    se, y = plots.y_se, plots.y
+    if se is None or np.ptp(se) == 0:
         return None
-    se = samples.y_se[train]
-    if np.ptp(se) == 0:
-        return None
-    X = samples.X.to_numpy(np.float64)[train]
-    y = samples.y[train]
-    predicted = _held_out(X, y, units[train], seed)
+    predicted = _held_out(plots, seed)
     unexplained = model_variance(y - predicted, se, float(y.var()))
     return weights_from_se(freed(se, y, predicted), float(np.sqrt(unexplained)))
 
 
-def _held_out(X: Array, y: Array, units: NDArray[np.str_], seed: int) -> Array:
+def _held_out(plots: Training, seed: int) -> Array:
+    X, y = plots.seen(1).X, plots.y
     predicted = np.empty(len(y))
-    for part in inner_parts(units, FOLDS, seed):
+    for part in inner_parts(plots.groups, FOLDS, seed):
         forest = RandomForestRegressor(
             n_estimators=TREES, min_samples_leaf=2, random_state=seed_of(seed, "weights"), n_jobs=1
         )

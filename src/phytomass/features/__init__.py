@@ -6,7 +6,6 @@ from phytomass.features.illumination import illumination_table
 from phytomass.features.layers import Layer, predictor_sets
 from phytomass.features.quicklook import write_quicklooks
 from phytomass.features.raster import refuse_truncated
-from phytomass.features.samples import Patches, Samples
 from phytomass.features.sources import check_contents, check_stack, listed, source_files
 from phytomass.features.stack import PredictorStack, StackReader, check_patch
 from phytomass.features.suspicion import DARK, differing_dates, lacks_dark, suspicious_values
@@ -17,9 +16,7 @@ __all__ = [
     "Blocks",
     "Extraction",
     "Layer",
-    "Patches",
     "PredictorStack",
-    "Samples",
     "StackReader",
     "Workers",
     "build_stack",

@@ -6,20 +6,19 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from phytomass.errors import InputError, require_columns
-from phytomass.features.samples import Patches, Samples
 from phytomass.features.sources import listed, refuse_missing
 from phytomass.features.stack import PredictorStack
 from phytomass.grid import cells_at
+from phytomass.models import Training
 
 
 @dataclass(frozen=True, eq=False)
 class Extraction:
     """The samples, and the plots left out because a predictor has no data there."""
 
-    samples: Samples
+    samples: Training
     left_out: pd.DataFrame
 
 
@@ -73,8 +72,8 @@ def extract_samples(
     ...     bands = {"NDVI": [[0.1, 0.2, 0.3], [0.4, 0.5, 0.6]]}
     ...     stack = PredictorStack.write(f"{folder}/stack.tif", bands, grid)
     ...     samples = extract_samples(stack, plots).samples
-    >>> samples.X["NDVI"].round(2).tolist(), samples.y.tolist(), samples.group.tolist()
-    ([0.1, 0.3], [40.0, 90.0], ['A', 'B'])
+    >>> samples.X.round(2).tolist(), samples.y.tolist(), samples.groups.tolist(), samples.names
+    ([[0.1], [0.3]], [40.0, 90.0], ['A', 'B'], ('NDVI',))
     """
     require_columns(plots, ("plot_id", "easting", "northing", "agb_mg_ha"), "plots")
     easting = plots["easting"].to_numpy(dtype=float)
@@ -92,22 +91,17 @@ def extract_samples(
     absent = values.isna()
     bad = absent.any(axis=1).to_numpy()
     keep = ~bad
-    samples = Samples(
-        X=values[keep].reset_index(drop=True),
+    rows, cols, _ = cells_at(stack.grid, easting[keep], northing[keep])
+    pixels = values.to_numpy(np.float64)[keep]
+    samples = Training(
+        X=stack.patches_at(rows, cols, patch) if patch > 1 else pixels,
         y=plots["agb_mg_ha"].to_numpy(dtype=float)[keep],
+        groups=plots["site" if "site" in plots else "plot_id"].to_numpy(dtype=str)[keep],
         plot_id=plots["plot_id"].to_numpy(dtype=str)[keep],
-        group=plots["site" if "site" in plots else "plot_id"].to_numpy(dtype=str)[keep],
-        easting=easting[keep],
-        northing=northing[keep],
-        patches=_patches(stack, easting[keep], northing[keep], patch) if patch > 1 else None,
+        positions=np.column_stack([easting, northing])[keep],
+        names=stack.names,
+        cells=np.column_stack([rows, cols]),
     )
     reasons = [", ".join(absent.columns[row]) for row in absent.to_numpy()[bad]]
     left_out = pd.DataFrame({"plot_id": plots["plot_id"].to_numpy()[bad], "missing": reasons})
     return Extraction(samples, left_out)
-
-
-def _patches(
-    stack: PredictorStack, easting: NDArray[np.float64], northing: NDArray[np.float64], side: int
-) -> Patches:
-    rows, cols, _ = cells_at(stack.grid, easting, northing)
-    return Patches(stack.patches_at(rows, cols, side), rows, cols)

@@ -1,7 +1,7 @@
 """Estimators with the scikit-learn interface, their default parameters and grids as data.
 
-A line of code belongs here if it is an estimator on arrays, with no files and no maps. Models
-see arrays only: no names, no coordinates, no plots.
+A line of code belongs here if it is an estimator on arrays, with no files and no maps. What an
+estimator is fitted to is a `Training`; the estimator itself sees arrays only.
 """
 
 from phytomass.models.build import (
@@ -12,7 +12,6 @@ from phytomass.models.build import (
     patch_of,
     plots_needed,
     tuned,
-    with_threads,
 )
 from phytomass.models.limits import parameter_names
 from phytomass.models.lists import (
@@ -40,10 +39,10 @@ from phytomass.models.records.tables import (
     records,
 )
 from phytomass.models.search.grid_search import GridSearch
-from phytomass.models.search.groups import fit_grouped
 from phytomass.models.search.halving import HalvingSearch
 from phytomass.models.settings import ModelSettings, SearchSettings
 from phytomass.models.stack.regressor import Member, StackedRegressor
+from phytomass.models.training import Training, weighable
 
 __all__ = [
     "STACK",
@@ -60,10 +59,10 @@ __all__ = [
     "PublishedTable",
     "SearchSettings",
     "StackedRegressor",
+    "Training",
     "all_model_names",
     "build_model",
     "chosen_parameters",
-    "fit_grouped",
     "grid_of",
     "list_names",
     "members_of",
@@ -79,6 +78,6 @@ __all__ = [
     "record_of",
     "records",
     "tuned",
+    "weighable",
     "with_means",
-    "with_threads",
 ]

@@ -9,7 +9,6 @@ from sklearn.pipeline import Pipeline
 
 from phytomass.draws import seed_of
 from phytomass.models.factories import FACTORIES, prefix_of
-from phytomass.models.patch_cnn import PatchRegressor
 from phytomass.models.pixel.neighbourhood import NeighbourhoodRegressor
 from phytomass.models.records.tables import NETWORKS, Scalar, minimum_plots, record_of
 from phytomass.models.search.grid_search import GridSearch
@@ -23,6 +22,7 @@ def build_model(
     *,
     candidates: Sequence[str | int] | None = None,
     random_state: int = 0,
+    threads: int = 1,
 ) -> Any:
     """Return an untrained estimator: a scikit-learn Pipeline whose last step is called ``model``.
 
@@ -34,6 +34,8 @@ def build_model(
         What `simple_linear` may choose from; other models ignore it.
     random_state : int
         Seed of the random models; the others ignore it.
+    threads : int
+        Threads that train the members of networks; their weights do not depend on it.
 
     Returns
     -------
@@ -48,7 +50,10 @@ def build_model(
     """
     estimator = FACTORIES[settings.name](candidates, random_state)
     if settings.members:
-        estimator.set_params(model__members=_members(settings, candidates, random_state))
+        members = _members(settings, candidates, random_state, threads)
+        estimator.set_params(model__members=members)
+    if settings.name in NETWORKS:
+        estimator.set_params(model__n_jobs=threads)
     values = {**record_of(settings.name).defaults, **settings.parameters}
     prefix = prefix_of(settings.name)
     estimator.set_params(**{prefix + key: value for key, value in values.items()})
@@ -65,13 +70,19 @@ def _prefix(settings: ModelSettings) -> str:
 
 
 def _members(
-    settings: ModelSettings, candidates: Sequence[str | int] | None, random_state: int
+    settings: ModelSettings,
+    candidates: Sequence[str | int] | None,
+    random_state: int,
+    threads: int,
 ) -> list[Member]:
     return [
         Member(
             f"{number}_{one.key}",
             build_model(
-                one, candidates=candidates, random_state=seed_of(random_state, "stack", number)
+                one,
+                candidates=candidates,
+                random_state=seed_of(random_state, "stack", number),
+                threads=threads,
             ),
             patch_of(one) > 1,
         )
@@ -221,27 +232,9 @@ def chosen_parameters(settings: ModelSettings, fitted: Any) -> dict[str, Scalar]
     if settings.neighbourhood:
         values["neighbourhood"] = ", ".join(str(side) for side in settings.neighbourhood)
     prefix = _prefix(settings)
-    best = getattr(fitted, "best_params_", {})
+    best = fitted.best_params_ if isinstance(fitted, GridSearch) else {}
     if settings.members:
         last = fitted["model"]
         slopes = {f"{name}_slope": round(b, 6) for name, (_, b) in last.lines_.items()}
         return values | dict(last.weights_) | (slopes if last.calibrate else {})
     return values | {str(key).removeprefix(prefix): value for key, value in best.items()}
-
-
-def with_threads(estimator: Any, threads: int) -> None:
-    """Let the networks in an estimator train their members on so many threads; weights stay the same.
-
-    Parameters
-    ----------
-    estimator : estimator
-        As `build_model` or `tuned` return it; changed in place.
-    threads : int
-        Threads.
-    """
-    inner = getattr(estimator, "estimator", estimator)
-    last = inner["model"]
-    for member in getattr(last, "members", ()):
-        with_threads(member.estimator, threads)
-    if isinstance(last, PatchRegressor):
-        last.set_params(n_jobs=threads)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+from sklearn import config_context
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.pipeline import Pipeline
@@ -20,6 +21,7 @@ from phytomass.models.pixel.estimators import (
     MinimumNormRegression,
 )
 from phytomass.models.stack.regressor import StackedRegressor
+from phytomass.models.training import weighable
 
 Factory = Callable[[Sequence[str | int] | None, int], Any]
 """Makes an untrained estimator from the candidates and the seed."""
@@ -30,7 +32,14 @@ def _network(network: PatchRegressor, seed: int) -> Pipeline:
     return Pipeline([("model", network.set_params(random_state=seed, on_interrupt="raise"))])
 
 
+def _unweighted_scaler() -> StandardScaler:
+    with config_context(enable_metadata_routing=True):
+        return StandardScaler().set_fit_request(sample_weight=False)
+
+
 # Every estimator runs on one thread: folds are what is spread over the cores.
+_ONE_THREAD: dict[str, Any] = {"n_jobs": 1, "tree_method": "hist", "verbosity": 0}
+
 FACTORIES: Mapping[str, Factory] = MappingProxyType(
     {
         "simple_linear": lambda candidates, _: Pipeline(
@@ -40,12 +49,15 @@ FACTORIES: Mapping[str, Factory] = MappingProxyType(
         "plsr": lambda *_: Pipeline([("model", BoundedPLSRegression())]),
         "svr": lambda *_: Pipeline(
             [
-                ("scale", StandardScaler()),
-                ("model", TransformedTargetRegressor(SVR(), transformer=StandardScaler())),
+                ("scale", _unweighted_scaler()),
+                (
+                    "model",
+                    TransformedTargetRegressor(weighable(SVR()), transformer=StandardScaler()),
+                ),
             ]
         ),
         "random_forest": lambda _, seed: Pipeline(
-            [("model", RandomForestRegressor(random_state=seed, n_jobs=1))]
+            [("model", weighable(RandomForestRegressor(random_state=seed, n_jobs=1)))]
         ),
         "resnet": lambda _, seed: _network(ResNet(), seed),
         "vgg": lambda _, seed: _network(VGG(), seed),
@@ -53,7 +65,7 @@ FACTORIES: Mapping[str, Factory] = MappingProxyType(
         "pixelnet": lambda _, seed: _network(PixelNet(), seed),
         "stack": lambda _, seed: Pipeline([("model", StackedRegressor((), random_state=seed))]),
         "xgboost": lambda _, seed: Pipeline(
-            [("model", XGBRegressor(random_state=seed, n_jobs=1, tree_method="hist", verbosity=0))]
+            [("model", weighable(XGBRegressor(random_state=seed, **_ONE_THREAD)))]
         ),
     }
 )

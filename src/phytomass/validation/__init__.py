@@ -6,17 +6,20 @@ on arrays, with no files, no maps and no models.
 
 from phytomass.validation.blocks import block_labels, choose_block_size, variogram_range
 from phytomass.validation.folds import Fold, Folds, inner_folds, make_folds
+from phytomass.validation.kinds import SPLIT_NAMES, SPLITS, SplitKind, SplitName
 from phytomass.validation.metrics import bias, mae, r2, r2_literal_p2, rmse, rrmse_percent, scores
-from phytomass.validation.settings import SPLIT_NAMES, SplitName, ValidationSettings
+from phytomass.validation.settings import ValidationSettings
 from phytomass.validation.splits import GroupHoldout, RepeatedGroupKFold, SpatialBlockKFold
 
 __all__ = [
+    "SPLITS",
     "SPLIT_NAMES",
     "Fold",
     "Folds",
     "GroupHoldout",
     "RepeatedGroupKFold",
     "SpatialBlockKFold",
+    "SplitKind",
     "SplitName",
     "ValidationSettings",
     "bias",

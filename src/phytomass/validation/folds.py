@@ -9,13 +9,9 @@ from numpy.typing import NDArray
 
 from phytomass.draws import seed_of
 from phytomass.errors import InputError
-from phytomass.validation.settings import SplitName, ValidationSettings
-from phytomass.validation.splits import (
-    GroupHoldout,
-    Indices,
-    RepeatedGroupKFold,
-    SpatialBlockKFold,
-)
+from phytomass.validation.kinds import SPLITS, Plots, SplitName
+from phytomass.validation.settings import ValidationSettings
+from phytomass.validation.splits import Indices, RepeatedGroupKFold
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,14 +64,10 @@ def make_folds(
 ) -> Folds:
     """Make the folds of a split.
 
-    - ``holdout_by_site``: once, `test_share` of the plots, whole sites (`GroupHoldout`);
-    - ``repeated_kfold``: random folds of whole sites, repeated (`RepeatedGroupKFold`);
-    - ``spatial_blocks``: folds of square blocks of land (`SpatialBlockKFold`).
-
     Parameters
     ----------
     split : str
-        One of the three.
+        One of `SPLITS`.
     coordinates : array, shape (n, 2)
         Easting and northing, metres.
     y : array, shape (n,)
@@ -92,30 +84,14 @@ def make_folds(
     InputError
         If there are too few plots, sites or blocks; says how many are needed.
     """
-    seed = seed_of(random_state, "split", split)
-    if split == "spatial_blocks":
-        blocks = SpatialBlockKFold(settings.n_splits, settings.block_size_m, seed)
-        units, note = blocks.blocks(coordinates, y, groups)
-        splitter: GroupHoldout | RepeatedGroupKFold = RepeatedGroupKFold(settings.n_splits, 1, seed)
-        note = f"{settings.n_splits} folds of {note}"
-    elif split == "repeated_kfold":
-        units, splitter = groups, RepeatedGroupKFold(settings.n_splits, settings.n_repeats, seed)
-        note = f"{settings.n_splits} random folds of {_sites(groups)}, {settings.n_repeats} times"
-    else:
-        units, splitter = groups, GroupHoldout(settings.test_share, seed)
-        note = f"{100 * settings.test_share:.0f} % of the plots kept for the test, once, by {_sites(groups)}"
-    per_repeat = 1 if split == "holdout_by_site" else settings.n_splits
-    pairs = splitter.split(coordinates, y, units)
+    kind = SPLITS[split]
+    deal = kind.deal(Plots(coordinates, y, groups), settings, seed_of(random_state, "split", split))
+    per_repeat = kind.folds(settings)
     folds = tuple(
         Fold(1 + i // per_repeat, 1 + i % per_repeat, train, test)
-        for i, (train, test) in enumerate(pairs)
+        for i, (train, test) in enumerate(deal.splitter.split(coordinates, y, deal.units))
     )
-    return Folds(split, units, folds, note)
-
-
-def _sites(groups: NDArray[np.str_]) -> str:
-    sites = len(np.unique(groups))
-    return f"{sites} sites" if sites < len(groups) else f"{sites} plots"
+    return Folds(split, deal.units, folds, deal.note)
 
 
 def inner_folds(

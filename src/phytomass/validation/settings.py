@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field, model_validator
 
 from phytomass.settings import AtMost, Settings
-
-SplitName = Literal["holdout_by_site", "repeated_kfold", "spatial_blocks"]
-"""A way of keeping plots aside: see `phytomass.validation.make_folds`."""
-
-SPLIT_NAMES: tuple[SplitName, ...] = ("holdout_by_site", "repeated_kfold", "spatial_blocks")
-
+from phytomass.validation.kinds import SPLIT_NAMES, SplitName
 
 MOST_FOLDS = AtMost(1000, "every fold of every repeat trains all models again")
 

@@ -16,6 +16,7 @@ import numpy as np
 from phytomass.models import ModelSettings
 from phytomass.models.build import grid_of, patch_of
 from phytomass.models.records.tables import STACK, record_of
+from phytomass.validation import SPLITS
 from phytomass.workflow.preflight.findings import Sizes
 from phytomass.workflow.project import Project
 
@@ -153,8 +154,8 @@ def _work(step: str, project: Project, sizes: Sizes, workers: int) -> float:
 
 def _folds(project: Project) -> int:
     settings = project.validation
-    count = {"holdout_by_site": 1, "repeated_kfold": settings.n_splits * settings.n_repeats}
-    return sum(count.get(split, settings.n_splits) for split in settings.splits)
+    kinds = [SPLITS[split] for split in settings.splits]
+    return sum(kind.folds(settings) * kind.repeats(settings) for kind in kinds)
 
 
 def _candidates(project: Project, sizes: Sizes) -> float:

@@ -130,7 +130,7 @@ def write_network(
     if network.precision not in ("fp32", "fp64"):
         model = next(m for m in reads.models if m.key == fitted.model)
         patches = inputs_for(reads.samples().samples, fitted.predictors, model)
-        error = precision_error(network, patches)
+        error = precision_error(network, patches.X)
     save_network(
         network,
         context.folder / "map_network.safetensors",

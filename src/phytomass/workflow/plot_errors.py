@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 
 from phytomass.errors import InputError, Problem
 from phytomass.experiments import TrainingSettings
-from phytomass.features.samples import Samples
 from phytomass.inventory import Inventory
-from phytomass.models import ModelSettings, members_of
+from phytomass.models import ModelSettings, Training, members_of
 from phytomass.workflow.load import OpenProject
 from phytomass.workflow.project import Project
 from phytomass.workflow.reads import Results
@@ -23,11 +22,11 @@ DRAWS = "plot_draws.zarr"
 
 
 def with_errors(
-    samples: Samples,
+    samples: Training,
     results: Results,
     training: TrainingSettings,
     models: Sequence[ModelSettings],
-) -> Samples:
+) -> Training:
     """Give samples the standard errors and draws that models train with.
 
     Raises

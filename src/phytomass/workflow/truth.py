@@ -72,7 +72,7 @@ def compare_with_truth(
     """
     grid = stack_in(reads.results).grid
     samples = reads.samples().samples
-    rows, cols, _ = cells_at(grid, samples.easting, samples.northing)
+    rows, cols, _ = cells_at(grid, *samples.positions.T)
     trained = np.zeros(grid.shape, dtype=bool)
     trained[rows, cols] = True
     own = (fitted.model, fitted.predictors_set)

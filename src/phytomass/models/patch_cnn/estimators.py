@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, RegressorMixin
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from phytomass.errors import InputError
 from phytomass.models.patch_cnn.architecture import (
@@ -19,8 +19,10 @@ from phytomass.models.patch_cnn.architecture import (
     check_architecture,
 )
 from phytomass.models.patch_cnn.door import device_of, require_torch
-from phytomass.models.patch_cnn.patches import Patches, as_patches, centre_of, fingerprint
-from phytomass.models.patch_cnn.targets import Scaling, Target, Transform
+from phytomass.models.patch_cnn.learned import Learned
+from phytomass.models.patch_cnn.patches import Patches, as_patches, centre_of
+from phytomass.models.patch_cnn.targets import Transform
+from phytomass.models.training import Training
 from phytomass.progress import Progress, silent
 
 Array = NDArray[np.float64]
@@ -95,6 +97,7 @@ class PatchRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     """
 
     kind: ClassVar[Kind] = "resnet"
+    __metadata_request__fit: ClassVar = {"groups": True, "sample_weight": True, "y_draws": True}
 
     def __init__(
         self,
@@ -182,21 +185,29 @@ class PatchRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         require_torch()
         from phytomass.models.patch_cnn.fitting import check_parameters, train_ensemble
 
-        patches, y_checked = self._checked_fit(X, y)
+        checked, target = validate_data(
+            self, X, y, y_numeric=True, ensure_min_samples=2, **_ALLOWED
+        )
+        patches = as_patches(checked)
         check_parameters(self)
-        self.architecture_ = self._architecture(patches)
-        check_architecture(self.architecture_)
-        patches = centre_of(patches, self.architecture_.patch)
-        weight = _check_sample_weight(sample_weight, patches[:, :, 0, 0], dtype=np.float64)
-        if weight.sum() <= 0 or (weight < 0).any():
-            raise InputError("weights must not be negative, nor all 0", where="sample_weight")
-        units = np.arange(len(y_checked)) if groups is None else np.asarray(groups)
-        draws = None if y_draws is None else np.asarray(y_draws, dtype=np.float64)
-        self.scaling_ = Scaling.of(patches)
-        self.target_ = Target.of(y_checked, self.target, self.non_negative)
-        self.training_hash_ = fingerprint(patches, y_checked)
-        self.n_train_ = len(y_checked)
-        train_ensemble(self, patches, (y_checked, weight, units, draws), progress)
+        net = self._architecture(patches)
+        check_architecture(net)
+        plots = Training.of(
+            centre_of(patches, net.patch),
+            target,
+            groups,
+            y_draws=y_draws,
+            sample_weight=sample_weight,
+        )
+        return self.with_learned(train_ensemble(self, net, plots, progress))
+
+    def with_learned(self, learned: Learned) -> Self:
+        """Keep what training gave, or a file; return the network itself, as `fit` does."""
+        self.architecture_ = learned.architecture
+        self.scaling_, self.target_ = learned.scaling, learned.target
+        self.members_, self.interrupted_ = learned.members, learned.interrupted
+        self.n_train_, self.training_hash_ = learned.n_train, learned.training_hash
+        self.n_features_in_ = learned.architecture.channels
         return self
 
     def predict(self, X: ArrayLike) -> Array:
@@ -278,12 +289,6 @@ class PatchRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             self.pool,
             2 if self.likelihood == "gaussian" else 1,
         )
-
-    def _checked_fit(self, X: ArrayLike, y: ArrayLike) -> tuple[Patches, Array]:
-        checked, target = validate_data(
-            self, X, y, y_numeric=True, ensure_min_samples=2, **_ALLOWED
-        )
-        return as_patches(checked), np.asarray(target, dtype=np.float64)
 
     def _checked_predict(self, X: ArrayLike) -> Patches:
         check_is_fitted(self)

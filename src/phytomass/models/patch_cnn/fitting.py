@@ -5,29 +5,31 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from threading import Event, Lock
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from phytomass.draws import seed_of
 from phytomass.errors import InputError, Problem
+from phytomass.models.patch_cnn.architecture import Architecture
 from phytomass.models.patch_cnn.door import device_of, torch_threads
 from phytomass.models.patch_cnn.inference import PRECISIONS, Ensemble
-from phytomass.models.patch_cnn.targets import Target
-from phytomass.models.patch_cnn.training import Schedule, State, TrainingData, train_member
+from phytomass.models.patch_cnn.learned import Learned, State
+from phytomass.models.patch_cnn.patches import fingerprint
+from phytomass.models.patch_cnn.targets import Scaling, Target
+from phytomass.models.patch_cnn.training import Part, Schedule, train_member
 from phytomass.models.search.groups import inner_parts
+from phytomass.models.training import Training
 from phytomass.progress import Progress
 
-Array = NDArray[np.float64]
+if TYPE_CHECKING:
+    from phytomass.models.patch_cnn.estimators import PatchRegressor
+
 FOLDS = 5
 """Inner folds of early stopping, and of the residuals that correct a transform's bias."""
 
-Plots = tuple[Array, Array, NDArray[Any], Array | None]
-"""Target, weight, group and draws (n, draws) of the plots."""
 
-
-def check_parameters(model: Any) -> None:
+def check_parameters(model: PatchRegressor) -> None:
     """Raise for parameters out of range; all of them at once.
 
     Raises
@@ -35,15 +37,16 @@ def check_parameters(model: Any) -> None:
     InputError
         With one problem per parameter.
     """
+    given = model.get_params()
     problems = [
-        Problem(f"{model.kind}.{name}", f"is {getattr(model, name)}", f"use {low} or more")
+        Problem(f"{model.kind}.{name}", f"is {given[name]}", f"use {low} or more")
         for name, low in (("n_members", 1), ("epochs", 1), ("batch_size", 2), ("n_jobs", 1))
-        if getattr(model, name) < low
+        if given[name] < low
     ]
     problems += [
-        Problem(f"{model.kind}.{name}", f"is {getattr(model, name)}", "use 0 or more")
+        Problem(f"{model.kind}.{name}", f"is {given[name]}", "use 0 or more")
         for name in ("learning_rate", "weight_decay", "noise")
-        if not getattr(model, name) >= 0
+        if not given[name] >= 0
     ]
     choices = {
         "likelihood": ("mse", "gaussian"),
@@ -51,9 +54,9 @@ def check_parameters(model: Any) -> None:
         "precision": tuple(PRECISIONS),
     }
     problems += [
-        Problem(f"{model.kind}.{name}", f"is {getattr(model, name)!r}", f"use {' or '.join(known)}")
+        Problem(f"{model.kind}.{name}", f"is {given[name]!r}", f"use {' or '.join(known)}")
         for name, known in choices.items()
-        if getattr(model, name) not in known
+        if given[name] not in known
     ]
     if problems:
         raise InputError.of(problems)
@@ -61,39 +64,53 @@ def check_parameters(model: Any) -> None:
 
 @dataclass(frozen=True, eq=False)
 class _Job:
-    data: TrainingData
+    plots: Training
     seed: int
+    held: Part | None = None
 
 
 def train_ensemble(
-    model: Any, patches: NDArray[np.floating], plots: Plots, progress: Progress
-) -> None:
-    """Train the members of a `PatchRegressor`; sets `members_`, `interrupted_` and the residuals."""
-    y, weight, groups, draws = plots
-    if draws is not None and (draws.ndim != 2 or len(draws) != len(y)):
-        raise InputError(f"y_draws has shape {draws.shape}, expected ({len(y)}, draws)")
-    scaled = model.scaling_.apply(patches).astype(np.float32)
-    parts = inner_parts(groups, FOLDS, model.random_state) if _needs_parts(model) else []
-    data = TrainingData(scaled, model.target_.forward(y), weight / weight.mean())
+    model: PatchRegressor, net: Architecture, plots: Training, progress: Progress
+) -> Learned:
+    """Train the members of a network.
+
+    Parameters
+    ----------
+    model : PatchRegressor
+        Its parameters say how.
+    net : Architecture
+        What to train.
+    plots : Training
+        Patches of the side of the architecture, Mg/ha.
+    progress : Progress
+        Called per epoch of any member.
+    """
+    scaling = Scaling.of(plots.X)
+    target = Target.of(plots.y, model.target, model.non_negative)
+    scaled = replace(
+        plots,
+        X=scaling.apply(plots.X).astype(np.float32),
+        y=target.forward(plots.y),
+        weight=None if plots.weight is None else plots.weight / plots.weight.mean(),
+    )
+    needed = model.early_stopping or target.transform != "none"
+    parts = inner_parts(plots.groups, FOLDS, model.random_state) if needed else []
     jobs = []
     for k in range(model.n_members):
-        own = data
-        if draws is not None:
-            own = replace(own, target=model.target_.forward(draws[:, k % draws.shape[1]]))
-        if model.early_stopping:
-            own = replace(own, held=parts[k % len(parts)])
-        jobs.append(_Job(own, seed_of(model.random_state, "member", k)))
-    states, model.interrupted_ = _train_all(model, jobs, progress)
-    if model.target_.transform != "none":
-        model.target_ = _with_residuals(model, data, parts, progress)
-    model.members_ = states
+        own = scaled
+        if plots.y_draws is not None:
+            drawn = plots.y_draws[:, k % plots.y_draws.shape[1]].astype(np.float64)
+            own = replace(scaled, y=target.forward(drawn))
+        held = parts[k % len(parts)] if model.early_stopping else None
+        jobs.append(_Job(own, seed_of(model.random_state, "member", k), held))
+    members, interrupted = _train_all(model, net, jobs, progress)
+    if target.transform != "none":
+        target = _with_residuals(model, net, target, (scaled, parts), progress)
+    digest = fingerprint(plots.X, plots.y)
+    return Learned(net, scaling, target, members, len(plots), digest, interrupted)
 
 
-def _needs_parts(model: Any) -> bool:
-    return bool(model.early_stopping or model.target_.transform != "none")
-
-
-def _schedule(model: Any) -> Schedule:
+def _schedule(model: PatchRegressor) -> Schedule:
     return Schedule(
         model.epochs,
         model.batch_size,
@@ -104,7 +121,9 @@ def _schedule(model: Any) -> Schedule:
     )
 
 
-def _train_all(model: Any, jobs: list[_Job], progress: Progress) -> tuple[list[State], bool]:
+def _train_all(
+    model: PatchRegressor, net: Architecture, jobs: list[_Job], progress: Progress
+) -> tuple[list[State], bool]:
     """Train in threads; at Ctrl-C keep whole members, or what there is of the first ones."""
     stop, tick = Event(), _Ticker(progress, model.epochs * len(jobs))
     device, schedule = device_of(model.device), _schedule(model)
@@ -113,12 +132,13 @@ def _train_all(model: Any, jobs: list[_Job], progress: Progress) -> tuple[list[S
         if stop.is_set():
             return None
         state = train_member(
-            model.architecture_,
+            net,
             schedule,
-            job.data,
+            job.plots,
             job.seed,
             device,
             lambda: tick() or stop.is_set(),
+            job.held,
         )
         return state, not stop.is_set()
 
@@ -155,25 +175,28 @@ class _Ticker:
 
 
 def _with_residuals(
-    model: Any, data: TrainingData, parts: list[NDArray[np.bool_]], progress: Progress
+    model: PatchRegressor,
+    net: Architecture,
+    target: Target,
+    split: tuple[Training, list[Part]],
+    progress: Progress,
 ) -> Target:
     """Take the residuals of plots that networks of their own were not trained on."""
-    jobs = []
-    for fold, held in enumerate(parts):
-        rest = TrainingData(data.patches[~held], data.target[~held], data.weight[~held])
-        jobs.append(_Job(rest, seed_of(model.random_state, "residuals", fold)))
-    states, interrupted = _train_all(model, jobs, progress)
+    plots, parts = split
+    jobs = [
+        _Job(plots.take(~held), seed_of(model.random_state, "residuals", fold))
+        for fold, held in enumerate(parts)
+    ]
+    states, interrupted = _train_all(model, net, jobs, progress)
     if interrupted:
         raise KeyboardInterrupt
     device = device_of(model.device)
-    residual = np.empty(len(data.target))
+    residual = np.empty(len(plots))
     for held, state in zip(parts, states, strict=True):
-        one = Ensemble(model.architecture_, [state], device, "fp32", model.symmetries)
-        out = one.patches(data.patches[held].astype(np.float64))
-        residual[held] = data.target[held] - out[0, 0]
-    r = residual * model.target_.sd
-    weight = data.weight
-    target: Target = model.target_
+        one = Ensemble(net, [state], device, "fp32", model.symmetries)
+        out = one.patches(plots.X[held].astype(np.float64))
+        residual[held] = plots.y[held] - out[0, 0]
+    r, weight = residual * target.sd, plots.weight
     return replace(
         target,
         residual_mean=float(np.average(r, weights=weight)),

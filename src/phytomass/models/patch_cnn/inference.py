@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from phytomass.errors import InputError
 from phytomass.models.patch_cnn.architecture import Architecture
 from phytomass.models.patch_cnn.door import torch_threads
+from phytomass.models.patch_cnn.learned import State
 from phytomass.models.patch_cnn.nets import build_network, channels_last, for_inference
-from phytomass.models.patch_cnn.training import State, bounded
+from phytomass.models.patch_cnn.training import bounded
 
 Array = NDArray[np.float64]
 

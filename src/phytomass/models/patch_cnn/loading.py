@@ -22,6 +22,7 @@ from phytomass.errors import InputError, nearest
 from phytomass.models.patch_cnn.architecture import Architecture, check_architecture
 from phytomass.models.patch_cnn.door import require_torch
 from phytomass.models.patch_cnn.estimators import PatchRegressor
+from phytomass.models.patch_cnn.learned import Learned
 from phytomass.models.patch_cnn.saving import CLASSES, FORMAT, ModelCard
 from phytomass.models.patch_cnn.targets import Scaling, Target
 
@@ -74,13 +75,11 @@ def load_network(
     _check_bands(card, available, units or {})
     wanted = _shapes_of(net, card.members)
     tensors = _read_weights(path, card, wanted)
-    model.architecture_, model.target_ = net, target
-    model.scaling_ = Scaling(np.array(card.mean), np.array(card.sd))
     names = [name.partition("/")[2] for name in wanted if name.startswith("0/")]
-    model.members_ = [{n: tensors[f"{k}/{n}"] for n in names} for k in range(card.members)]
-    model.n_features_in_, model.n_train_ = net.channels, card.n_train
-    model.training_hash_, model.interrupted_ = card.training_hash, False
-    return model, card
+    members = [{n: tensors[f"{k}/{n}"] for n in names} for k in range(card.members)]
+    scaling = Scaling(np.array(card.mean), np.array(card.sd))
+    learned = Learned(net, scaling, target, members, card.n_train, card.training_hash)
+    return model.with_learned(learned), card
 
 
 def _read_card(path: Path) -> ModelCard:

@@ -13,10 +13,11 @@ from torch import Tensor, nn
 
 from phytomass.models.patch_cnn.architecture import Architecture
 from phytomass.models.patch_cnn.door import torch_threads
+from phytomass.models.patch_cnn.learned import State
 from phytomass.models.patch_cnn.nets import build_network, channels_last, set_generator
+from phytomass.models.training import Training
 
-State = dict[str, NDArray[np.float32]]
-"""The weights of one member by name."""
+Part = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -45,27 +46,14 @@ class Schedule:
     symmetries: bool
 
 
-@dataclass(frozen=True, eq=False)
-class TrainingData:
-    """Scaled patches (n, channels, k, k), standardised target (n,), weights (n,) of mean 1.
-
-    `held` (booleans, shape (n,)) are kept aside to choose the best epoch; None trains on all, to
-    the end of the schedule.
-    """
-
-    patches: NDArray[np.float32]
-    target: NDArray[np.float64]
-    weight: NDArray[np.float64]
-    held: NDArray[np.bool_] | None = None
-
-
 def train_member(
     net: Architecture,
     schedule: Schedule,
-    data: TrainingData,
+    plots: Training,
     seed: int,
     device: torch.device,
     report: Callable[[], bool],
+    held: Part | None = None,
 ) -> State:
     """Train one network; the same seed gives the same weights on the same machine.
 
@@ -75,14 +63,17 @@ def train_member(
         What to train.
     schedule : Schedule
         How.
-    data : TrainingData
-        On what.
+    plots : Training
+        On what: scaled patches, standardised target, weights of mean 1.
     seed : int
         Fixes initial weights, order of plots, symmetries, noise and dropout.
     device : torch.device
         Where.
     report : callable
         Called after each epoch; True means stop here and keep the best so far.
+    held : array of bool, shape (n,), optional
+        Plots kept aside to choose the best epoch; without any all plots train to the end of the
+        schedule.
 
     Returns
     -------
@@ -90,7 +81,7 @@ def train_member(
         The weights (float32).
     """
     with torch_threads(1):
-        return _Trainer(net, schedule, data, seed, device).run(report)
+        return _Trainer(net, schedule, plots, seed, device, held).run(report)
 
 
 class _Trainer:
@@ -98,18 +89,19 @@ class _Trainer:
         self,
         net: Architecture,
         schedule: Schedule,
-        data: TrainingData,
+        plots: Training,
         seed: int,
         device: torch.device,
+        held: Part | None = None,
     ) -> None:
         self.net, self.schedule, self.device = net, schedule, device
         self.random = torch.Generator().manual_seed(seed)
         self.network = channels_last(build_network(net, seed).to(device))
         own = torch.Generator(device=device).manual_seed(seed + 1)
         set_generator(self.network, own)
-        held = np.zeros(len(data.target), dtype=bool) if data.held is None else data.held
-        self.x, self.z, self.w = self._tensors(data, ~held)
-        self.validation = self._tensors(data, held) if held.any() else None
+        held = np.zeros(len(plots), dtype=bool) if held is None else held
+        self.x, self.z, self.w = self._tensors(plots, ~held)
+        self.validation = self._tensors(plots, held) if held.any() else None
         self.steps = _steps(len(self.z), schedule.batch_size)
         self.optimiser = _optimiser(self.network, net, schedule)
         self.rate = torch.optim.lr_scheduler.OneCycleLR(
@@ -118,8 +110,9 @@ class _Trainer:
             total_steps=max(2, self.steps * schedule.epochs) + 1,
         )
 
-    def _tensors(self, data: TrainingData, part: NDArray[np.bool_]) -> tuple[Tensor, ...]:
-        arrays = (data.patches[part], data.target[part], data.weight[part])
+    def _tensors(self, plots: Training, part: Part) -> tuple[Tensor, ...]:
+        weight = np.ones(len(plots)) if plots.weight is None else plots.weight
+        arrays = (plots.X[part], plots.y[part], weight[part])
         return tuple(
             torch.as_tensor(np.ascontiguousarray(a), dtype=torch.float32, device=self.device)
             for a in arrays

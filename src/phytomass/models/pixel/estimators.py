@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -47,6 +47,8 @@ class BestPredictorRegression(RegressorMixin, BaseEstimator):  # type: ignore[mi
     >>> model.predictor_, model.predict([[10.0, 0.0]]).round(6).tolist()
     (0, [21.0])
     """
+
+    __metadata_request__fit: ClassVar = {"sample_weight": True}
 
     def __init__(self, candidates: Sequence[str | int] | None = None) -> None:
         self.candidates = candidates
@@ -167,6 +169,8 @@ class MinimumNormRegression(RegressorMixin, BaseEstimator):  # type: ignore[misc
     >>> model.coef_.round(6).tolist(), model.rank_
     ([2.0, 2.0], 1)
     """
+
+    __metadata_request__fit: ClassVar = {"sample_weight": True}
 
     def __init__(self, rcond: float = RANK_TOLERANCE) -> None:
         self.rcond = rcond

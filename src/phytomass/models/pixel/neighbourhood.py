@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.linear_model import LinearRegression
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from phytomass.errors import InputError
 from phytomass.models.patch_cnn.patches import as_patches, centre_of
-from phytomass.models.search.groups import fit_grouped
+from phytomass.models.training import Training, weighable
 
 Array = NDArray[np.float64]
 
@@ -100,6 +100,8 @@ class NeighbourhoodRegressor(RegressorMixin, BaseEstimator):  # type: ignore[mis
     [0.0, 1.0]
     """
 
+    __metadata_request__fit: ClassVar = {"groups": True, "sample_weight": True}
+
     def __init__(self, estimator: Any = None, windows: Sequence[int] = (1,)) -> None:
         self.estimator = estimator
         self.windows = windows
@@ -136,13 +138,12 @@ class NeighbourhoodRegressor(RegressorMixin, BaseEstimator):  # type: ignore[mis
             raise InputError(
                 f"windows of {list(self.windows)} pixels", where="windows", remedy="use odd sides"
             )
-        units = np.arange(len(target)) if groups is None else np.asarray(groups)
-        model = LinearRegression() if self.estimator is None else clone(self.estimator)
-        features, target = self._at_centres(values), np.asarray(target, np.float64)
-        weight = None
-        if sample_weight is not None:
-            weight = _check_sample_weight(sample_weight, features, dtype=np.float64)
-        self.estimator_ = fit_grouped(model, features, target, units, sample_weight=weight)
+        none = self.estimator is None
+        model = weighable(LinearRegression()) if none else clone(self.estimator)
+        features = self._at_centres(values)
+        self.estimator_ = Training.of(features, target, groups, sample_weight=sample_weight).fit(
+            model
+        )
         return self
 
     def predict(self, X: ArrayLike) -> Array:

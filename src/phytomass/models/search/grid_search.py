@@ -7,11 +7,20 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn import config_context
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, RegressorMixin, clone
+from sklearn.metrics import get_scorer
 from sklearn.model_selection import GridSearchCV
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 from sklearn.utils.validation import check_is_fitted
 
 from phytomass.models.records.tables import Scalar
+
+
+def squared_error() -> Any:
+    """Return scikit-learn's scorer of the mean squared error, which weighs no plot of a fold."""
+    with config_context(enable_metadata_routing=True):
+        return get_scorer("neg_mean_squared_error").set_score_request(sample_weight=False)
 
 
 class GridSearch(MetaEstimatorMixin, RegressorMixin, BaseEstimator):  # type: ignore[misc]
@@ -71,11 +80,16 @@ class GridSearch(MetaEstimatorMixin, RegressorMixin, BaseEstimator):  # type: ig
         self.best_estimator_.fit(X, y, **per_plot)
         return self
 
+    def get_metadata_routing(self) -> MetadataRouter:
+        """Say that the estimator gets what it asks for."""
+        passed = MethodMapping().add(caller="fit", callee="fit")
+        return MetadataRouter(owner=self).add(estimator=self.estimator, method_mapping=passed)
+
     def _search(self, X: ArrayLike, y: ArrayLike, per_plot: dict[str, Any]) -> dict[str, Scalar]:
         search = GridSearchCV(
             clone(self.estimator).set_params(**(self.lighter or {})),
             {key: list(values) for key, values in self.grid.items()},
-            scoring="neg_mean_squared_error",
+            scoring=squared_error(),
             cv=self.cv,
             n_jobs=1,
             refit=False,

@@ -11,7 +11,7 @@ from sklearn.experimental import enable_halving_search_cv  # noqa: F401  # makes
 from sklearn.model_selection import HalvingRandomSearchCV
 
 from phytomass.models.records.tables import Scalar
-from phytomass.models.search.grid_search import GridSearch
+from phytomass.models.search.grid_search import GridSearch, squared_error
 
 FACTOR = 3
 """A third of the candidates goes on, with three times the plots or epochs."""
@@ -89,7 +89,7 @@ class HalvingSearch(GridSearch):
             resource=resource,
             max_resources=most,
             min_resources=self._least(drawn, most),
-            scoring="neg_mean_squared_error",
+            scoring=squared_error(),
             cv=self.cv,
             n_jobs=1,
             refit=False,

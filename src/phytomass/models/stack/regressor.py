@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Self
+from dataclasses import replace
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, RegressorMixin, clone
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from phytomass.errors import InputError
-from phytomass.models.search.groups import fit_grouped, inner_parts
+from phytomass.models.search.groups import inner_parts
 from phytomass.models.stack.weights import Weighing, lines_of, weights_of
+from phytomass.models.training import Training
 
 Array = NDArray[np.float64]
 Part = NDArray[np.bool_]
@@ -76,6 +79,8 @@ class StackedRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     {'mean': 0.0, 'line': 1.0}
     """
 
+    __metadata_request__fit: ClassVar = {"groups": True, "sample_weight": True, "y_draws": True}
+
     def __init__(
         self,
         members: Sequence[Member],
@@ -121,10 +126,10 @@ class StackedRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         """
         if not self.members:
             raise InputError("a stack needs members", where="members")
-        values, target = _checked(self, X, y)
-        units = np.arange(len(target)) if groups is None else np.asarray(groups)
-        plots = _Plots(values, target, units, _like(sample_weight, target), _rows(y_draws))
-        parts = inner_parts(units, self.n_splits, self.random_state)
+        values, target = validate_data(self, X, y, y_numeric=True, ensure_min_samples=2, **_ALLOWED)
+        plots = Training.of(values, target, groups, y_draws=y_draws, sample_weight=sample_weight)
+        target = plots.y
+        parts = inner_parts(plots.groups, self.n_splits, self.random_state)
         self.held_out_ = self._held_out(plots, parts)
         names = [member.name for member in self.members]
         lines = _as_they_are(len(names))
@@ -134,16 +139,16 @@ class StackedRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         weights = weights_of(on_lines, target, parts, self.weights, plot_weight=plots.weight)
         self.lines_ = {name: (float(a), float(b)) for name, a, b in zip(names, *lines, strict=True)}
         self.weights_ = dict(zip(names, weights.tolist(), strict=True))
-        everywhere = np.ones(len(target), dtype=bool)
-        self.fitted_ = [plots.fit(member, everywhere) for member in self.members]
+        self.fitted_ = [_fitted(member, plots) for member in self.members]
         return self
 
-    def _held_out(self, plots: _Plots, parts: list[Part]) -> Array:
-        held = np.full((len(plots.target), len(self.members)), np.nan)
+    def _held_out(self, plots: Training, parts: list[Part]) -> Array:
+        held = np.full((len(plots), len(self.members)), np.nan)
         for part in parts if self.calibrate or self.weights != "equal" else ():
+            rest = plots.take(~part)
             for column, member in enumerate(self.members):
-                fitted = plots.fit(member, ~part)
-                held[part, column] = np.ravel(fitted.predict(_input_of(member, plots.values[part])))
+                guess = _fitted(member, rest).predict(_input_of(member, plots.X[part]))
+                held[part, column] = np.ravel(guess)
         return held
 
     def predict(self, X: ArrayLike) -> Array:
@@ -182,44 +187,11 @@ class StackedRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         return mean
 
 
-class _Plots(NamedTuple):
-    """What the members are fitted to; all arrays have one entry per plot."""
-
-    values: NDArray[Any]
-    target: Array
-    units: NDArray[Any]
-    weight: Array | None
-    draws: Array | None
-
-    def fit(self, member: Member, part: NDArray[np.bool_]) -> Any:
-        """Fit a member to some of the plots."""
-        return fit_grouped(
-            clone(member.estimator),
-            _input_of(member, self.values[part]),
-            self.target[part],
-            self.units[part],
-            sample_weight=None if self.weight is None else self.weight[part],
-            y_draws=None if self.draws is None else self.draws[part],
-        )
-
-
-def _like(sample_weight: ArrayLike | None, target: Array) -> Array | None:
-    if sample_weight is None:
-        return None
-    weight = _check_sample_weight(sample_weight, target[:, None], dtype=np.float64)
-    return np.asarray(weight, dtype=np.float64)
-
-
-def _rows(y_draws: ArrayLike | None) -> Array | None:
-    return None if y_draws is None else np.asarray(y_draws, dtype=np.float64)
+def _fitted(member: Member, plots: Training) -> Any:
+    return replace(plots, X=_input_of(member, plots.X)).fit(clone(member.estimator))
 
 
 _ALLOWED: dict[str, Any] = {"allow_nd": True, "ensure_all_finite": "allow-nan"}
-
-
-def _checked(stack: StackedRegressor, X: ArrayLike, y: ArrayLike) -> tuple[NDArray[Any], Array]:
-    values, target = validate_data(stack, X, y, y_numeric=True, ensure_min_samples=2, **_ALLOWED)
-    return values, np.asarray(target, dtype=np.float64)
 
 
 def _input_of(member: Member, values: NDArray[Any]) -> NDArray[Any]:
@@ -231,7 +203,7 @@ def _input_of(member: Member, values: NDArray[Any]) -> NDArray[Any]:
 
 
 def _last(estimator: Any) -> Any:
-    return estimator[-1] if hasattr(estimator, "steps") else estimator
+    return estimator[-1] if isinstance(estimator, Pipeline) else estimator
 
 
 def _field(member: Member, fitted: Any, values: NDArray[Any], halo: int) -> Array:

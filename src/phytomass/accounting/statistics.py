@@ -1,0 +1,45 @@
+"""What is said of the pixels of a map, in every zone: a new statistic is a record here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from phytomass.accounting.sums import Moments
+
+
+@dataclass(frozen=True)
+class ZoneStatistic:
+    """One statistic of the pixels of a map.
+
+    Parameters
+    ----------
+    name : str
+        As it stands in the column `statistic` of `estimates.csv`.
+    of : callable
+        From the moments of the pixels to the number, Mg/ha.
+    method : str
+        How it was made, in words.
+    in_all_pools : bool
+        Whether it is given for every pool and kind, or for aboveground dry mass alone.
+    """
+
+    name: str
+    of: Callable[[Moments], float]
+    method: str
+    in_all_pools: bool
+
+
+MAP_STATISTICS = (
+    ZoneStatistic("mean", lambda m: m.mean, "mean over the mapped pixels", True),
+    ZoneStatistic(
+        "spatial_SD",
+        lambda m: m.sd,
+        "standard deviation over the mapped pixels: the spread of the map, not an error of its "
+        "mean",
+        True,
+    ),
+    ZoneStatistic("min", lambda m: m.low, "least of the mapped pixels", False),
+    ZoneStatistic("max", lambda m: m.high, "greatest of the mapped pixels", False),
+)
+"""In the order of the rows of `estimates.csv`."""
