@@ -1,22 +1,26 @@
-"""Who computes the blocks of a stack: threads, processes, or the workers of a Dask scheduler."""
+"""Who computes: the thread that asks, threads, processes, or the workers of a Dask scheduler."""
 
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import (
+    FIRST_COMPLETED,
     BrokenExecutor,
     CancelledError,
     Executor,
+    Future,
     ProcessPoolExecutor,
     ThreadPoolExecutor,
-    as_completed,
     wait,
 )
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
+from itertools import islice
 from multiprocessing import get_context
+from threading import Event
 from typing import Any, TypeVar
 
 from phytomass.errors import InputError, WorkersError, nearest
@@ -37,7 +41,8 @@ class Workers:
     Parameters
     ----------
     count : int
-        Threads or processes; a scheduler uses all workers it has.
+        Threads or processes, one thread being the one that asks; a scheduler uses all workers it
+        has.
     scheduler : str
         `threads`, `processes`, or the address of a `dask.distributed` scheduler
         (`tcp://host:8786`), whose workers must see the same folders.
@@ -111,9 +116,19 @@ class Workers:
 
     def _local(self) -> Executor:
         if self.scheduler == "threads":
-            return ThreadPoolExecutor(self.count)
+            return ThreadPoolExecutor(self.count) if self.count > 1 else Inline()
         # spawned, not forked: GDAL and Zarr have threads of their own
         return ProcessPoolExecutor(self.count, get_context("spawn"), _ignore_interrupts)
+
+
+class Inline(Executor):
+    """Does each task when it is given, in the thread that gives it."""
+
+    def submit(self, fn: Callable[..., Result], /, *args: Any, **kwargs: Any) -> Future[Result]:
+        """Do a task; what it raises is raised here."""
+        future: Future[Result] = Future()
+        future.set_result(fn(*args, **kwargs))
+        return future
 
 
 @dataclass(frozen=True)
@@ -125,19 +140,46 @@ class Pool:
     lost: tuple[type[BaseException], ...] = LOST
 
     def run(
-        self, work: Callable[..., Result], tasks: Sequence[tuple[Any, ...]]
+        self,
+        work: Callable[..., Result],
+        tasks: Iterable[tuple[Any, ...]],
+        *,
+        ordered: bool = False,
+        stopped: Event | None = None,
     ) -> Iterator[Result]:
-        """Do the tasks in any order; yield what each gives as it is done.
+        """Do the tasks; yield what each gives.
+
+        Tasks are taken only as they are needed, at most three per worker ahead of what was
+        yielded, so that a walk of any length needs bounded memory.
+
+        Parameters
+        ----------
+        work : callable
+            Called with each task's arguments; for processes and schedulers both are sent.
+        tasks : iterable of tuple
+            Taken from in the calling thread.
+        ordered : bool
+            Whether results come in the order of the tasks, or as they are done.
+        stopped : Event, optional
+            Set when the work ends early, before those at work are waited for.
 
         Raises
         ------
         WorkersError
             If a worker process ends, or the scheduler is lost; besides, whatever a task raises.
         """
-        futures = [self.executor.submit(work, *task) for task in tasks]
+        most = 1 if isinstance(self.executor, Inline) else 3 * self.size
+        left, waiting = iter(tasks), deque[Future[Result]]()
         try:
-            for future in as_completed(futures):
-                yield future.result()
+            while True:
+                for task in islice(left, most - len(waiting)):
+                    waiting.append(self.executor.submit(work, *task))
+                if not waiting:
+                    break
+                for future in [waiting[0]] if ordered else _done(waiting):
+                    result = future.result()
+                    waiting.remove(future)
+                    yield result
         except self.lost as error:
             raise WorkersError(
                 f"a worker was lost before it was done ({str(error) or type(error).__name__})",
@@ -145,9 +187,17 @@ class Pool:
                 remedy="run again: what is finished is kept; with less memory take fewer workers",
             ) from error
         finally:
-            for future in futures:
+            if stopped is not None and waiting:
+                stopped.set()
+            for future in waiting:
                 future.cancel()
-            wait(futures)  # those at work must not write to a folder that is being removed
+            wait(waiting)  # those at work must not write to a folder that is being removed
+
+
+def _done(waiting: Collection[Future[Result]]) -> list[Future[Result]]:
+    """Wait until some are done; return these, first given first."""
+    done = wait(waiting, return_when=FIRST_COMPLETED).done
+    return [future for future in waiting if future in done]
 
 
 def _ignore_interrupts() -> None:
