@@ -147,6 +147,7 @@ def linked(made: Path, target: Path) -> None:
     if target.is_dir():
         shutil.rmtree(target)
     beside.replace(target)
+    _remove(beside)  # which stays where both were names of one file already
 
 
 def _remove(path: Path) -> None:

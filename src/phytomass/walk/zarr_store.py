@@ -70,6 +70,8 @@ class Zarr(Store):
 
     def finish(self, target: Path) -> None:
         """Make the result of all blocks, whole or not at all; broken off, it can be done again."""
+        for torn in self._made.rglob("*.partial"):  # zarr's own, of a writer that was killed
+            torn.unlink()
         linked(self._made, target)
 
     @staticmethod

@@ -22,6 +22,7 @@ from phytomass.imagery import PredictorSettings, files_of
 from phytomass.inventory import plots_in_use
 from phytomass.models import patch_of
 from phytomass.vectors import read_polygons
+from phytomass.walk.kinds import named
 from phytomass.workflow.load import OpenProject
 from phytomass.workflow.plot_errors import with_errors
 
@@ -112,8 +113,7 @@ def layers_in(results: Path) -> list[Layer]:
 
 def stack_in(results: Path, name: str = "predictors") -> PredictorStack:
     """Open a stack of a results folder, whichever way it is stored."""
-    folders = (path for path in (results / f"{name}.zarr", results / name) if path.is_dir())
-    return PredictorStack.open(next(folders, results / f"{name}.tif"))
+    return PredictorStack.open(named(results, name) or results / f"{name}.tif")
 
 
 def samples_of(opened: OpenProject, results: Path) -> Extraction:

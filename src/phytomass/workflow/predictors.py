@@ -12,12 +12,11 @@ from phytomass import tables
 from phytomass.features import Workers, compute_blocks, illumination_table, write_quicklooks
 from phytomass.imagery import PredictorSettings, scenes_of
 from phytomass.progress import Progress
+from phytomass.walk.kinds import SUFFIXES
 from phytomass.workflow.engine import Context, Step
 from phytomass.workflow.inputs import existing, grid_of, raster_files
 from phytomass.workflow.load import OpenProject
 from phytomass.workflow.names import TITLES, WRITES
-
-SUFFIXES = {"geotiff": ".tif", "cogs": "", "zarr": ".zarr"}
 
 
 def _settings(opened: OpenProject) -> dict[str, Any]:
