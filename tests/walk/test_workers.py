@@ -10,7 +10,7 @@ import pytest
 
 from phytomass.walk.workers import Workers
 
-WAYS = [Workers(), Workers(3), Workers(2, "processes")]
+WAYS = [Workers(1, "serial"), Workers(3), Workers(2, "processes")]
 
 
 @pytest.mark.parametrize("workers", WAYS, ids=["one", "threads", "processes"])

@@ -152,8 +152,7 @@ def test_a_stopped_process_leaves_parts_for_the_next(project: Path) -> None:
     shutil.rmtree(project / "results")
     code = (
         "import os\n"
-        "from phytomass.report.messages.formatting import short_hash
-from phytomass.walk.journal import Journal\n"
+        "from phytomass.walk.journal import Journal\n"
         "keep = Journal.keep\n"
         "def stop(*a):\n"
         "    keep(*a)\n"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import signal
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import (
@@ -11,23 +11,24 @@ from concurrent.futures import (
     CancelledError,
     Executor,
     Future,
-    ProcessPoolExecutor,
     ThreadPoolExecutor,
     wait,
 )
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from itertools import islice
-from multiprocessing import get_context
 from threading import Event
 from typing import Any, TypeVar
+
+import joblib
+from joblib import delayed
 
 from phytomass.errors import InputError, WorkersError, nearest
 from phytomass.extras import require
 
 Result = TypeVar("Result")
-LOCAL = ("threads", "processes")
+LOCAL = ("threads", "processes", "serial")
 LOST = (BrokenExecutor, CancelledError)
 """Errors of a worker that is no longer there."""
 CONNECT_S = 15.0
@@ -41,11 +42,10 @@ class Workers:
     Parameters
     ----------
     count : int
-        Threads or processes, one thread being the one that asks; a scheduler uses all workers it
-        has.
+        Threads or processes; a scheduler uses all workers it has.
     scheduler : str
-        `threads`, `processes`, or the address of a `dask.distributed` scheduler
-        (`tcp://host:8786`), whose workers must see the same folders.
+        `threads`, `processes`, `serial` (the process that asks, alone), or the address of a
+        `dask.distributed` scheduler (`tcp://host:8786`), whose workers must see the same folders.
 
     Raises
     ------
@@ -100,10 +100,14 @@ class Workers:
             If the package `distributed` is not installed.
         """
         self.require()
-        if self.scheduler in LOCAL:
-            with self._local() as executor:
+        if self.scheduler == "serial" or (self.scheduler == "processes" and self.count == 1):
+            yield ExecutorPool(Inline(), 1)
+        elif self.scheduler == "processes":
+            yield ProcessPool(self.count)
+        elif self.scheduler == "threads":
+            with ThreadPoolExecutor(self.count) as executor:
                 try:
-                    yield Pool(executor, self.count)
+                    yield ExecutorPool(executor, self.count)
                 except BaseException:
                     executor.shutdown(wait=True, cancel_futures=True)
                     raise
@@ -112,13 +116,7 @@ class Workers:
                 from distributed import KilledWorker
 
                 threads = sum(client.nthreads().values())
-                yield Pool(client.get_executor(pure=False), threads, (*LOST, KilledWorker))
-
-    def _local(self) -> Executor:
-        if self.scheduler == "threads":
-            return ThreadPoolExecutor(self.count) if self.count > 1 else Inline()
-        # spawned, not forked: GDAL and Zarr have threads of their own
-        return ProcessPoolExecutor(self.count, get_context("spawn"), _ignore_interrupts)
+                yield ExecutorPool(client.get_executor(pure=False), threads, (*LOST, KilledWorker))
 
 
 class Inline(Executor):
@@ -131,14 +129,13 @@ class Inline(Executor):
         return future
 
 
-@dataclass(frozen=True)
-class Pool:
-    """Open workers, and how many tasks they do at a time."""
+class Pool(ABC):
+    """Open workers."""
 
-    executor: Executor
     size: int
-    lost: tuple[type[BaseException], ...] = LOST
+    """How many tasks they do at a time."""
 
+    @abstractmethod
     def run(
         self,
         work: Callable[..., Result],
@@ -157,7 +154,7 @@ class Pool:
         work : callable
             Called with each task's arguments; for processes and schedulers both are sent.
         tasks : iterable of tuple
-            Taken from in the calling thread.
+            Taken from in the calling thread, except by processes.
         ordered : bool
             Whether results come in the order of the tasks, or as they are done.
         stopped : Event, optional
@@ -168,24 +165,59 @@ class Pool:
         WorkersError
             If a worker process ends, or the scheduler is lost; besides, whatever a task raises.
         """
+
+
+@dataclass(frozen=True)
+class ProcessPool(Pool):
+    """Processes of joblib's: large arrays are shared, and all are ended when the work ends early."""
+
+    size: int
+
+    def run(
+        self,
+        work: Callable[..., Result],
+        tasks: Iterable[tuple[Any, ...]],
+        *,
+        ordered: bool = False,
+        stopped: Event | None = None,
+    ) -> Iterator[Result]:
+        """Do the tasks; yield what each gives."""
+        how = "generator" if ordered else "generator_unordered"
+        processes = joblib.Parallel(self.size, return_as=how, pre_dispatch="3*n_jobs", batch_size=1)
+        with _loss_named(LOST), closing(processes(delayed(work)(*task) for task in tasks)) as given:
+            yield from given
+
+
+@dataclass(frozen=True)
+class ExecutorPool(Pool):
+    """Workers of any `concurrent.futures` executor."""
+
+    executor: Executor
+    size: int
+    lost: tuple[type[BaseException], ...] = LOST
+
+    def run(
+        self,
+        work: Callable[..., Result],
+        tasks: Iterable[tuple[Any, ...]],
+        *,
+        ordered: bool = False,
+        stopped: Event | None = None,
+    ) -> Iterator[Result]:
+        """Do the tasks; yield what each gives."""
         most = 1 if isinstance(self.executor, Inline) else 3 * self.size
         left, waiting = iter(tasks), deque[Future[Result]]()
         try:
-            while True:
-                for task in islice(left, most - len(waiting)):
-                    waiting.append(self.executor.submit(work, *task))
-                if not waiting:
-                    break
-                for future in [waiting[0]] if ordered else _done(waiting):
-                    result = future.result()
-                    waiting.remove(future)
-                    yield result
-        except self.lost as error:
-            raise WorkersError(
-                f"a worker was lost before it was done ({str(error) or type(error).__name__})",
-                where="scheduler",
-                remedy="run again: what is finished is kept; with less memory take fewer workers",
-            ) from error
+            with _loss_named(self.lost):
+                while True:
+                    for task in islice(left, most - len(waiting)):
+                        waiting.append(self.executor.submit(work, *task))
+                    if not waiting:
+                        break
+                    for future in [waiting[0]] if ordered else _done(waiting):
+                        result = future.result()
+                        waiting.remove(future)
+                        yield result
         finally:
             if stopped is not None and waiting:
                 stopped.set()
@@ -194,15 +226,22 @@ class Pool:
             wait(waiting)  # those at work must not write to a folder that is being removed
 
 
+@contextmanager
+def _loss_named(lost: tuple[type[BaseException], ...]) -> Iterator[None]:
+    try:
+        yield
+    except lost as error:
+        raise WorkersError(
+            f"a worker was lost before it was done ({str(error) or type(error).__name__})",
+            where="scheduler",
+            remedy="run again: what is finished is kept; with less memory take fewer workers",
+        ) from error
+
+
 def _done(waiting: Collection[Future[Result]]) -> list[Future[Result]]:
     """Wait until some are done; return these, first given first."""
     done = wait(waiting, return_when=FIRST_COMPLETED).done
     return [future for future in waiting if future in done]
-
-
-def _ignore_interrupts() -> None:
-    """Leave Ctrl-C to the process that gave the work."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 @contextmanager

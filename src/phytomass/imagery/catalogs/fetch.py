@@ -6,7 +6,6 @@ import hashlib
 import json
 import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from math import isfinite
@@ -38,6 +37,7 @@ from phytomass.imagery.scenes.kept import safe_name, write_list
 from phytomass.imagery.scenes.listing import STAC_TAG
 from phytomass.imagery.settings import RasterSource
 from phytomass.progress import Progress, silent
+from phytomass.walk.workers import Workers
 
 WORKERS = 4
 COLUMNS = ["source", "scene", "date", "status", "reason", "attempts"]
@@ -277,8 +277,9 @@ def fetch_scenes(
         progress(f"scenes of {key}", len(done), len(items))
         return [key, item.id, item.datetime.date() if item.datetime else None, *row]
 
-    with ThreadPoolExecutor(WORKERS) as pool:
-        table = pd.DataFrame(list(pool.map(one, items)), columns=COLUMNS)
+    with Workers(WORKERS).pool() as pool:
+        rows = list(pool.run(one, [(item,) for item in items], ordered=True))
+    table = pd.DataFrame(rows, columns=COLUMNS)
     used = int((table["status"] != "left_out").sum())
     if used < catalog.min_scenes:
         why = [f"{r.scene}: {r.reason}" for r in table.itertuples() if r.status == "left_out"]
