@@ -14,7 +14,8 @@ from odc.geo.geobox import GeoBox
 
 from phytomass.errors import InputError
 from phytomass.features import PredictorStack
-from phytomass.grid import Block, blocks_of, describe_grid, grid_of_raster, same_grid
+from phytomass.grid import Block, describe_grid, grid_of_raster, same_grid
+from phytomass.walk.lattice import Lattice
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ def walk(layers: Sequence[Layer]) -> Iterator[tuple[Block, list[NDArray[np.float
             )
     with ExitStack() as stack:
         readers = [stack.enter_context(_opened(layer)) for layer in layers]
-        for block in blocks_of(grid.shape):
+        for block in Lattice(grid):
             yield block, [read(block) for read in readers]
 
 

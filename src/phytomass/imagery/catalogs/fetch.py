@@ -23,7 +23,7 @@ from rasterio.errors import CRSError, RasterioError
 
 from phytomass.errors import InputError
 from phytomass.files import whole_file
-from phytomass.grid import BLOCK, blocks_of, describe_grid, same_grid
+from phytomass.grid import BLOCK, describe_grid, same_grid
 from phytomass.imagery.catalogs.addresses import masked, resolved
 from phytomass.imagery.catalogs.remote import SceneError, gdal_options, opened
 from phytomass.imagery.catalogs.retry import GaveUp, PassingError, Patience
@@ -37,6 +37,7 @@ from phytomass.imagery.scenes.kept import safe_name, write_list
 from phytomass.imagery.scenes.listing import STAC_TAG
 from phytomass.imagery.settings import RasterSource
 from phytomass.progress import Progress, silent
+from phytomass.walk.lattice import Lattice
 from phytomass.walk.workers import Workers
 
 WORKERS = 4
@@ -164,7 +165,7 @@ def bring(request: Request, signer: Signer, attempt: int, deadline: float) -> No
         out = held.enter_context(rasterio.open(beside, "w", **_profile(bands, request, dtype)))
         out.descriptions = tuple(bands)
         out.update_tags(**request.tags)
-        for block in blocks_of(request.grid.shape):
+        for block in Lattice(request.grid):
             for index, dataset in enumerate(bands.values(), 1):
                 _stop_at(deadline)
                 values = dataset.read(1, window=block.window)
