@@ -12,12 +12,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import resource
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -48,13 +50,14 @@ def write_source(path: Path, side: int, bands: int) -> None:
 
 
 def bytes_in(folder: Path) -> int:
-    found = 0
-    for path in folder.rglob("*"):
-        try:
-            found += path.stat().st_blocks * 512
-        except FileNotFoundError:
-            continue
-    return found
+    """Return the room of a folder's files; one with two names takes it once."""
+    found: dict[int, int] = {}
+    for parent, _, names in os.walk(folder):  # goes on where files vanish meanwhile
+        for name in names:
+            with suppress(FileNotFoundError):
+                status = Path(parent, name).stat()
+                found[status.st_ino] = status.st_blocks * 512
+    return sum(found.values())
 
 
 def one_run(folder: Path, store: str, workers: int) -> dict[str, float]:
