@@ -19,9 +19,10 @@ import numpy as np
 from sklearn.ensemble import RandomForestRegressor
 
 from phytomass.features import PredictorStack
-from phytomass.features.raster import new_raster
 from phytomass.grid import Block, blocks_of, grid_from_bounds
 from phytomass.mapping import predict_map
+from phytomass.walk.geotiff import new_raster
+from phytomass.walk.store import Band
 
 BANDS = 14
 
@@ -30,7 +31,7 @@ def write_stack(path: Path, side: int) -> None:
     grid = grid_from_bounds("EPSG:32643", 10, (0, 0, side * 10, side * 10))
     names = [f"p{i}" for i in range(BANDS)]
     rng = np.random.default_rng(1)
-    with new_raster(path, grid, names, [""] * BANDS) as out:
+    with new_raster(path, grid, [Band(name) for name in names]) as out:
         for block in blocks_of(grid.shape):
             values = rng.normal(size=(BANDS, block.rows, block.cols)).astype(np.float32)
             out.write(values, window=block.window)

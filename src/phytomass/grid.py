@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +27,16 @@ blocks are grouped into tiles or spread over workers.
 
 @dataclass(frozen=True)
 class Block:
-    """One block of the lattice: row and column of its first pixel, and its shape."""
+    """One block of the lattice: row and column of its first pixel, and its shape.
+
+    `whole` is the grid that it is cut from, where whoever made the block knew it.
+    """
 
     row: int
     col: int
     rows: int
     cols: int
+    whole: GeoBox | None = field(default=None, compare=False, repr=False)
 
     @property
     def window(self) -> Window:
@@ -44,9 +48,24 @@ class Block:
         """The block as (row, column) slices of an array of the whole grid."""
         return slice(self.row, self.row + self.rows), slice(self.col, self.col + self.cols)
 
+    @property
+    def grid(self) -> GeoBox:
+        """The block's own grid.
+
+        Raises
+        ------
+        ValueError
+            For a block that was made of numbers alone.
+        """
+        if self.whole is None:
+            raise ValueError(f"{self} does not know the grid it is cut from")
+        return self.whole[self.slices]
+
 
 def blocks_of(shape: tuple[int, int] | Shape2d, size: int = BLOCK) -> Iterator[Block]:
-    """Walk over the blocks of a grid, row by row; the last ones may be smaller.
+    """Walk over the blocks of an array, row by row; the last ones may be smaller.
+
+    Where there is a grid, `phytomass.walk.lattice.Lattice` gives blocks that know it.
 
     Examples
     --------

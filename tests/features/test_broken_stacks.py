@@ -13,21 +13,28 @@ from odc.geo.geobox import GeoBox
 
 from phytomass.errors import InputError
 from phytomass.features import PredictorStack
-from phytomass.features.cogs import INDEX, write_cogs
-from phytomass.features.cube import create_store, write_block
-from phytomass.features.layers import Layer
 from phytomass.grid import Block
+from phytomass.walk.lattice import Lattice
+from phytomass.walk.raster_stores import INDEX, Cogs
+from phytomass.walk.store import Band, Store
+from phytomass.walk.zarr_store import Zarr
 from tests.conftest import write_raster
 
-LAYERS = [Layer(name, "sensor", "band", "", "file", "") for name in ("red", "nir")]
+BANDS = (Band("red"), Band("nir"))
+
+
+def made(kind: type[Store], target: Path, grid: GeoBox) -> Path:
+    store = kind(target.parent / "unfinished", Lattice(grid), BANDS)
+    store.create()
+    for block in store.lattice:
+        store.write(block, np.ones((2, block.rows, block.cols), np.float32))
+    store.finish(target)
+    return target
 
 
 @pytest.fixture
 def store(tmp_path: Path, grid: GeoBox) -> Path:
-    path = tmp_path / "predictors.zarr"
-    create_store(path, grid, LAYERS)
-    write_block(path, Block(0, 0, *grid.shape), {n: np.ones(grid.shape) for n in ("red", "nir")})
-    return path
+    return made(Zarr, tmp_path / "predictors.zarr", grid)
 
 
 def attributes(**changes: object) -> Callable[[Path], None]:
@@ -83,11 +90,8 @@ def test_a_damaged_chunk_is_named(store: Path) -> None:
     "text",
     ["{", "[]", '{"predictors": []}', '{"predictors": ["red", "blue"]}', '{"predictors": 3}'],
 )
-def test_a_damaged_folder_of_cogs_is_refused(
-    text: str, store: Path, tmp_path: Path, grid: GeoBox
-) -> None:
-    folder = tmp_path / "predictors"
-    write_cogs(store, grid, LAYERS, folder)
+def test_a_damaged_folder_of_cogs_is_refused(text: str, tmp_path: Path, grid: GeoBox) -> None:
+    folder = made(Cogs, tmp_path / "predictors", grid)
     assert json.loads((folder / INDEX).read_text())["predictors"] == ["red", "nir"]
     (folder / INDEX).write_text(text)
     with pytest.raises(InputError, match="run: phytomass stack"):

@@ -29,14 +29,14 @@ from phytomass.features import (
     write_quicklooks,
     write_zarr,
 )
-from phytomass.features import build as build_module
-from phytomass.features import workers as workers_module
 from phytomass.features.sources import open_sources
-from phytomass.features.workers import Pool
 from phytomass.files import sha256_of
 from phytomass.grid import Block, grid_from_bounds
 from phytomass.imagery import PredictorSettings
 from phytomass.imagery.readers import corrections as corrections_module
+from phytomass.walk import workers as workers_module
+from phytomass.walk.journal import Journal
+from phytomass.walk.workers import ExecutorPool
 from tests.conftest import coordinate_image, write_raster
 
 LAYERS = ("e", "n", "VV", "VH", "B4", "B8", "VV_entropy")
@@ -231,7 +231,7 @@ class Broken(Exception):
     """Stands for whatever ends a process."""
 
 
-@pytest.mark.parametrize("suffix", [".zarr", ".tif"])
+@pytest.mark.parametrize("suffix", [".zarr", ".tif", ""])
 def test_a_broken_off_stack_goes_on_and_is_not_there_before(
     tmp_path: Path,
     large: GeoBox,
@@ -240,23 +240,21 @@ def test_a_broken_off_stack_goes_on_and_is_not_there_before(
     suffix: str,
 ) -> None:
     whole = build_stack(settings, large, tmp_path, tmp_path / f"whole{suffix}")[1]
-    write = build_module.write_block
+    keep = Journal.keep
     done: list[Block] = []
 
-    def stop(path: Path, block: Block, values: dict[str, np.ndarray]) -> None:
+    def stop(self: Journal, block: Block, values: object, note: object) -> None:
         if len(done) == 2:
             raise Broken
         done.append(block)
-        write(path, block, values)
+        keep(self, block, values, note)
 
-    monkeypatch.setattr(build_module, "write_block", stop)
+    monkeypatch.setattr(Journal, "keep", stop)
     target = tmp_path / "out" / f"p{suffix}"
     with pytest.raises(Broken):
         build_stack(settings, large, tmp_path, target)
     assert [p.name for p in target.parent.iterdir()] == [f".p{suffix}.unfinished"]
-    monkeypatch.setattr(
-        build_module, "write_block", lambda p, b, v: (done.append(b), write(p, b, v))
-    )
+    monkeypatch.setattr(Journal, "keep", lambda j, b, *a: (done.append(b), keep(j, b, *a)))
     table = build_stack(settings, large, tmp_path, target)[1]
     assert len(done) == len(set(done)) == 4
     assert sha256_of(target) == sha256_of(tmp_path / f"whole{suffix}")
@@ -269,10 +267,8 @@ def test_a_changed_file_makes_every_block_again(
     folder = tmp_path / "unfinished"
     compute_blocks(settings, large, tmp_path, folder)
     done: list[Block] = []
-    write = build_module.write_block
-    monkeypatch.setattr(
-        build_module, "write_block", lambda p, b, v: (done.append(b), write(p, b, v))
-    )
+    keep = Journal.keep
+    monkeypatch.setattr(Journal, "keep", lambda j, b, *a: (done.append(b), keep(j, b, *a)))
     compute_blocks(settings, large, tmp_path, folder)
     assert not done
     os.utime(tmp_path / "dem.tif", (1, 1))
@@ -318,7 +314,7 @@ def test_an_address_without_the_package_says_what_to_install(
 
 
 def test_a_worker_that_dies_is_named_as_such() -> None:
-    with Workers(1, "processes").pool() as pool, pytest.raises(WorkersError, match="was lost"):
+    with Workers(2, "processes").pool() as pool, pytest.raises(WorkersError, match="was lost"):
         list(pool.run(os._exit, [(3,)]))
 
 
@@ -341,14 +337,14 @@ def test_other_versions_and_other_folders_are_refused(
     cluster: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    class Elsewhere(Pool):
+    class Elsewhere(ExecutorPool):
         """A worker that does not see the folder: it is gone before the work begins."""
 
-        def run(self, work, tasks):  # type: ignore[no-untyped-def]
-            shutil.rmtree(tasks[0][3])
-            return super().run(work, tasks)
+        def run(self, work, tasks, **options):  # type: ignore[no-untyped-def]
+            shutil.rmtree(tasks[0][0].folder)
+            return super().run(work, tasks, **options)
 
-    monkeypatch.setattr(workers_module, "Pool", Elsewhere)
+    monkeypatch.setattr(workers_module, "ExecutorPool", Elsewhere)
     with pytest.raises(InputError, match="does not see this folder"):
         build_stack(settings, large, tmp_path, tmp_path / "p.tif", workers=Workers(1, cluster))
     monkeypatch.setattr(workers_module, "version", lambda name: "9.9")
@@ -368,4 +364,4 @@ def test_an_executor_of_ones_own_is_enough() -> None:
             future.set_result(fn(*args))
             return future
 
-    assert sorted(Pool(Inline(), 1).run(abs, [(-2,), (1,)])) == [1, 2]
+    assert sorted(ExecutorPool(Inline(), 1).run(abs, [(-2,), (1,)])) == [1, 2]

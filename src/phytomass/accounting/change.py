@@ -12,11 +12,12 @@ import numpy as np
 import pandas as pd
 
 from phytomass.accounting.estimate import Estimate, in_all_pools, summed_pools, table_of
-from phytomass.accounting.sums import Layer, Moments, walk
+from phytomass.accounting.sums import Layer, walk
 from phytomass.accounting.zones import ALL, OUTSIDE, Zones, read_zones
 from phytomass.carbon import CarbonSettings, Pool, to_pool
 from phytomass.errors import InputError
 from phytomass.grid import grid_of_raster, pixel_area_ha
+from phytomass.walk.moments import Moments
 
 
 def years_between(before: str, after: str) -> float | None:

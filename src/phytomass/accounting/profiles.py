@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 
 from phytomass.accounting.summary import zone_moments
-from phytomass.accounting.sums import Layer, Moments, walk
+from phytomass.accounting.sums import Layer, walk
 from phytomass.accounting.zones import ALL
 from phytomass.errors import InputError
 from phytomass.grid import grid_of_raster, pixel_area_ha
+from phytomass.walk.moments import Moments
 
 
 def round_limits(low: float, high: float, most: int = 8) -> list[float]:

@@ -14,8 +14,9 @@ from odc.geo.geobox import GeoBox
 from rasterio.features import rasterize
 
 from phytomass.errors import InputError, nearest
-from phytomass.grid import Block, blocks_of
+from phytomass.grid import Block
 from phytomass.vectors import read_polygons
+from phytomass.walk.lattice import Lattice
 
 ALL = "all"
 """Name of the whole mapped area."""
@@ -154,5 +155,5 @@ def check_zones(path: Path, column: str, grid: GeoBox) -> None:
         As `read_zones`, and if zones overlap.
     """
     zones = read_zones(path, column, grid)
-    for block in blocks_of(grid.shape):
+    for block in Lattice(grid):
         zones.labels(block)

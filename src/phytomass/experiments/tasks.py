@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
-from contextlib import closing
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import joblib
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
@@ -17,6 +15,7 @@ from phytomass.models import ModelSettings, Training, build_model, patch_of, tun
 from phytomass.progress import Progress
 from phytomass.validation import Fold
 from phytomass.validation.splits import Indices
+from phytomass.walk.workers import Workers
 
 Key = tuple[int, int, int, int]
 """Where a fit belongs in a comparison: positions of predictor set, model, split and fold."""
@@ -111,22 +110,12 @@ def run_task(task: Task) -> Result:
 def run_all(tasks: list[Task], jobs: int, progress: Progress) -> dict[Key, NDArray[np.float64]]:
     """Run tasks on `jobs` processes; the result does not depend on their number or order.
 
-    Closing the generator, which also Ctrl-C does, stops the workers at once.
+    Ctrl-C stops the workers at once.
     """
     done: dict[Key, NDArray[np.float64]] = {}
     progress("compare", 0, len(tasks))
-    with closing(_results(tasks, min(jobs, len(tasks)))) as results:
-        for key, predicted in results:
+    with Workers(min(jobs, len(tasks)), "processes").pool() as pool:
+        for key, predicted in pool.run(run_task, ((task,) for task in tasks)):
             done[key] = predicted
             progress("compare", len(done), len(tasks))
     return done
-
-
-def _results(tasks: list[Task], jobs: int) -> Generator[Result, None, None]:
-    if jobs == 1:
-        return (run_task(task) for task in tasks)
-    workers = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", pre_dispatch="3*n_jobs")
-    results: Generator[Result, None, None] = workers(
-        joblib.delayed(run_task)(task) for task in tasks
-    )
-    return results

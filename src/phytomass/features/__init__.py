@@ -5,11 +5,11 @@ from phytomass.features.extract import Extraction, extract_samples, plots_outsid
 from phytomass.features.illumination import illumination_table
 from phytomass.features.layers import Layer, predictor_sets
 from phytomass.features.quicklook import write_quicklooks
-from phytomass.features.raster import refuse_truncated
 from phytomass.features.sources import check_contents, check_stack, listed, source_files
 from phytomass.features.stack import PredictorStack, StackReader, check_patch
 from phytomass.features.suspicion import DARK, differing_dates, lacks_dark, suspicious_values
-from phytomass.features.workers import Workers
+from phytomass.walk.geotiff import refuse_truncated
+from phytomass.walk.workers import Workers
 
 __all__ = [
     "DARK",

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 from odc.geo.geobox import GeoBox
 
-from phytomass.grid import blocks_of
 from phytomass.imagery import (
     IlluminationFit,
     OpenScene,
@@ -20,6 +19,7 @@ from phytomass.imagery import (
     sun_incidence,
     sun_of,
 )
+from phytomass.walk.lattice import Lattice
 
 COLUMNS = ["source", "scene", "date", "band", "method", "n", "r_before", "r_after"]
 
@@ -71,7 +71,7 @@ def _of_scene(reader: ProductReader, scene: OpenScene) -> list[list[object]]:
     sums = {
         band: (IlluminationFit("c", cos_zenith), IlluminationFit("c", cos_zenith)) for band in bands
     }
-    for block in blocks_of(reader.grid.shape):
+    for block in Lattice(reader.grid):
         values = scene.read(read, block)
         by_name = dict(zip(read, values, strict=True))
         corrected = reader.corrections.apply(scene, bands, values[: len(bands)], block)

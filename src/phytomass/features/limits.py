@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
 from phytomass.errors import InputError
-from phytomass.grid import Block, blocks_of
+from phytomass.grid import Block
 from phytomass.imagery import bright_level
+from phytomass.walk.lattice import Lattice
 
 Array = NDArray[np.float64]
 CLASSES = 10_000
@@ -42,7 +43,7 @@ def study_limits(
     """
     low = dict.fromkeys(names, np.inf)
     high = dict.fromkeys(names, -np.inf)
-    for block in blocks_of(grid.shape):
+    for block in Lattice(grid):
         values = read(block)
         for name in names:
             good = values[name][np.isfinite(values[name])]
@@ -54,7 +55,7 @@ def study_limits(
             raise InputError("has no texture: it is empty or has one value", where=name)
     edges = {name: np.linspace(low[name], high[name], CLASSES + 1) for name in names}
     counts = {name: np.zeros(CLASSES, dtype=np.int64) for name in names}
-    for block in blocks_of(grid.shape):
+    for block in Lattice(grid):
         values = read(block)
         for name in names:
             good = values[name][np.isfinite(values[name])]

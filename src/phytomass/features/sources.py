@@ -16,7 +16,7 @@ from pyproj import Proj
 from phytomass.errors import InputError, Problem, gathered
 from phytomass.features.layers import Layer, layers_of
 from phytomass.features.limits import study_limits
-from phytomass.grid import BLOCK, Block, blocks_of, cells_at
+from phytomass.grid import Block, cells_at
 from phytomass.imagery import (
     MEASURES,
     AnnouncedReader,
@@ -34,8 +34,8 @@ from phytomass.imagery import (
     open_elevation,
     open_source,
     slope_deg,
-    with_halo,
 )
+from phytomass.walk.lattice import Lattice
 
 Array = NDArray[np.float64]
 MOST_TURNED = 10.0
@@ -71,7 +71,7 @@ class StackSources:
     def block(self, block: Block) -> dict[str, Array]:
         """Compute every layer of one block: name → array (rows, cols), NaN where no data."""
         halo = max((texture.window // 2 for texture in self.settings.textures), default=0)
-        around, inner = with_halo(block, halo, self.grid)
+        around, inner = Lattice(self.grid).around(block, halo)
         wide = self._without_textures(around)
         values = {name: layer[inner] for name, layer in wide.items()}
         for texture in self.settings.textures:
@@ -221,7 +221,7 @@ def check_contents(
     with open_sources(settings, root, grid) as sources:
         if any(isinstance(reader, AnnouncedReader) for reader in sources.readers):
             return pd.DataFrame(index=plots.index)  # nothing to see before the catalogue was asked
-        for block in blocks_of(grid.shape):
+        for block in Lattice(grid):
             values = sources.block(block)
             if not problems:
                 with gathered(problems):
@@ -248,17 +248,10 @@ def _at_plots(
         grid, plots["easting"].to_numpy(dtype=float), plots["northing"].to_numpy(dtype=float)
     )
     values = np.full((len(plots), len(names)), np.nan)
-    for block in blocks_of(grid.shape):
-        here = np.flatnonzero(
-            (rows // BLOCK == block.row // BLOCK) & (cols // BLOCK == block.col // BLOCK)
-        )
-        if not here.size:
-            continue
-        r, c = rows[here], cols[here]
-        window = Block(r.min(), c.min(), r.max() - r.min() + 1, c.max() - c.min() + 1)
+    for window, here in Lattice(grid).holding(rows, cols):
         seen = sources.block(window)
         for band, name in enumerate(names):
-            values[here, band] = seen[name][r - window.row, c - window.col]
+            values[here, band] = seen[name][rows[here] - window.row, cols[here] - window.col]
     return pd.DataFrame(values, columns=names)
 
 

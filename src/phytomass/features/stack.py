@@ -6,22 +6,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
-import rioxarray
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 from odc.geo.geobox import GeoBox
 
 from phytomass.errors import InputError, nearest
-from phytomass.features.cogs import describe_cogs, is_cogs, open_cogs
-from phytomass.features.cube import describe_store, open_bands
-from phytomass.features.raster import new_raster
 from phytomass.files import whole_file
-from phytomass.grid import BLOCK, Block, blocks_of, cells_at, grid_of
-from phytomass.rasters import open_raster, pixels_of
+from phytomass.grid import Block, cells_at
+from phytomass.walk.geotiff import new_raster
+from phytomass.walk.kinds import store_at
+from phytomass.walk.lattice import Lattice
+from phytomass.walk.store import Band, Bands
 
 Array = NDArray[np.float64]
 
@@ -65,15 +63,7 @@ class PredictorStack:
         InputError
             If the file is missing, a band has no name, or a folder is no stack.
         """
-        if is_cogs(Path(path)):
-            return cls(Path(path), *describe_cogs(Path(path)))
-        if Path(path).is_dir():
-            return cls(Path(path), *describe_store(Path(path)))
-        with open_raster(path) as source:
-            grid, names = grid_of(source, str(path)), source.descriptions
-        if not all(names) or len(set(names)) < len(names):
-            raise InputError("bands need distinct names (descriptions)", where=str(path))
-        return cls(Path(path), grid, tuple(names))
+        return cls(Path(path), *store_at(Path(path)).describe(Path(path)))
 
     @classmethod
     def write(
@@ -104,7 +94,7 @@ class PredictorStack:
             raise InputError("a stack without a band", where=str(path))
         with (
             whole_file(Path(path)) as beside,
-            new_raster(beside, grid, list(arrays), [""] * len(arrays)) as out,
+            new_raster(beside, grid, [Band(name) for name in arrays]) as out,
         ):
             for number, array in enumerate(arrays.values(), 1):
                 out.write(np.where(np.isfinite(array), array, np.float32(np.nan)), number)
@@ -126,17 +116,8 @@ class PredictorStack:
                     where=self.path.name,
                     remedy=nearest(name, self.names) or f"the stack has {', '.join(self.names)}",
                 )
-        if is_cogs(self.path):
-            with open_cogs(self.path, names) as cogs:
-                yield StackReader(cogs, self.grid)
-            return
-        if self.path.is_dir():
-            yield StackReader(open_bands(self.path, names), self.grid)
-            return
-        with open_raster(self.path) as dataset:
-            yield StackReader(
-                RasterBands(dataset, [self.names.index(n) + 1 for n in names]), self.grid
-            )
+        with store_at(self.path).open(self.path, names) as bands:
+            yield StackReader(bands, Lattice(self.grid))
 
     def at(self, easting: Array, northing: Array) -> tuple[pd.DataFrame, NDArray[np.bool_]]:
         """Read every predictor at points.
@@ -156,17 +137,9 @@ class PredictorStack:
         rows, cols, inside = cells_at(self.grid, easting, northing)
         values = np.full((len(rows), len(self.names)), np.nan)
         with self.reader(self.names) as reader:
-            for block in blocks_of(self.grid.shape):
-                here = (
-                    inside
-                    & (rows >= block.row)
-                    & (rows < block.row + block.rows)
-                    & (cols >= block.col)
-                    & (cols < block.col + block.cols)
-                )
-                if here.any():
-                    data = reader.read(block)
-                    values[here] = data[:, rows[here] - block.row, cols[here] - block.col].T
+            for window, here in reader.lattice.holding(rows, cols, inside):
+                data = reader.read(window)
+                values[here] = data[:, rows[here] - window.row, cols[here] - window.col].T
         return pd.DataFrame(values, columns=list(self.names)), inside
 
     def patches_at(
@@ -195,16 +168,10 @@ class PredictorStack:
         check_patch(side, self.grid)
         values = np.empty((len(rows), len(self.names), side, side), dtype=np.float32)
         with self.reader(self.names) as reader:
-            for block in blocks_of(self.grid.shape):
-                here = np.flatnonzero(
-                    (rows // BLOCK == block.row // BLOCK) & (cols // BLOCK == block.col // BLOCK)
-                )
-                if not here.size:
-                    continue
-                r, c = rows[here], cols[here]
-                window = Block(r.min(), c.min(), r.max() - r.min() + 1, c.max() - c.min() + 1)
+            for window, here in reader.lattice.holding(rows, cols):
                 data = reader.read_around(window, side // 2)
-                for i, row, col in zip(here, r - window.row, c - window.col, strict=True):
+                places = zip(here, rows[here] - window.row, cols[here] - window.col, strict=True)
+                for i, row, col in places:
                     values[i] = data[:, row : row + side, col : col + side]
         return values
 
@@ -227,7 +194,7 @@ class PredictorStack:
         )
         values = np.full((len(self.names), *shape), np.nan, dtype=np.float32)
         with self.reader(self.names) as reader:
-            for block in blocks_of(self.grid.shape):
+            for block in reader.lattice:
                 i = np.flatnonzero((rows >= block.row) & (rows < block.row + block.rows))
                 j = np.flatnonzero((cols >= block.col) & (cols < block.col + block.cols))
                 if i.size and j.size:
@@ -246,7 +213,7 @@ class PredictorStack:
         shape = tuple(-(-size // side) for size in self.grid.shape)
         total, count = np.zeros(shape), np.zeros(shape)
         with self.reader([name]) as reader:
-            for block in blocks_of(self.grid.shape):
+            for block in reader.lattice:
                 values = reader.read(block)[0].astype(np.float64)
                 good = np.isfinite(values)
                 rows, cols = np.nonzero(good)
@@ -258,39 +225,7 @@ class PredictorStack:
 
     def to_xarray(self) -> xr.Dataset:
         """Open the stack as an xarray dataset with one lazily read variable per predictor."""
-        if is_cogs(self.path):
-            return xr.Dataset({name: _opened(self.path / f"{name}.tif") for name in self.names})
-        if self.path.is_dir():
-            store: xr.Dataset = xr.open_zarr(self.path, consolidated=False, decode_coords="all")
-            return store
-        return xr.Dataset({n: _opened(self.path, i) for i, n in enumerate(self.names, 1)})
-
-
-def _opened(path: Path, band: int = 1) -> xr.DataArray:
-    array = rioxarray.open_rasterio(path, chunks=None, masked=True)
-    assert isinstance(array, xr.DataArray)  # noqa: S101  # one subdataset, one array
-    return array.sel(band=band, drop=True)
-
-
-class Bands(Protocol):
-    """Open bands of either kind of stack."""
-
-    def read(self, block: Block) -> NDArray[np.float32]:
-        """Read a block: array of shape (bands, rows, cols)."""
-
-
-@dataclass(frozen=True)
-class RasterBands:
-    """Bands of an open GeoTIFF."""
-
-    dataset: Any
-    indexes: Sequence[int]
-
-    def read(self, block: Block) -> NDArray[np.float32]:
-        """Read a block: array of shape (bands, rows, cols)."""
-        with pixels_of(Path(self.dataset.name).name, "delete it and run: phytomass stack"):
-            data: NDArray[np.float32] = self.dataset.read(list(self.indexes), window=block.window)
-        return data
+        return store_at(self.path).to_xarray(self.path)
 
 
 @dataclass(frozen=True)
@@ -298,7 +233,7 @@ class StackReader:
     """Open bands of a stack."""
 
     bands: Bands
-    grid: GeoBox
+    lattice: Lattice
 
     def read(self, block: Block) -> NDArray[np.float32]:
         """Read a block: array of shape (predictors, rows, cols), NaN where there are no data."""
@@ -322,26 +257,9 @@ class StackReader:
         array, shape (predictors, rows + 2 halo, cols + 2 halo)
             NaN where there are no data.
         """
-        height, width = self.grid.shape
-        rows = mirrored(block.row - halo, block.row + block.rows + halo, height)
-        cols = mirrored(block.col - halo, block.col + block.cols + halo, width)
-        top, left = int(rows.min()), int(cols.min())
-        seen = self.read(Block(top, left, int(rows.max()) - top + 1, int(cols.max()) - left + 1))
-        around: NDArray[np.float32] = seen[:, rows - top][:, :, cols - left]
+        window, rows, cols = self.lattice.mirrored(block, halo)
+        around: NDArray[np.float32] = self.read(window)[:, rows][:, :, cols]
         return around
-
-
-def mirrored(start: int, stop: int, size: int) -> NDArray[np.int64]:
-    """Return positions from start to stop, those outside 0 … size - 1 mirrored at the edge.
-
-    Examples
-    --------
-    >>> mirrored(-2, 6, 4).tolist()
-    [1, 0, 0, 1, 2, 3, 3, 2]
-    """
-    places = np.arange(start, stop)
-    places = np.where(places < 0, -1 - places, places)
-    return np.where(places >= size, 2 * size - 1 - places, places)
 
 
 def check_patch(side: int, grid: GeoBox) -> None:

@@ -18,7 +18,7 @@ from phytomass.imagery.pixels.terrain import (
 )
 from phytomass.imagery.pixels.texture import MEASURES, glcm
 from phytomass.imagery.readers.corrections import Prepared
-from phytomass.imagery.readers.elevation import Elevation, open_elevation, with_halo
+from phytomass.imagery.readers.elevation import Elevation, open_elevation
 from phytomass.imagery.readers.mask import Mask, check_mask, open_mask
 from phytomass.imagery.readers.opened import OpenScene
 from phytomass.imagery.readers.product import ProductReader, extra_layers, scenes_of
@@ -81,7 +81,6 @@ __all__ = [
     "slope_deg",
     "sun_incidence",
     "sun_of",
-    "with_halo",
 ]
 
 

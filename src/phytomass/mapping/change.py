@@ -7,8 +7,9 @@ from pathlib import Path
 import rasterio
 
 from phytomass.errors import InputError
-from phytomass.features.cogs import cog_writer
-from phytomass.grid import blocks_of, grid_of_raster, same_grid
+from phytomass.grid import grid_of_raster, same_grid
+from phytomass.walk.raster_stores import new_cog
+from phytomass.walk.store import Band
 
 
 def change_map(after: Path, before: Path, target: Path, tags: dict[str, str] | None = None) -> None:
@@ -25,8 +26,8 @@ def change_map(after: Path, before: Path, target: Path, tags: dict[str, str] | N
     with (
         rasterio.open(after) as later,
         rasterio.open(before) as earlier,
-        cog_writer(target, grid, "change of aboveground biomass", "Mg/ha", tags or {}) as out,
+        new_cog(target, grid, Band("change of aboveground biomass", "Mg/ha"), tags) as store,
     ):
-        for block in blocks_of(grid.shape):
-            difference = later.read(1, window=block.window) - earlier.read(1, window=block.window)
-            out.write(difference, 1, window=block.window)
+        for block in store.lattice:
+            difference = later.read(window=block.window) - earlier.read(window=block.window)
+            store.write(block, difference)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -16,14 +14,13 @@ from threadpoolctl import threadpool_limits
 
 from phytomass.errors import InputError
 from phytomass.features import PredictorStack, check_patch
-from phytomass.features.cogs import cog_writer
-from phytomass.grid import Block, blocks_of
+from phytomass.grid import Block
 from phytomass.imagery import Mask
 from phytomass.mapping.dense import field_regressor, halo_of
 from phytomass.progress import Progress, silent
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
+from phytomass.walk.raster_stores import new_cog
+from phytomass.walk.store import Band
+from phytomass.walk.workers import Workers
 
 
 class Regressor(Protocol):
@@ -69,33 +66,6 @@ class MapRules:
 
     minimum: float | None = 0.0
     training_range: tuple[float, float] = (-np.inf, np.inf)
-
-
-def in_order(
-    function: Callable[[Item], Result], items: Iterable[Item], workers: int
-) -> Iterator[Result]:
-    """Apply a function in threads; yield results in order, with few of them waiting at a time.
-
-    Examples
-    --------
-    >>> list(in_order(abs, [-1, 2, -3], workers=2))
-    [1, 2, 3]
-    """
-    if workers <= 1:
-        yield from map(function, items)
-        return
-    with ThreadPoolExecutor(workers) as pool:
-        waiting: deque[Future[Result]] = deque()
-        try:
-            for item in items:
-                waiting.append(pool.submit(function, item))
-                if len(waiting) > 2 * workers:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
 
 
 def predict_block(
@@ -165,8 +135,8 @@ def predict_map(
 ) -> MapCounts:
     """Write the map of a model as a Cloud-Optimised GeoTIFF (float32, Mg/ha, NaN is nodata).
 
-    Blocks of the fixed lattice are predicted one by one, in threads, and written in order: the
-    file has the same bytes for any number of workers, and only a few blocks are in memory.
+    Blocks of the fixed lattice are predicted one by one, in threads: the file has the same bytes
+    for any number of workers, and only a few blocks are in memory.
 
     Parameters
     ----------
@@ -222,25 +192,25 @@ def predict_map(
     mask = _everywhere if mask is None else mask
     rules, halo = rules or MapRules(), halo_of(model)
     check_patch(2 * halo + 1, stack.grid)
-    blocks = list(blocks_of(stack.grid.shape))
     total = MapCounts()
+    band = Band("aboveground biomass", "Mg/ha")
     with (
-        cog_writer(Path(target), stack.grid, "aboveground biomass", "Mg/ha", tags or {}) as out,
+        new_cog(Path(target), stack.grid, band, tags) as store,
         stack.reader(names) as reader,
         threadpool_limits(1),
+        Workers(workers).pool() as pool,
     ):
+
+        def work(block: Block, values: NDArray[np.float32], inside: NDArray[np.bool_]) -> MapCounts:
+            agb, counts = predict_block(model, values, names, inside, rules)
+            store.write(block, agb[None])
+            return counts
+
         # read by the walking thread alone: GDAL datasets are not for many threads
-        loaded = ((block, reader.read_around(block, halo), mask(block)) for block in blocks)
-
-        def work(item: tuple[Block, NDArray[np.float32], NDArray[np.bool_]]) -> _Done:
-            block, values, inside = item
-            return _Done(block, *predict_block(model, values, names, inside, rules))
-
-        results = in_order(work, loaded, workers)
-        for done, result in enumerate(results, 1):
-            out.write(result.values, 1, window=result.block.window)
-            total += result.counts
-            progress("map", done, len(blocks))
+        loaded = ((b, reader.read_around(b, halo), mask(b)) for b in store.lattice)
+        for done, counts in enumerate(pool.run(work, loaded), 1):
+            total += counts
+            progress("map", done, len(store.lattice))
         if total.mapped == 0:
             raise InputError(
                 f"no pixel to map: {total.masked} are outside the mask, "
@@ -260,10 +230,3 @@ def _predict(model: Regressor, X: NDArray[np.float64], names: Sequence[str]) -> 
     named = hasattr(model, "feature_names_in_")
     table = pd.DataFrame(X, columns=list(names)) if named else X
     return np.asarray(model.predict(table), dtype=np.float64)
-
-
-@dataclass(frozen=True, eq=False)
-class _Done:
-    block: Block
-    values: NDArray[np.float32]
-    counts: MapCounts

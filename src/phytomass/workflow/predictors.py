@@ -13,14 +13,12 @@ from phytomass import tables
 from phytomass.features import Workers, compute_blocks, illumination_table, write_quicklooks
 from phytomass.imagery import PredictorSettings, scenes_of
 from phytomass.progress import Progress
+from phytomass.walk.kinds import SUFFIXES
 from phytomass.workflow.engine import Context, Step
 from phytomass.workflow.inputs import make_grid
 from phytomass.workflow.names import TITLES, WRITES
 from phytomass.workflow.project import GridSettings
 from phytomass.workflow.reads import Reads, setting
-
-SUFFIXES = {"geotiff": ".tif", "cogs": "", "zarr": ".zarr"}
-
 
 OF_TRAINING = ("sets", "missing_at_plots", "leave_out")
 """Settings of `predictors` that change nothing in the stack."""

@@ -6,7 +6,6 @@ import hashlib
 import json
 import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from math import isfinite
@@ -24,7 +23,7 @@ from rasterio.errors import CRSError, RasterioError
 
 from phytomass.errors import InputError
 from phytomass.files import whole_file
-from phytomass.grid import BLOCK, blocks_of, describe_grid, same_grid
+from phytomass.grid import BLOCK, describe_grid, same_grid
 from phytomass.imagery.catalogs.addresses import masked, resolved
 from phytomass.imagery.catalogs.remote import SceneError, gdal_options, opened
 from phytomass.imagery.catalogs.retry import GaveUp, PassingError, Patience
@@ -38,6 +37,8 @@ from phytomass.imagery.scenes.kept import safe_name, write_list
 from phytomass.imagery.scenes.listing import STAC_TAG
 from phytomass.imagery.settings import RasterSource
 from phytomass.progress import Progress, silent
+from phytomass.walk.lattice import Lattice
+from phytomass.walk.workers import Workers
 
 WORKERS = 4
 COLUMNS = ["source", "scene", "date", "status", "reason", "attempts"]
@@ -164,7 +165,7 @@ def bring(request: Request, signer: Signer, attempt: int, deadline: float) -> No
         out = held.enter_context(rasterio.open(beside, "w", **_profile(bands, request, dtype)))
         out.descriptions = tuple(bands)
         out.update_tags(**request.tags)
-        for block in blocks_of(request.grid.shape):
+        for block in Lattice(request.grid):
             for index, dataset in enumerate(bands.values(), 1):
                 _stop_at(deadline)
                 values = dataset.read(1, window=block.window)
@@ -277,8 +278,9 @@ def fetch_scenes(
         progress(f"scenes of {key}", len(done), len(items))
         return [key, item.id, item.datetime.date() if item.datetime else None, *row]
 
-    with ThreadPoolExecutor(WORKERS) as pool:
-        table = pd.DataFrame(list(pool.map(one, items)), columns=COLUMNS)
+    with Workers(WORKERS).pool() as pool:
+        rows = list(pool.run(one, [(item,) for item in items], ordered=True))
+    table = pd.DataFrame(rows, columns=COLUMNS)
     used = int((table["status"] != "left_out").sum())
     if used < catalog.min_scenes:
         why = [f"{r.scene}: {r.reason}" for r in table.itertuples() if r.status == "left_out"]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
 from phytomass.errors import InputError
-from phytomass.grid import Block, blocks_of
+from phytomass.grid import Block
 from phytomass.imagery.pixels.formula import evaluate, names_in
 from phytomass.imagery.pixels.slopes import (
     IlluminationFit,
@@ -35,6 +35,7 @@ from phytomass.imagery.readers.elevation import Elevation, open_elevation
 from phytomass.imagery.readers.opened import OpenScene
 from phytomass.imagery.scenes.sun import sun_of
 from phytomass.imagery.settings import RasterSource
+from phytomass.walk.lattice import Lattice
 
 Array = NDArray[np.float64]
 DB_EDGES = np.linspace(-60.0, 40.0, 10_001)
@@ -230,7 +231,7 @@ def _flat_blocks(
 ) -> Iterator[Mapping[str, Array]]:
     """Yield the corrected bands of a scene, block by block of the whole grid."""
     bands = _layers(scene)
-    for block in blocks_of(grid.shape):
+    for block in Lattice(grid):
         values = flattening.apply(scene, bands, scene.read(bands, block), block)
         yield dict(zip(bands, values, strict=True))
 
@@ -245,7 +246,7 @@ def fit_scene(
     bands = _layers(scene)
     fits = {band: IlluminationFit(rule.method, float(np.cos(np.radians(zenith)))) for band in bands}
     chooses = sorted(names_in(rule.fit_where))
-    for block in blocks_of(grid.shape):
+    for block in Lattice(grid):
         values = dict(zip(bands, scene.read(bands, block), strict=True))
         _, east, north = elevation.block(block)
         cos_i, cos_s = sun_incidence(east, north, zenith, azimuth)

@@ -13,10 +13,11 @@ from odc.geo.geobox import GeoBox
 from rasterio.features import geometry_mask
 
 from phytomass.errors import InputError
-from phytomass.grid import Block, blocks_of, describe_grid, grid_of, same_grid
+from phytomass.grid import Block, describe_grid, grid_of, same_grid
 from phytomass.imagery.settings import MaskSettings
 from phytomass.rasters import open_raster, pixels_of
 from phytomass.vectors import read_polygons
+from phytomass.walk.lattice import Lattice
 
 Mask = Callable[[Block], NDArray[np.bool_]]
 
@@ -103,7 +104,7 @@ def check_mask(settings: MaskSettings, root: Path, grid: GeoBox, area: Path | No
         If the mask hides everything.
     """
     with open_mask(settings, root, grid, area) as mask:
-        count = sum(int(mask(block).sum()) for block in blocks_of(grid.shape))
+        count = sum(int(mask(block).sum()) for block in Lattice(grid))
     if count == 0:
         rule = (
             f"values {settings.values}" if settings.values is not None else f"≥ {settings.at_least}"

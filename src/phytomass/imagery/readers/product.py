@@ -20,7 +20,6 @@ from phytomass.imagery.pixels.formula import evaluate, names_in
 from phytomass.imagery.pixels.sorting_network import quantile_rows
 from phytomass.imagery.products.sensors import SensorRecord
 from phytomass.imagery.readers.corrections import Filter, Flattening, Prepared, open_corrections
-from phytomass.imagery.readers.elevation import with_halo
 from phytomass.imagery.readers.opened import OpenScene, open_scene
 from phytomass.imagery.readers.reader import need_rule
 from phytomass.imagery.scenes.kept import fetched_files
@@ -28,6 +27,7 @@ from phytomass.imagery.scenes.listing import Scene, in_season, local_scenes
 from phytomass.imagery.scenes.overpass import first_complete, overpasses
 from phytomass.imagery.scenes.places import files_of
 from phytomass.imagery.settings import CHOOSING, RasterSource
+from phytomass.walk.lattice import Lattice
 
 Array = NDArray[np.float64]
 Overpass = Sequence[OpenScene]
@@ -119,7 +119,7 @@ class ProductReader:
 
     def read(self, block: Block) -> dict[str, Array]:
         """Read one block: predictor name → array (rows, cols), NaN where there are no data."""
-        around, inner = with_halo(block, self.halo, self.grid)
+        around, inner = Lattice(self.grid).around(block, self.halo)
         layers: dict[str, Array] = {}
         for suffix, passes in self.groups.items():
             dates = np.stack([self._overpass(scenes, around) for scenes in passes])

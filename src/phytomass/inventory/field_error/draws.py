@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -40,6 +39,7 @@ from phytomass.inventory.field_error.shared import (
     drawn_terms,
 )
 from phytomass.progress import Progress, silent
+from phytomass.walk.workers import Workers
 
 Array = NDArray[np.float64]
 
@@ -196,8 +196,8 @@ def _segment_sums(
         return out, simulate(plan.trees, keys, np.int64(part.start), theta, linear, rho, out)
 
     parts = [draws[i : i + BLOCK] for i in range(0, len(draws), BLOCK)]
-    with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
-        results = list(pool.map(block, parts))
+    with Workers(workers or os.cpu_count() or 1).pool() as pool:
+        results = list(pool.run(block, [(part,) for part in parts], ordered=True))
     counts = np.array([c for _, c in results], dtype=np.int64).sum(axis=0)
     return np.concatenate([out for out, _ in results], axis=1), counts
 

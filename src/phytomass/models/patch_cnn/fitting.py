@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from threading import Event, Lock
 from typing import TYPE_CHECKING
@@ -21,6 +20,7 @@ from phytomass.models.patch_cnn.training import Part, Schedule, train_member
 from phytomass.models.search.groups import inner_parts
 from phytomass.models.training import Training
 from phytomass.progress import Progress
+from phytomass.walk.workers import Workers
 
 if TYPE_CHECKING:
     from phytomass.models.patch_cnn.estimators import PatchRegressor
@@ -128,9 +128,9 @@ def _train_all(
     stop, tick = Event(), _Ticker(progress, model.epochs * len(jobs))
     device, schedule = device_of(model.device), _schedule(model)
 
-    def train(job: _Job) -> tuple[State, bool] | None:
+    def train(place: int, job: _Job) -> None:
         if stop.is_set():
-            return None
+            return
         state = train_member(
             net,
             schedule,
@@ -140,20 +140,19 @@ def _train_all(
             lambda: tick() or stop.is_set(),
             job.held,
         )
-        return state, not stop.is_set()
+        done[place] = state, not stop.is_set()
 
     interrupted = False
-    with torch_threads(1), ThreadPoolExecutor(min(model.n_jobs, len(jobs))) as pool:
-        waiting = [pool.submit(train, job) for job in jobs]
+    done: dict[int, tuple[State, bool]] = {}
+    with torch_threads(1), Workers(min(model.n_jobs, len(jobs))).pool() as pool:
         try:
-            done = [future.result() for future in waiting]
-        except BaseException as error:
-            stop.set()
-            if not isinstance(error, KeyboardInterrupt) or model.on_interrupt == "raise":
+            for _ in pool.run(train, enumerate(jobs), stopped=stop):
+                pass
+        except KeyboardInterrupt:
+            if model.on_interrupt == "raise":
                 raise
             interrupted = True
-            done = [future.result() for future in waiting]
-    trained = [result for result in done if result is not None]
+    trained = [done[place] for place in sorted(done)]
     whole = [state for state, finished in trained if finished]
     states = whole or [state for state, _ in trained]
     if not states:

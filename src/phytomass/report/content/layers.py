@@ -16,6 +16,7 @@ from rasterio.enums import Resampling
 
 from phytomass.features import PredictorStack
 from phytomass.grid import blocks_of
+from phytomass.walk.moments import Moments
 
 METRES_PER_DEGREE = 111_320.0
 """Length of one degree of latitude, rounded: for scale bars of maps in degrees."""
@@ -164,9 +165,9 @@ def summarise(
     edges_for : callable, optional
         (low, high) of the raster → edges of the histogram; forty equal bins by default.
     """
-    n, mean, sd, low, high = _moments(path)
-    if n == 0:
-        low, high = 0.0, 1.0
+    sums = sum((Moments.of(values) for values in _blocks(path)), Moments())
+    n = sums.n
+    low, high = (sums.low, sums.high) if n else (0.0, 1.0)
     top = high if high > low else low + 1.0
     edges = edges_for(low, high) if edges_for is not None else np.linspace(low, top, 41)
     counts, below, above = np.zeros(len(edges) - 1, dtype=np.int64), 0, 0
@@ -177,21 +178,7 @@ def summarise(
             above += int((values > limits[1]).sum())
     shares = (below / n, above / n) if limits is not None and n else (np.nan, np.nan)
     ends = (low, high) if n else (np.nan, np.nan)
-    return Summary(n, mean, sd, *ends, edges, counts, _pixel_ha(path), *shares)
-
-
-def _moments(path: Path) -> tuple[int, float, float, float, float]:
-    """Return n, mean, SD, minimum and maximum; sums are taken about a first value."""
-    n, total, squares, low, high, about = 0, 0.0, 0.0, np.inf, -np.inf, np.nan
-    for values in _blocks(path):
-        about = float(values[0]) if n == 0 else about
-        away = values - about
-        n, total, squares = n + len(values), total + float(away.sum()), squares + float(away @ away)
-        low, high = min(low, float(values.min())), max(high, float(values.max()))
-    if n == 0:
-        return 0, np.nan, np.nan, np.nan, np.nan
-    spread = float(np.sqrt(max(squares / n - (total / n) ** 2, 0.0)))
-    return n, about + total / n, spread, float(low), float(high)
+    return Summary(n, sums.mean, sums.sd, *ends, edges, counts, _pixel_ha(path), *shares)
 
 
 def _pixel_ha(path: Path) -> float:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from phytomass import tables
 from phytomass.errors import InputError, Problem
+from phytomass.walk.kinds import named
 
 RASTERS = ("agb", "agb_before", "agb_change", "predictors")
 DOCUMENTS = ("map_model", "model_choice", "provenance", "stac_item")
@@ -106,9 +107,7 @@ def read_results(folder: str | Path) -> Results:
     if problems:
         raise InputError.of(problems)
     rasters = {name: folder / f"{name}.tif" for name in RASTERS}
-    for stored in (folder / "predictors.zarr", folder / "predictors"):
-        if stored.is_dir():
-            rasters["predictors"] = stored
+    rasters["predictors"] = named(folder, "predictors") or rasters["predictors"]
     return Results(
         folder,
         **found,

@@ -57,7 +57,7 @@ def _sections_table(results: Results, sections: Sequence[Section]) -> Table:
         (section.title, name, *known.get(name, (ABSENT, "")))
         for section in sections
         for name in section.files
-        if (results.folder / name).is_file()
+        if (results.folder / name).exists()  # a Zarr store and a stack of COGs are folders
     ]
     return Table.of(
         "The result files behind each section, the step that wrote them, and their fingerprints.",

@@ -13,11 +13,12 @@ from odc.geo.geobox import GeoBox
 
 from phytomass.errors import Problem
 from phytomass.features import listed
-from phytomass.grid import BLOCK, Block, cells_at
+from phytomass.grid import cells_at
 from phytomass.imagery import Mask, MaskSettings, PredictorSettings, RasterSource, open_mask
 from phytomass.imagery.products.sensors import find_sensor
 from phytomass.imagery.readers.mask import area_mask
 from phytomass.inventory import Survey
+from phytomass.walk.lattice import Lattice
 from phytomass.workflow.load import OpenProject
 from phytomass.workflow.preflight.findings import Findings
 from phytomass.workflow.preflight.guesses import other_reading
@@ -123,11 +124,8 @@ def _true_at(mask: Mask, grid: GeoBox, plots: pd.DataFrame) -> NDArray[np.bool_]
         grid, plots["easting"].to_numpy(dtype=float), plots["northing"].to_numpy(dtype=float)
     )
     found = np.zeros(len(plots), dtype=np.bool_)
-    for number in np.unique(rows // BLOCK * grid.shape[1] + cols // BLOCK):
-        here = np.flatnonzero(rows // BLOCK * grid.shape[1] + cols // BLOCK == number)
-        r, c = rows[here], cols[here]
-        window = Block(r.min(), c.min(), int(np.ptp(r)) + 1, int(np.ptp(c)) + 1)
-        found[here] = mask(window)[r - window.row, c - window.col]
+    for window, here in Lattice(grid).holding(rows, cols):
+        found[here] = mask(window)[rows[here] - window.row, cols[here] - window.col]
     return found
 
 

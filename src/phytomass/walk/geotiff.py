@@ -1,19 +1,21 @@
-"""Creating the float32 GeoTIFFs of phytomass."""
+"""Creating the float32 GeoTIFFs of phytomass, and seeing whether one is whole."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import rasterio
+import rasterio.shutil
 from odc.geo.geobox import GeoBox
 
 from phytomass.errors import DiskFullError, InputError
 from phytomass.grid import BLOCK
 from phytomass.rasters import open_raster
+from phytomass.walk.store import Band
 
 CACHE_MB = 256
 """GDAL's block cache while a grid is walked over: its default is 5 % of the machine's memory."""
@@ -25,7 +27,12 @@ TILES_LOOKED_AT = 100_000
 
 @contextmanager
 def new_raster(
-    path: Path, grid: GeoBox, names: Sequence[str], units: Sequence[str]
+    path: Path,
+    grid: GeoBox,
+    bands: Sequence[Band],
+    tags: Mapping[str, str] | None = None,
+    *,
+    empty: bool = False,
 ) -> Iterator[Any]:
     """Create a tiled, compressed float32 GeoTIFF with named bands and NaN as nodata.
 
@@ -35,8 +42,12 @@ def new_raster(
         Where; an earlier file is replaced.
     grid : GeoBox
         Its grid.
-    names, units : sequence of str
-        Description and unit of each band.
+    bands : sequence of Band
+        Name and unit of each, and what else is known of it.
+    tags : mapping of str to str
+        Tags of the file.
+    empty : bool
+        Whether tiles may be left out, for a file that has only the head of one.
 
     Raises
     ------
@@ -53,7 +64,7 @@ def new_raster(
             driver="GTiff",
             height=rows,
             width=cols,
-            count=len(names),
+            count=len(bands),
             dtype="float32",
             crs=str(grid.crs),
             transform=grid.transform,
@@ -66,12 +77,39 @@ def new_raster(
             zlevel=1,
             interleave="band",
             bigtiff="if_safer",
+            sparse_ok=empty,
         ) as out,
     ):
-        out.descriptions = tuple(names)
-        out.units = tuple(unit or "1" for unit in units)
+        out.descriptions = tuple(band.name for band in bands)
+        out.units = tuple(band.unit or "1" for band in bands)
+        out.update_tags(**(tags or {}))
+        for number, band in enumerate(bands, 1):
+            out.update_tags(number, **band.tags)
         yield out
-    refuse_torn(path)
+    if not empty:
+        refuse_torn(path)
+
+
+def write_cog(source: Path, target: Path) -> None:
+    """Write a copy of a raster as a Cloud-Optimised GeoTIFF with overviews (averages).
+
+    Raises
+    ------
+    DiskFullError
+        If it could not be written to its end.
+    """
+    with _write_errors(target), rasterio.Env(GDAL_CACHEMAX=CACHE_MB):
+        rasterio.shutil.copy(
+            source,
+            target,
+            driver="COG",
+            blocksize=BLOCK,
+            compress="deflate",
+            predictor="floating_point",
+            overview_resampling="average",
+            num_threads=1,
+        )
+    refuse_torn(target)
 
 
 @contextmanager

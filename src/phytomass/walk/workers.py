@@ -1,0 +1,296 @@
+"""Who computes: the thread that asks, threads, processes, or the workers of a Dask scheduler."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    BrokenExecutor,
+    CancelledError,
+    Executor,
+    Future,
+    ThreadPoolExecutor,
+    wait,
+)
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from itertools import islice
+from threading import Event
+from typing import Any, TypeVar
+
+import joblib
+from joblib import delayed
+
+from phytomass.errors import InputError, WorkersError, nearest
+from phytomass.extras import require
+
+Result = TypeVar("Result")
+LOCAL = ("threads", "processes", "serial")
+LOST = (BrokenExecutor, CancelledError)
+"""Errors of a worker that is no longer there."""
+CONNECT_S = 15.0
+"""Seconds to wait for a scheduler, and again for its first worker."""
+
+
+@dataclass(frozen=True)
+class Workers:
+    """Who computes.
+
+    Parameters
+    ----------
+    count : int
+        Threads or processes; a scheduler uses all workers it has.
+    scheduler : str
+        `threads`, `processes`, `serial` (the process that asks, alone), or the address of a
+        `dask.distributed` scheduler (`tcp://host:8786`), whose workers must see the same folders.
+
+    Raises
+    ------
+    InputError
+        For anything else.
+
+    Examples
+    --------
+    >>> Workers(2, "process")
+    Traceback (most recent call last):
+    ...
+    phytomass.errors.InputError: scheduler: no scheduler 'process' → did you mean 'processes'?
+    """
+
+    count: int = 1
+    scheduler: str = "threads"
+
+    def __post_init__(self) -> None:
+        if self.scheduler not in LOCAL and "://" not in self.scheduler:
+            raise InputError(
+                f"no scheduler {self.scheduler!r}",
+                where="scheduler",
+                remedy=nearest(self.scheduler, LOCAL)
+                or "say threads, processes, or an address like tcp://host:8786",
+            )
+
+    def require(self) -> None:
+        """Raise when the package for a scheduler is not installed.
+
+        Raises
+        ------
+        InputError
+            With how to install it.
+        """
+        if self.scheduler not in LOCAL:
+            require("cluster", f"workers of {self.scheduler}", where="scheduler")
+
+    @contextmanager
+    def pool(self, timeout_s: float | None = None) -> Iterator[Pool]:
+        """Open the workers.
+
+        Parameters
+        ----------
+        timeout_s : float
+            Seconds to wait for a scheduler, and again for its first worker; 15 if absent.
+
+        Raises
+        ------
+        WorkersError
+            If the scheduler cannot be reached, or has no worker.
+        InputError
+            If the package `distributed` is not installed.
+        """
+        self.require()
+        if self.scheduler == "serial" or (self.scheduler == "processes" and self.count == 1):
+            yield ExecutorPool(Inline(), 1)
+        elif self.scheduler == "processes":
+            yield ProcessPool(self.count)
+        elif self.scheduler == "threads":
+            with ThreadPoolExecutor(self.count) as executor:
+                try:
+                    yield ExecutorPool(executor, self.count)
+                except BaseException:
+                    executor.shutdown(wait=True, cancel_futures=True)
+                    raise
+        else:
+            with _connected(self.scheduler, timeout_s or CONNECT_S) as client:
+                from distributed import KilledWorker
+
+                threads = sum(client.nthreads().values())
+                yield ExecutorPool(client.get_executor(pure=False), threads, (*LOST, KilledWorker))
+
+
+class Inline(Executor):
+    """Does each task when it is given, in the thread that gives it."""
+
+    def submit(self, fn: Callable[..., Result], /, *args: Any, **kwargs: Any) -> Future[Result]:
+        """Do a task; what it raises is raised here."""
+        future: Future[Result] = Future()
+        future.set_result(fn(*args, **kwargs))
+        return future
+
+
+class Pool(ABC):
+    """Open workers."""
+
+    size: int
+    """How many tasks they do at a time."""
+
+    @abstractmethod
+    def run(
+        self,
+        work: Callable[..., Result],
+        tasks: Iterable[tuple[Any, ...]],
+        *,
+        ordered: bool = False,
+        stopped: Event | None = None,
+    ) -> Iterator[Result]:
+        """Do the tasks; yield what each gives.
+
+        Tasks are taken only as they are needed, at most three per worker ahead of what was
+        yielded, so that a walk of any length needs bounded memory.
+
+        Parameters
+        ----------
+        work : callable
+            Called with each task's arguments; for processes and schedulers both are sent.
+        tasks : iterable of tuple
+            Taken from in the calling thread, except by processes.
+        ordered : bool
+            Whether results come in the order of the tasks, or as they are done.
+        stopped : Event, optional
+            Set when the work ends early, before those at work are waited for.
+
+        Raises
+        ------
+        WorkersError
+            If a worker process ends, or the scheduler is lost; besides, whatever a task raises.
+        """
+
+
+@dataclass(frozen=True)
+class ProcessPool(Pool):
+    """Processes of joblib's: large arrays are shared, and all are ended when the work ends early."""
+
+    size: int
+
+    def run(
+        self,
+        work: Callable[..., Result],
+        tasks: Iterable[tuple[Any, ...]],
+        *,
+        ordered: bool = False,
+        stopped: Event | None = None,
+    ) -> Iterator[Result]:
+        """Do the tasks; yield what each gives."""
+        how = "generator" if ordered else "generator_unordered"
+        processes = joblib.Parallel(self.size, return_as=how, pre_dispatch="3*n_jobs", batch_size=1)
+        with _loss_named(LOST), closing(processes(delayed(work)(*task) for task in tasks)) as given:
+            yield from given
+
+
+@dataclass(frozen=True)
+class ExecutorPool(Pool):
+    """Workers of any `concurrent.futures` executor."""
+
+    executor: Executor
+    size: int
+    lost: tuple[type[BaseException], ...] = LOST
+
+    def run(
+        self,
+        work: Callable[..., Result],
+        tasks: Iterable[tuple[Any, ...]],
+        *,
+        ordered: bool = False,
+        stopped: Event | None = None,
+    ) -> Iterator[Result]:
+        """Do the tasks; yield what each gives."""
+        most = 1 if isinstance(self.executor, Inline) else 3 * self.size
+        left, waiting = iter(tasks), deque[Future[Result]]()
+        try:
+            with _loss_named(self.lost):
+                while True:
+                    for task in islice(left, most - len(waiting)):
+                        waiting.append(self.executor.submit(work, *task))
+                    if not waiting:
+                        break
+                    for future in [waiting[0]] if ordered else _done(waiting):
+                        result = future.result()
+                        waiting.remove(future)
+                        yield result
+        finally:
+            if stopped is not None and waiting:
+                stopped.set()
+            for future in waiting:
+                future.cancel()
+            wait(waiting)  # those at work must not write to a folder that is being removed
+
+
+@contextmanager
+def _loss_named(lost: tuple[type[BaseException], ...]) -> Iterator[None]:
+    try:
+        yield
+    except lost as error:
+        raise WorkersError(
+            f"a worker was lost before it was done ({str(error) or type(error).__name__})",
+            where="scheduler",
+            remedy="run again: what is finished is kept; with less memory take fewer workers",
+        ) from error
+
+
+def _done(waiting: Collection[Future[Result]]) -> list[Future[Result]]:
+    """Wait until some are done; return these, first given first."""
+    done = wait(waiting, return_when=FIRST_COMPLETED).done
+    return [future for future in waiting if future in done]
+
+
+@contextmanager
+def _connected(address: str, timeout_s: float) -> Iterator[Any]:
+    from distributed import Client
+
+    try:
+        client = Client(  # type: ignore[no-untyped-call]
+            address, timeout=timeout_s, set_as_default=False
+        )
+    except (OSError, ValueError) as error:
+        raise WorkersError(
+            f"no scheduler answers ({error})",
+            where=address,
+            remedy="check the address, and that `dask scheduler` runs there",
+        ) from error
+    with client:
+        try:
+            client.wait_for_workers(1, timeout=timeout_s)
+        except TimeoutError as error:
+            raise WorkersError(
+                "the scheduler has no workers",
+                where=address,
+                remedy=f"start some that see the same folders: dask worker {address}",
+            ) from error
+        _same_version(client, address)
+        yield client
+
+
+def _same_version(client: Any, address: str) -> None:
+    """Refuse workers whose results might differ.
+
+    Raises
+    ------
+    WorkersError
+        If a worker has no phytomass, or another version of it.
+    """
+    here = version("phytomass")
+    for worker, there in client.run(_own_version).items():
+        if there != here:
+            raise WorkersError(
+                f"the worker {worker} has phytomass {there or 'not installed'}, here it is {here}",
+                where=address,
+                remedy="install the same version there",
+            )
+
+
+def _own_version() -> str | None:
+    try:
+        return version("phytomass")
+    except ModuleNotFoundError:
+        return None
