@@ -37,8 +37,9 @@ def named_files(value: Any, key: str = "") -> Iterator[tuple[str, Path | Pattern
     Examples
     --------
     >>> from phytomass.imagery import MaskSettings
-    >>> list(named_files({"mask": MaskSettings(path="forest.tif")}))
-    [('mask.path', PosixPath('forest.tif'))]
+    >>> mask = MaskSettings(path="forest.tif", values=[1])
+    >>> [(key, str(value)) for key, value in named_files({"mask": mask})]
+    [('mask.path', 'forest.tif')]
     """
     if isinstance(value, Path | Pattern):
         yield key, value
