@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from phytomass.report.judgement.chosen import why_chosen
 
 from phytomass.report import RULES, Facts, limits_of
-from phytomass.report.judgement.chosen import why_chosen
 from phytomass.report.judgement.rules import sensors_in_words, splits_in_words
 
 SPLIT = {"split": "repeated_kfold", "model": "svr", "predictors": "both"}

@@ -5,13 +5,15 @@ Writers, readers, the headings of the report, the tests of the contract and the 
 """
 
 from phytomass.tables.dictionary import dictionary_markdown, dictionary_text
-from phytomass.tables.records import Column, Table, read, table, tables, write
+from phytomass.tables.records import Column, Pool, Table, pools, read, table, tables, write
 
 __all__ = [
     "Column",
+    "Pool",
     "Table",
     "dictionary_markdown",
     "dictionary_text",
+    "pools",
     "read",
     "table",
     "tables",

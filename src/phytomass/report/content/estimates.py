@@ -11,6 +11,7 @@ from phytomass.report.content.blocks import Table, TableColumn
 from phytomass.report.content.values import AGB
 from phytomass.report.messages import labels
 from phytomass.report.messages.formatting import ABSENT, count, number
+from phytomass.report.messages.saying import say
 
 MAIN_MASSES = (("", ""), AGB, ("total", "C"), ("total", "CO2e"))
 """Pools and kinds that tables of estimates show; the others follow from them by fixed factors."""
@@ -28,7 +29,7 @@ def estimates_table(rows: pd.DataFrame, caption: str, note: str = "") -> Table:
     return Table.of(
         caption,
         [
-            ("Quantity", "text", [labels.quantity(g.first["quantity"]) for g in groups]),
+            ("Quantity", "text", [labels.named("quantity", g.first["quantity"]) for g in groups]),
             ("Pool, kind", "text", [g.mass for g in groups]),
             ("Mean or total", "number", [g.value for g in groups]),
             ("Standard error", "number", [g.text("SE") for g in groups]),
@@ -77,13 +78,13 @@ class _Said:
     @property
     def range_(self) -> str:
         ends = [number(self.values.get(s)) for s in ("min", "max")]
-        return f"{ends[0]} to {ends[1]}" if ends != [ABSENT, ABSENT] else ""
+        return say("word.to", low=ends[0], high=ends[1]) if ends != [ABSENT, ABSENT] else ""
 
     @property
     def method(self) -> str:
         text = str(self.first.get("method", ""))
         error = self.methods.get("SE", "")
-        return f"{text}; standard error: {error}" if error and error != text else text
+        return say("estimates.method", of=text, se=error) if error and error != text else text
 
 
 def main_masses(rows: pd.DataFrame) -> pd.DataFrame:
