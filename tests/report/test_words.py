@@ -3,10 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from phytomass.report.judgement.chosen import why_chosen
 
 from phytomass.report import RULES, Facts, limits_of
-from phytomass.report.judgement.rules import sensors_in_words, splits_in_words
+from phytomass.report.judgement.compared import sensors_in_words, splits_in_words, why_chosen
 
 SPLIT = {"split": "repeated_kfold", "model": "svr", "predictors": "both"}
 
@@ -31,8 +30,8 @@ CASES: list[tuple[str, dict[str, object], dict[str, object]]] = [
     ),
     (
         "Models tie",
-        SPLIT | {"runner_up": "mlr|both", "runner_gap": 1.9, "fold_sd": 2.0},
-        SPLIT | {"runner_up": "mlr|both", "runner_gap": 2.0, "fold_sd": 2.0},
+        SPLIT | {"runner_up": ("mlr", "both"), "runner_gap": 1.9, "fold_sd": 2.0},
+        SPLIT | {"runner_up": ("mlr", "both"), "runner_gap": 2.0, "fold_sd": 2.0},
     ),
     ("Predictions are compressed", {"sd_ratio": 0.74}, {"sd_ratio": 0.75}),
     (

@@ -8,7 +8,6 @@ from typing import Any
 from phytomass import tables
 from phytomass.extras import require
 from phytomass.files import write_text
-from phytomass.report import write_report
 from phytomass.workflow.engine import Context, Step
 from phytomass.workflow.load import OpenProject
 from phytomass.workflow.names import TITLES, WRITES
@@ -21,7 +20,12 @@ number comes from, down to the hash of each input file, stands in provenance.jso
 
 
 def _settings(opened: OpenProject) -> dict[str, Any]:
-    return {"name": opened.project.name, "description": opened.project.description}
+    project = opened.project
+    return {
+        "name": project.name,
+        "description": project.description,
+        "report": project.report.model_dump(),
+    }
 
 
 def _inputs(opened: OpenProject) -> dict[str, list[Path]]:
@@ -31,6 +35,7 @@ def _inputs(opened: OpenProject) -> dict[str, list[Path]]:
 
 def _work(context: Context) -> None:
     require("report", "reports")
+    from phytomass.report import write_report  # needs what `require` asks for
 
     project = context.opened.project
     write_report(
@@ -38,6 +43,7 @@ def _work(context: Context) -> None:
         context.folder / "report.html",
         title=project.name,
         description=project.description,
+        language=project.report.language,
         progress=context.progress,
     )
     written = [name for name, one in tables.tables().items() if (context.done / one.file).is_file()]

@@ -16,7 +16,7 @@ from importlib.resources import files
 from types import MappingProxyType
 
 from phytomass import tables
-from phytomass.errors import InputError, nearest
+from phytomass.errors import InputError, nearest, shown
 from phytomass.models.records.tables import records
 
 ENGLISH = "en"
@@ -36,6 +36,35 @@ def languages() -> tuple[str, ...]:
     return (ENGLISH, *(name for name in names if name != ENGLISH))
 
 
+def known_language(name: str) -> str:
+    """Return the name of a language if there is one.
+
+    Raises
+    ------
+    ValueError
+        If not.
+
+    Examples
+    --------
+    >>> known_language("es")
+    'es'
+    """
+    if name not in languages():
+        hint = nearest(name, list(languages()))
+        raise ValueError(f"known are {', '.join(languages())}" + (f"; {hint}" if hint else ""))
+    return name
+
+
+def check_language(name: str) -> None:
+    """Raise `InputError` if there is no such language."""
+    try:
+        known_language(name)
+    except ValueError as error:
+        raise InputError(
+            f"no language {shown(name)}", where="language", remedy=str(error)
+        ) from error
+
+
 def spoken() -> str:
     """Return the language that texts and numbers are written in now."""
     return _spoken.get()
@@ -50,10 +79,7 @@ def speaking(language: str) -> Iterator[None]:
     InputError
         If there is no such language.
     """
-    if language not in languages():
-        hint = nearest(language, list(languages()))
-        remedy = f"use one of {', '.join(languages())}" + (f"; {hint}" if hint else "")
-        raise InputError(f"no language {language!r}", where="language", remedy=remedy)
+    check_language(language)
     before = _spoken.set(language)
     try:
         yield

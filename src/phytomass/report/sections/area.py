@@ -175,7 +175,10 @@ def _elevation(table: pd.DataFrame | None) -> list[Block]:
 
 
 def _band_panel(rows: pd.DataFrame, column: str) -> Picture:
-    label, unit = say(f"elevation_panel.{column}"), tables.table("elevation_profile").columns[column].unit
+    label, unit = (
+        say(f"elevation_panel.{column}"),
+        tables.table("elevation_profile").columns[column].unit,
+    )
     spread = "sd_mg_ha" if column == "mean_mg_ha" else None
     return band_panel(rows, column, (label, unit), spread, say("elevation.alt", what=label))
 

@@ -115,14 +115,16 @@ def _best(finest: pd.DataFrame) -> list[str]:
     return [say("truth.other_is_best", name=name, r2=best["r2"])]
 
 
-def _off(
-    what: Literal["mean", "stock"], value: float, truth: float, unit: str
-) -> list[str]:
+def _off(what: Literal["mean", "stock"], value: float, truth: float, unit: str) -> list[str]:
     """Say how far a number is off the truth."""
     if not (np.isfinite(value) and np.isfinite(truth) and truth):
         return []
     off = (value - truth) / abs(truth)
-    return [say(f"off_truth.{what}", value=value, unit=unit, off=abs(off), way=way(off > 0), truth=truth)]
+    return [
+        say(
+            f"off_truth.{what}", value=value, unit=unit, off=abs(off), way=way(off > 0), truth=truth
+        )
+    ]
 
 
 def _beside(figures: list[Gallery], tables: list[Table]) -> list[Block]:
