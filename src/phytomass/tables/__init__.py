@@ -1,4 +1,4 @@
-"""Result tables as records: one row per column says its type, unit, heading, digits and meaning.
+"""Result tables as records: one row per column says its type, unit, heading, writing and meaning.
 
 Writers, readers, the headings of the report, the tests of the contract and the users' dictionary
 (`docs/tables.md`, `results/README.txt`) all come from `records.csv` and `columns.csv`.

@@ -35,8 +35,9 @@ class Column:
         Whether a file without it cannot be used.
     unit : str
         Of a number; ``as unit`` where a column of the row says it.
-    digits : int
-        Significant digits for readers; 0 where it is not a measured number.
+    shown : str
+        How readers see its cells: a way of writing with its digits (``fixed 2``, ``percent 3``),
+        ``words`` and the family of its codes, ``text``; then ``short`` (never broken) or ``right``.
     heading : str
         For people.
     meaning : str
@@ -47,7 +48,7 @@ class Column:
     type: Type
     required: bool
     unit: str
-    digits: int
+    shown: str
     heading: str
     meaning: str
 
@@ -61,7 +62,7 @@ class Column:
 
         Examples
         --------
-        >>> column = Column("n", "count", True, "", 0, "n", "Plots.")
+        >>> column = Column("n", "count", True, "", "count", "n", "Plots.")
         >>> column.typed(pd.Series(["3", ""])).tolist()
         [3.0, nan]
         """
@@ -270,7 +271,7 @@ def tables() -> Mapping[str, Table]:
 
 def _columns(row: dict[str, str]) -> Iterator[Column]:
     """Make the column of a row; one per pool where its name holds ``{pool}``."""
-    if row["type"] not in get_args(Type) or not row["meaning"]:
+    if row["type"] not in get_args(Type) or not row["meaning"] or not row["shown"]:
         raise ValueError(f"columns.csv: {row['table']}.{row['column']} is not complete")
     for pool in pools().values() if "{pool}" in row["column"] else [None]:
         name, title = (pool.name, pool.title) if pool else ("", "")
@@ -279,7 +280,7 @@ def _columns(row: dict[str, str]) -> Iterator[Column]:
             row["type"],  # type: ignore[arg-type]  # checked above
             row["required"] == "yes",
             pool.unit if pool else row["unit"],
-            int(row["digits"] or 0),
+            row["shown"],
             row["heading"].replace("{pool}", title),
             row["meaning"].replace("{pool}", title),
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from phytomass.report.messages.languages import text_of
+from phytomass.report.messages.saying import say
 
 SPLITS = ("holdout_by_site", "repeated_kfold", "spatial_blocks")
 """In the order of tables and figures."""
@@ -87,6 +88,17 @@ def mass(pool_code: str, kind_code: str) -> str:
     return ", ".join(filter(None, words))
 
 
+def heading(table: str, column: str) -> str:
+    """Return the heading of a column of a result table.
+
+    Examples
+    --------
+    >>> heading("model_comparison", "rmse")
+    'RMSE, Mg/ha'
+    """
+    return text_of(f"column.{table}.{column}") or column
+
+
 def flag(value: object) -> str:
     """Return yes or no.
 
@@ -95,4 +107,4 @@ def flag(value: object) -> str:
     >>> flag(True)
     'yes'
     """
-    return named("word", "yes" if value else "no")
+    return say("word.yes" if value else "word.no")

@@ -19,11 +19,12 @@ from phytomass.report.content.blocks import (
     Table,
     Words,
 )
+from phytomass.report.content.columns import columns_of
 from phytomass.report.content.estimates import estimates_table, main_masses
 from phytomass.report.content.results import Results
 from phytomass.report.content.values import AGB, in_whole, period_key
 from phytomass.report.messages import labels
-from phytomass.report.messages.formatting import aligned, count, measured, number, percent
+from phytomass.report.messages.formatting import aligned, count, measured, number
 from phytomass.report.messages.saying import say
 from phytomass.report.sections.area_figures import (
     band_panel,
@@ -36,6 +37,12 @@ from phytomass.report.sections.area_figures import (
 OF_AREA = ("map_mean", "area", "stock", "plot_mean", "truth_mean", "truth_stock")
 PANELS = ("mean_mg_ha", "area_ha", "stock_mg", "change_mg_ha", "change_mg")
 """Columns of the elevation profile that are drawn."""
+
+BANDED = (
+    "area_ha", "mean_mg_ha", "sd_mg_ha", "stock_mg", "mean_before_mg_ha", "change_mg_ha",
+    "change_mg", "area_share", "change_share",
+)  # fmt: skip
+"""Columns of the elevation profile that the table shows where they are known."""
 
 KIND_ORDER = {"dry_mass": 0, "C": 1, "CO2e": 2}
 MOST_ZONES = 40
@@ -85,11 +92,11 @@ def _pools(whole: pd.DataFrame) -> list[Block]:
     shown = Table.of(
         say("stocks.caption", **about),
         [
-            ("Pool", "text", pools),
-            ("Kind", "text", kinds),
-            ("Stock", "number", [number(v) for v in rows["value"]]),
-            ("Per hectare", "number", [measured(v) for v in rows["value"] / area]),
-            ("Unit", "short", rows["unit"]),
+            (say("heading.pool"), "text", pools),
+            (say("heading.kind"), "text", kinds),
+            (say("heading.stock"), "number", [number(v) for v in rows["value"]]),
+            (say("heading.per_hectare"), "number", [measured(v) for v in rows["value"] / area]),
+            (say("heading.unit"), "short", rows["unit"]),
         ],
     )
     return [Pair(Gallery((Figure(picture, caption),), "full"), shown)]
@@ -110,11 +117,10 @@ def _zones(table: pd.DataFrame | None) -> list[Block]:
     shown = Table.of(
         say("zones.caption", when=when),
         [
-            ("Zone", "text", means["zone"]),
-            ("Area, ha", "number", [number(v, 5) for v in means["area_ha"]]),
-            ("Mean AGB, Mg/ha", "number", aligned(means["value"])),
-            ("Stock, Mg", "number", [number(stocks.get(z)) for z in means["zone"]]),
-            ("Pixels", "number", [count(v) for v in means["n"]]),
+            *columns_of("estimates", means, "zone", "area_ha"),
+            (say("heading.mean_agb_mg_ha"), "number", aligned(means["value"])),
+            (say("heading.stock_mg"), "number", [number(stocks.get(z)) for z in means["zone"]]),
+            (say("heading.pixels"), "number", [count(v) for v in means["n"]]),
         ],
     )
     ranked = means.sort_values("value", ascending=False, kind="stable").head(MOST_ZONES)
@@ -145,11 +151,8 @@ def _classes(table: pd.DataFrame | None) -> list[Block]:
     shown = Table.of(
         say("classes.caption"),
         [
-            ("AGB, Mg/ha", "text", bands),
-            ("Area, ha", "number", [measured(v) for v in table["area_ha"]]),
-            ("Share of area", "number", [percent(v) for v in table["area_share"]]),
-            ("AGB, Mg", "number", [number(v) for v in table["agb_mg"]]),
-            ("Share of AGB", "number", [percent(v) for v in table["agb_share"]]),
+            (say("classes.agb"), "text", bands),
+            *columns_of("class_shares", table, "area_ha", "area_share", "agb_mg", "agb_share"),
         ],
     )
     picture = class_bars(table, say("classes.alt"))
@@ -184,27 +187,12 @@ def _band_panel(rows: pd.DataFrame, column: str) -> Picture:
 
 
 def _elevation_table(rows: pd.DataFrame) -> Table:
-    heads = [
-        ("area_ha", "Area, ha", 4), ("mean_mg_ha", "Mean, Mg/ha", 4),
-        ("sd_mg_ha", "Spatial SD", 3), ("stock_mg", "Stock, Mg", 4),
-        ("mean_before_mg_ha", "Mean before", 4), ("change_mg_ha", "Change, Mg/ha", 3),
-        ("change_mg", "Change, Mg", 4),
-    ]  # fmt: skip
     bands = [band_text(a, b) for a, b in zip(rows["low_m"], rows["high_m"], strict=True)]
-    shares = [("area_share", "Share of area"), ("change_share", "Share of change")]
+    known = [name for name in BANDED if rows[name].notna().any()]
     return Table.of(
         say("elevation.caption"),
         [
-            ("Elevation, m", "text", bands),
-            *(
-                (head, "number", [measured(v, digits) for v in rows[column]])
-                for column, head, digits in heads
-                if rows[column].notna().any()
-            ),
-            *(
-                (head, "number", [percent(v) for v in rows[column]])
-                for column, head in shares
-                if rows[column].notna().any()
-            ),
+            (say("elevation.axis"), "text", bands),
+            *columns_of("elevation_profile", rows, *known),
         ],
     )

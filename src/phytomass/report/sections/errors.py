@@ -5,9 +5,9 @@ from __future__ import annotations
 import pandas as pd
 
 from phytomass.report.content.blocks import Block, Figure, Gallery, Section, Table, Words
+from phytomass.report.content.columns import columns_of
 from phytomass.report.content.results import Results
 from phytomass.report.messages import labels
-from phytomass.report.messages.formatting import measured, percent
 from phytomass.report.messages.saying import say
 from phytomass.report.sections.errors_figures import share_bars
 
@@ -41,15 +41,20 @@ def _mean(results: Results) -> list[Block]:
     unit = str(first["unit"])
     bounds = {name: first[name] for name in ("mean", "low95", "high95")}
     words = say("errors.mean", n=first["n"], unit=unit, **bounds)
-    columns = [("mean", "Mean"), ("se", "SE"), ("low90", "5 %"), ("high90", "95 %")]
-    columns += [("low95", "2.5 %"), ("high95", "97.5 %")]
     shown = Table.of(
         say("errors.caption"),
-        [
-            ("Pool", "text", [labels.named("pool", p) for p in table["pool"]]),
-            ("Unit", "short", table["unit"]),
-            *((head, "number", [measured(v) for v in table[column]]) for column, head in columns),
-        ],
+        columns_of(
+            "field_error",
+            table,
+            "pool",
+            "unit",
+            "mean",
+            "se",
+            "low90",
+            "high90",
+            "low95",
+            "high95",
+        ),
         note=say("errors.note"),
     )
     return [Words(words), shown]
@@ -71,13 +76,15 @@ def _shares(table: pd.DataFrame | None) -> list[Block]:
     caption = say("error_shares.figure", **shares)
     shown = Table.of(
         say("error_shares.caption"),
-        [
-            ("Source", "text", names),
-            ("Share, plot", "number", [percent(v) for v in sources["alone_plot"]]),
-            ("Share, mean", "number", [percent(v) for v in sources["alone_mean"]]),
-            ("CV, plot", "number", [percent(v / 100) for v in sources["cv_plot_percent"]]),
-            ("CV, mean", "number", [percent(v / 100) for v in sources["cv_mean_percent"]]),
-        ],
+        columns_of(
+            "error_shares",
+            sources,
+            "source",
+            "alone_plot",
+            "alone_mean",
+            "cv_plot_percent",
+            "cv_mean_percent",
+        ),
         note=say("error_shares.note"),
     )
     return [Gallery((Figure(picture, caption),), "half"), shown]

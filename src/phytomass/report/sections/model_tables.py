@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import pandas as pd
 
 from phytomass.report.content.blocks import Block, Heading, Table
+from phytomass.report.content.columns import columns_of
 from phytomass.report.content.results import Results
 from phytomass.report.messages import labels
-from phytomass.report.messages.formatting import aligned, count, fixed, number
+from phytomass.report.messages.formatting import count, fixed
 from phytomass.report.messages.saying import say
 
 
@@ -41,16 +42,12 @@ def _table(part: pd.DataFrame, split: str, predictors: str, who: str) -> Table:
     return Table.of(
         caption,
         [
-            (say("model_tables.algorithm"), "short", [str(v) for v in part["label"]]),
-            ("R²", "number", [fixed(v, 2) for v in part["r2"]]),
-            ("RMSE, Mg/ha", "number", aligned(part["rmse"])),
-            ("RRMSE, %", "number", [number(v, 3) for v in part["rrmse_percent"]]),
-            ("MAE, Mg/ha", "number", aligned(part["mae"])),
+            *columns_of("model_tables", part, "label", "r2", "rmse", "rrmse_percent", "mae"),
             (f"R² − {reference}", "number", _signed(part, "r2_difference", 2)),
-            ("95 %, R²", "number", _span(part, "r2", 2)),
+            (say("heading.interval_r2"), "number", _span(part, "r2", 2)),
             (f"RMSE − {reference}", "number", _signed(part, "rmse_difference", 1)),
-            ("95 %, RMSE", "number", _span(part, "rmse", 1)),
-            (say("model_tables.their_r2"), "number", [fixed(v, 2) for v in part["published_r2"]]),
+            (say("heading.interval_rmse"), "number", _span(part, "rmse", 1)),
+            *columns_of("model_tables", part, "published_r2"),
             (
                 say("model_tables.their_rmse", unit=first["published_unit"]),
                 "number",

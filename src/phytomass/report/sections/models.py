@@ -17,17 +17,19 @@ from phytomass.report.content.blocks import (
     Table,
     Words,
 )
+from phytomass.report.content.columns import columns_of
 from phytomass.report.content.results import Results
 from phytomass.report.content.values import MapModel, map_model_of, predictions_of
 from phytomass.report.judgement.compared import sensors_in_words, splits_in_words, why_chosen
 from phytomass.report.judgement.facts import Facts
 from phytomass.report.messages import labels
-from phytomass.report.messages.formatting import aligned, count, fixed, number
+from phytomass.report.messages.formatting import aligned, fixed, number
 from phytomass.report.messages.saying import say
 from phytomass.report.sections.model_tables import model_tables_blocks
 from phytomass.report.sections.models_figures import observed_predicted, reach_of, score_dots
 
 MOST_ROWS = 120
+SENSORS = "sensor_comparison"
 
 
 def models_section(results: Results, facts: Facts) -> Section:
@@ -188,8 +190,8 @@ def _sensor_table(table: pd.DataFrame) -> Table:
     return Table.of(
         say("sensors.caption"),
         [
-            ("Split", "short", [row[0] for row in rows]),
-            ("Model", "short", [row[1] for row in rows]),
+            (labels.heading(SENSORS, "split"), "short", [row[0] for row in rows]),
+            (labels.heading(SENSORS, "model"), "short", [row[1] for row in rows]),
             *((head, "number", [row[2 + i] for row in rows]) for i, head in enumerate(heads)),
         ],
     )
@@ -207,13 +209,9 @@ def _paired_table(table: pd.DataFrame) -> Table:
     return Table.of(
         say("sensors.paired"),
         [
-            ("Split", "short", [labels.split(s) for s in table["split"]]),
-            ("Model", "short", [labels.model(m) for m in table["model"]]),
-            ("Best single", "text", [labels.predictor_set(s) for s in table["best_single"]]),
-            ("Difference", "number", aligned(table["rmse_difference"], 3, sign=True)),
-            ("95 % interval", "number", spans),
-            ("Resampled", "number", [count(v) for v in table["n_units"]]),
-            ("Verdict", "text", [labels.named("verdict", v) for v in table["verdict"]]),
+            *columns_of(SENSORS, table, "split", "model", "best_single", "rmse_difference"),
+            (say("heading.interval"), "number", spans),
+            *columns_of(SENSORS, table, "n_units", "verdict"),
         ],
     )
 
@@ -232,19 +230,21 @@ def _table(table: pd.DataFrame, chosen: MapModel | None) -> Table:
     more = say("word.more_in", n=hidden, file="model_comparison.csv") if hidden > 0 else ""
     return Table.of(
         say("candidates.caption"),
-        [
-            ("Split", "short", [labels.split(s) for s in ordered["split"]]),
-            ("Model", "short", [labels.model(m) for m in ordered["model"]]),
-            ("Predictors", "short", [labels.predictor_set(p) for p in ordered["predictors"]]),
-            ("n train", "number", [count(v) for v in ordered["n_train"]]),
-            ("n test", "number", [count(v) for v in ordered["n_test"]]),
-            ("R²", "number", [fixed(v, 3) for v in ordered["r2"]]),
-            ("RMSE, Mg/ha", "number", aligned(ordered["rmse"])),
-            ("RRMSE, %", "number", [number(v, 3) for v in ordered["rrmse_percent"]]),
-            ("Bias, Mg/ha", "number", aligned(ordered["bias"], 3, sign=True)),
-            ("MAE, Mg/ha", "number", aligned(ordered["mae"])),
-            ("SD of RMSE", "number", [number(v, 3) for v in ordered["fold_sd_rmse"]]),
-        ],
+        columns_of(
+            "model_comparison",
+            ordered,
+            "split",
+            "model",
+            "predictors",
+            "n_train",
+            "n_test",
+            "r2",
+            "rmse",
+            "rrmse_percent",
+            "bias",
+            "mae",
+            "fold_sd_rmse",
+        ),
         marked=np.flatnonzero(own).tolist(),
         note=f"{say('candidates.note')} {more}".rstrip(),
     )

@@ -5,21 +5,21 @@ from __future__ import annotations
 import pandas as pd
 
 from phytomass.inventory import InventorySettings
-from phytomass.report.content.blocks import Block, Heading, Section, Table, TableColumn, Words
+from phytomass.report.content.blocks import Block, Heading, Section, Table, Words
+from phytomass.report.content.columns import columns_of
 from phytomass.report.content.results import Results
 from phytomass.report.messages import labels
 from phytomass.report.messages.formatting import (
     ABSENT,
     aligned,
     count,
-    fixed,
     listed,
-    measured,
     percent,
 )
 from phytomass.report.messages.saying import say
 
 FIRST_ROWS = 10
+SUSPICIOUS = ("plot_id", "tree_id", "column", "value", "reason", "suggestion")
 MOST_OUTLIERS = 25
 MOST_SPECIES = 40
 
@@ -52,20 +52,22 @@ def plots_section(results: Results) -> Section:
 def _statistics(table: pd.DataFrame | None) -> list[Block]:
     if table is None or table.empty:
         return [Words(say("pools.missing"), "missing")]
-    columns = ["sum", "mean", "sd", "min", "max", "range"]
-    heads = ["Sum", "Mean", "SD", "Min", "Max", "Range"]
     shown = Table.of(
         say("pools.caption"),
-        [
-            ("Pool", "text", [labels.named("pool", p) for p in table["pool"]]),
-            ("Unit", "short", table["unit"]),
-            ("n", "number", [count(v) for v in table["n"]]),
-            *(
-                (head, "number", [measured(v) for v in table[column]])
-                for head, column in zip(heads, columns, strict=True)
-            ),
-            ("Skewness", "number", [fixed(v, 2) for v in table["skewness"]]),
-        ],
+        columns_of(
+            "plot_statistics",
+            table,
+            "pool",
+            "unit",
+            "n",
+            "sum",
+            "mean",
+            "sd",
+            "min",
+            "max",
+            "range",
+            "skewness",
+        ),
     )
     return [shown]
 
@@ -93,16 +95,10 @@ def _outliers(results: Results) -> list[Block]:
     hidden = len(rows) - MOST_OUTLIERS
     rows = rows.head(MOST_OUTLIERS)
     named = bool(((plots["site"] != "") & (plots["site"] != plots["plot_id"])).any())
-    sites: list[TableColumn] = [("Site", "text", rows["site"])] if named else []
+    sites = ["site"] if named else []
     table = Table.of(
         f"{say('outliers.caption', n=flagged.sum(), plots=len(plots))} {rule}",
-        [
-            ("Plot", "text", rows["plot_id"]),
-            *sites,
-            ("AGB, Mg/ha", "number", aligned(rows["agb_mg_ha"])),
-            ("Easting", "number", [fixed(v, 0) for v in rows["easting"]]),
-            ("Northing", "number", [fixed(v, 0) for v in rows["northing"]]),
-        ],
+        columns_of("plots", rows, "plot_id", *sites, "agb_mg_ha", "easting", "northing"),
         note=say("word.more_in", n=hidden, file="plots.csv") if hidden > 0 else "",
     )
     return [Heading(say("outliers.title")), table]
@@ -114,27 +110,28 @@ def _rejected(table: pd.DataFrame | None) -> list[Block]:
         return [Words(say("rejected.missing"), "missing")]
     if table.empty:
         return [head, Words(say("rejected.none"))]
-    reasons = table.groupby(["reason", "file", "column"], sort=False).size()
-    reasons = reasons.sort_values(ascending=False, kind="stable")
+    reasons = table.groupby(["reason", "file", "column"], sort=False).size().reset_index(name="n")
+    reasons = reasons.sort_values("n", ascending=False, kind="stable")
     summary = Table.of(
         say("rejected.caption", n=len(table)),
         [
-            ("Reason", "text", [str(i[0]) for i in reasons.index]),
-            ("File", "text", [str(i[1]) for i in reasons.index]),
-            ("Column", "text", [str(i[2]) for i in reasons.index]),
-            ("Rows", "number", [count(v) for v in reasons]),
+            *columns_of("rejected_rows", reasons, "reason", "file", "column"),
+            (say("heading.rows"), "number", [count(n) for n in reasons["n"]]),
         ],
     )
     first = table.head(FIRST_ROWS)
     listing = Table.of(
         say("rejected.first", n=len(first)),
-        [
-            ("File", "text", first["file"]),
-            ("Row", "number", first["row"]),
-            ("Column", "text", first["column"]),
-            ("Value", "text", [v or say("word.empty") for v in first["value"]]),
-            ("Reason", "text", first["reason"]),
-        ],
+        columns_of(
+            "rejected_rows",
+            first,
+            "file",
+            "row",
+            "column",
+            "value",
+            "reason",
+            value=[v or say("word.empty") for v in first["value"]],
+        ),
     )
     return [head, summary, listing]
 
@@ -149,14 +146,7 @@ def _suspicious(table: pd.DataFrame | None) -> list[Block]:
     first = table.head(FIRST_ROWS)
     shown = Table.of(
         say("suspicious.caption", n=len(table)),
-        [
-            ("Plot", "text", first["plot_id"]),
-            ("Tree", "text", first["tree_id"]),
-            ("Column", "text", first["column"]),
-            ("Value", "text", first["value"]),
-            ("Reason", "text", first["reason"]),
-            ("To consider", "text", first["suggestion"]),
-        ],
+        columns_of("suspicious_rows", first, *SUSPICIOUS),
     )
     return [head, shown]
 
@@ -171,7 +161,7 @@ def _left_out(table: pd.DataFrame | None) -> list[Block]:
         Heading(say("left_out.title")),
         Table.of(
             say("left_out.caption", n=len(table)),
-            [("Plot", "text", first["plot_id"]), ("Missing", "text", first["missing"])],
+            columns_of("plots_left_out", first, "plot_id", "missing"),
             note=say("word.more_in", n=hidden, file="plots_left_out.csv") if hidden else "",
         ),
     ]
@@ -197,13 +187,13 @@ def _equations(trees: pd.DataFrame | None) -> list[Block]:
     shown = Table.of(
         say("equations.caption", n=len(work)),
         [
-            ("Equation", "text", [str(i) for i in table.index]),
-            ("Chosen as", "text", table["choice"]),
-            ("Species", "text", table["species"]),
-            ("Trees", "number", [count(v) for v in table["trees"]]),
-            ("Share of AGB", "number", [percent(v / total) for v in table["kg"]]),
-            ("Extrapolated", "number", _shares(table["out_kg"], table["kg"])),
-            ("Doubtful", "text", [labels.flag(v) for v in table["doubtful"]]),
+            (say("heading.equation"), "text", [str(i) for i in table.index]),
+            (say("heading.chosen_as"), "text", table["choice"]),
+            (say("heading.species"), "text", table["species"]),
+            (say("heading.trees"), "number", [count(v) for v in table["trees"]]),
+            (say("heading.share_of_agb"), "number", [percent(v / total) for v in table["kg"]]),
+            (say("heading.extrapolated"), "number", _shares(table["out_kg"], table["kg"])),
+            (say("heading.doubtful"), "text", [labels.flag(v) for v in table["doubtful"]]),
         ],
         marked=[i for i, v in enumerate(table["doubtful"]) if v],
         note=say("equations.note"),
@@ -249,12 +239,12 @@ def _species(trees: pd.DataFrame | None) -> list[Block]:
     shown = Table.of(
         say("species.caption", trees=len(work), plots=work["plot_id"].nunique()),
         [
-            ("Species", "text", [str(i) or say("word.none") for i in table.index]),
-            ("Trees", "number", [count(v) for v in table["trees"]]),
-            ("Plots", "number", [count(v) for v in table["plots"]]),
-            ("Mean DBH, cm", "number", aligned(table["dbh"], 3)),
-            ("Mean height, m", "number", aligned(table["height"], 3)),
-            ("Share of AGB", "number", [percent(v / total) for v in table["kg"]]),
+            (say("heading.species"), "text", [str(i) or say("word.none") for i in table.index]),
+            (say("heading.trees"), "number", [count(v) for v in table["trees"]]),
+            (say("heading.plots"), "number", [count(v) for v in table["plots"]]),
+            (say("heading.mean_dbh_cm"), "number", aligned(table["dbh"], 3)),
+            (say("heading.mean_height_m"), "number", aligned(table["height"], 3)),
+            (say("heading.share_of_agb"), "number", [percent(v / total) for v in table["kg"]]),
         ],
         note=say("species.more", n=hidden) if hidden > 0 else "",
     )

@@ -8,10 +8,11 @@ from numpy.typing import NDArray
 
 from phytomass.features import DARK, lacks_dark
 from phytomass.report.content.blocks import Block, Figure, Gallery, Heading, Section, Table, Words
+from phytomass.report.content.columns import columns_of
 from phytomass.report.content.layers import band_names, read_layer, values_at
 from phytomass.report.content.results import Results
 from phytomass.report.messages import labels
-from phytomass.report.messages.formatting import count, fixed, measured, percent, probability
+from phytomass.report.messages.formatting import count, fixed, measured
 from phytomass.report.messages.saying import say
 from phytomass.report.sections.map_figures import predictor_tile
 from phytomass.report.sections.predictors_figures import correlation_bars, correlation_matrix
@@ -44,22 +45,24 @@ def predictors_section(results: Results) -> Section:
 def _table(table: pd.DataFrame | None) -> list[Block]:
     if table is None or table.empty:
         return [Words(say("predictors.no_table"), "missing")]
-    sensor = [labels.sensor(s) for s in table["sensor"]]
     shown = Table.of(
         say("predictors.caption", n=len(table)),
-        [
-            ("Predictor", "text", table["name"]),
-            ("Sensor", "short", sensor),
-            ("Kind", "short", table["kind"]),
-            ("Formula", "text", table["formula"]),
-            ("Source", "text", table["source"]),
-            ("Unit", "short", table["unit"]),
-            ("Mean", "number", [measured(v, 3) for v in _clean_means(table)]),
-            ("SD", "number", [measured(v, 3) for v in table["sd"]]),
-            ("Min", "number", [measured(v, 3) for v in table["min"]]),
-            ("Max", "number", [measured(v, 3) for v in table["max"]]),
-            ("Valid", "number", [percent(v) for v in table["valid_share"]]),
-        ],
+        columns_of(
+            "predictors",
+            table,
+            "name",
+            "sensor",
+            "kind",
+            "formula",
+            "source",
+            "unit",
+            "mean",
+            "sd",
+            "min",
+            "max",
+            "valid_share",
+            mean=[measured(v, 3) for v in _clean_means(table)],
+        ),
         note=say("predictors.note"),
     )
     return [shown, *(Words(too_bright(source)) for source in sources_without_dark(table))]
@@ -104,14 +107,18 @@ def _illumination(table: pd.DataFrame | None) -> list[Block]:
         Table.of(
             say("illumination.caption"),
             [
-                ("Source", "text", shown["source"]),
-                ("Band", "short", shown["band"]),
-                ("Method", "short", [labels.named("topographic", m) for m in shown["method"]]),
-                ("Scenes", "number", [count(v) for v in shown["scenes"]]),
-                ("n", "number", [count(v) for v in shown["n"]]),
-                ("|r| before", "number", [fixed(v, 3) for v in shown["before"]]),
-                ("|r| after", "number", [fixed(v, 3) for v in shown["after"]]),
-                ("Largest after", "number", [fixed(v, 3) for v in shown["worst"]]),
+                (say("heading.source"), "text", shown["source"]),
+                (say("heading.band"), "short", shown["band"]),
+                (
+                    say("heading.method"),
+                    "short",
+                    [labels.named("topographic", m) for m in shown["method"]],
+                ),
+                (say("heading.scenes"), "number", [count(v) for v in shown["scenes"]]),
+                (say("heading.n"), "number", [count(v) for v in shown["n"]]),
+                (say("heading.r_before"), "number", [fixed(v, 3) for v in shown["before"]]),
+                (say("heading.r_after"), "number", [fixed(v, 3) for v in shown["after"]]),
+                (say("heading.largest_after"), "number", [fixed(v, 3) for v in shown["worst"]]),
             ],
             note=say("illumination.note"),
         ),
@@ -154,12 +161,7 @@ def _correlation_table(table: pd.DataFrame) -> Table:
     ordered = table.loc[table["r"].abs().sort_values(ascending=False, kind="stable").index]
     return Table.of(
         say("correlations.caption"),
-        [
-            ("Predictor", "text", ordered["predictor"]),
-            ("r", "number", [fixed(v, 3) for v in ordered["r"]]),
-            ("n", "number", [count(v) for v in ordered["n"]]),
-            ("p", "number", [probability(v) for v in ordered["p"]]),
-        ],
+        columns_of("correlations", ordered, "predictor", "r", "n", "p"),
         note=say("correlations.note"),
     )
 

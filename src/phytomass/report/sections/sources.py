@@ -63,10 +63,10 @@ def _sections_table(results: Results, sections: Sequence[Section]) -> Table:
     return Table.of(
         say("files.caption"),
         [
-            ("Section", "text", [row[0] for row in rows]),
-            ("Result file", "short", [row[1] for row in rows]),
-            ("Step", "short", [row[2] for row in rows]),
-            ("SHA-256", "short", [short_hash(row[3]) for row in rows]),
+            (say("heading.section"), "text", [row[0] for row in rows]),
+            (say("heading.result_file"), "short", [row[1] for row in rows]),
+            (say("heading.step"), "short", [row[2] for row in rows]),
+            (say("heading.sha_256"), "short", [short_hash(row[3]) for row in rows]),
         ],
         note=say("files.note"),
     )
@@ -95,10 +95,10 @@ def _inputs(said: dict[str, Any]) -> list[Block]:
     table = Table.of(
         say("inputs.caption", n=len(entries)),
         [
-            ("File", "text", [str(e.get("path", "")) for e in shown]),
-            ("Role", "text", [str(e.get("role", "")) for e in shown]),
-            ("Size", "number", [_size(e.get("bytes")) for e in shown]),
-            ("SHA-256", "short", [short_hash(e.get("sha256")) for e in shown]),
+            (say("heading.file"), "text", [str(e.get("path", "")) for e in shown]),
+            (say("heading.role"), "text", [str(e.get("role", "")) for e in shown]),
+            (say("heading.size"), "number", [_size(e.get("bytes")) for e in shown]),
+            (say("heading.sha_256"), "short", [short_hash(e.get("sha256")) for e in shown]),
         ],
         note=say("word.more_in", n=hidden, file="provenance.json") if hidden else "",
     )
@@ -127,10 +127,10 @@ def _steps(said: dict[str, Any]) -> list[Block]:
     table = Table.of(
         say("steps.caption"),
         [
-            ("Step", "short", [str(s.get("name", "")) for s in steps]),
-            ("Reads the results of", "text", [text or ABSENT for text in needs]),
-            ("Input files", "text", [text or ABSENT for text in roles]),
-            ("Writes", "text", files),
+            (say("heading.step"), "short", [str(s.get("name", "")) for s in steps]),
+            (say("heading.reads_the_results_of"), "text", [text or ABSENT for text in needs]),
+            (say("heading.input_files"), "text", [text or ABSENT for text in roles]),
+            (say("heading.writes"), "text", files),
         ],
     )
     return [Heading(say("steps.title")), table]
@@ -143,8 +143,8 @@ def _settings(project: dict[str, Any]) -> list[Block]:
     table = Table.of(
         say("settings.caption"),
         [
-            ("Setting", "text", [key for key, _ in rows]),
-            ("Value", "text", [value for _, value in rows]),
+            (say("heading.setting"), "text", [key for key, _ in rows]),
+            (say("heading.value"), "text", [value for _, value in rows]),
         ],
     )
     return [Heading(say("settings.title")), table]

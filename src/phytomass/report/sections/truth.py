@@ -15,8 +15,8 @@ from phytomass.report.content.blocks import (
     Pair,
     Section,
     Table,
-    TableColumn,
 )
+from phytomass.report.content.columns import columns_of
 from phytomass.report.content.results import Results
 from phytomass.report.content.values import (
     map_model_of,
@@ -25,11 +25,11 @@ from phytomass.report.content.values import (
 )
 from phytomass.report.judgement.rules import way
 from phytomass.report.messages import labels
-from phytomass.report.messages.formatting import aligned, count, fixed, number
 from phytomass.report.messages.saying import say
 from phytomass.report.sections.models_figures import score_against_truth
 
 MOST_ROWS = 150
+TRUTH = "truth_comparison"
 FAIR = 0.05
 """Difference in R² up to which cross-validation is called fair."""
 
@@ -165,25 +165,9 @@ def _own_table(rows: pd.DataFrame) -> list[Table]:
     return [
         Table.of(
             say("truth.map"),
-            [
-                ("Date", "short", [labels.period(p) for p in own["period"]]),
-                ("Square, m", "number", [number(v) for v in own["block_m"]]),
-                *_score_columns(own)[:4],
-            ],
+            columns_of(TRUTH, own, "period", "block_m", "n", "r2", "rmse", "bias"),
             note=say("truth.map_note"),
         )
-    ]
-
-
-def _score_columns(rows: pd.DataFrame) -> list[TableColumn]:
-    return [
-        ("n", "number", [count(v) for v in rows["n"]]),
-        ("R²", "number", [fixed(v, 3) for v in rows["r2"]]),
-        ("RMSE", "number", aligned(rows["rmse"])),
-        ("Bias", "number", aligned(rows["bias"], 3, sign=True)),
-        ("MAE", "number", aligned(rows["mae"])),
-        ("Map mean", "number", aligned(rows["map_mean"])),
-        ("True mean", "number", aligned(rows["truth_mean"])),
     ]
 
 
@@ -194,11 +178,19 @@ def _candidates(rows: pd.DataFrame) -> Table:
     more = say("word.more_in", n=hidden, file="truth_comparison.csv") if hidden > 0 else ""
     return Table.of(
         say("truth.candidates", blocks=_blocks(finest)),
-        [
-            ("Model", "short", [labels.model(m) for m in finest["model"]]),
-            ("Predictors", "short", [labels.predictor_set(p) for p in finest["predictors"]]),
-            *_score_columns(finest),
-        ],
+        columns_of(
+            TRUTH,
+            finest,
+            "model",
+            "predictors",
+            "n",
+            "r2",
+            "rmse",
+            "bias",
+            "mae",
+            "map_mean",
+            "truth_mean",
+        ),
         marked=np.flatnonzero(finest["used_for_map"]).tolist(),
         note=f"{say('truth.shaded')} {more}".rstrip(),
     )
