@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from phytomass.experiments.choice import LEVEL
 from phytomass.report.judgement.facts import Facts
 from phytomass.report.judgement.rules import SPLIT_GAP, optimism
 from phytomass.report.messages import labels
@@ -44,6 +45,7 @@ def why_chosen(choice: Mapping[str, Any] | None) -> str:
         "chosen.first", score=score, candidates=choice["n_candidates"],
         second=_named(*choice["runner_up"]), gap=gap["rmse"], low=gap["rmse_low"],
         high=gap["rmse_high"], n=gap["n_units"],
+        level=100 * gap.get("level", LEVEL),
         units=say("chosen.blocks") if blocks else say("chosen.sites"),
         verdict=say("chosen.apart") if apart else say("chosen.together"),
     )  # fmt: skip
