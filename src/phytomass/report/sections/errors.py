@@ -14,6 +14,14 @@ from phytomass.report.sections.errors_figures import share_bars
 DOUBTS = ("extrapolated", "implied_density_impossible")
 """Columns of trees.csv that flag doubtful trees."""
 
+FIELD_ERROR = (
+    "pool", "unit", "mean", "se", "low90", "high90", "low95", "high95",
+)  # fmt: skip
+ERROR_SHARES = (
+    "source", "alone_plot", "alone_mean", "cv_plot_percent", "cv_mean_percent",
+)  # fmt: skip
+"""Columns of result tables that are shown, in order."""
+
 
 def errors_section(results: Results) -> Section:
     """Build the section on the errors of field biomass; it needs a tree list."""
@@ -43,18 +51,7 @@ def _mean(results: Results) -> list[Block]:
     words = say("errors.mean", n=first["n"], unit=unit, **bounds)
     shown = Table.of(
         say("errors.caption"),
-        columns_of(
-            "field_error",
-            table,
-            "pool",
-            "unit",
-            "mean",
-            "se",
-            "low90",
-            "high90",
-            "low95",
-            "high95",
-        ),
+        columns_of("field_error", table, *FIELD_ERROR),
         note=say("errors.note"),
     )
     return [Words(words), shown]
@@ -76,15 +73,7 @@ def _shares(table: pd.DataFrame | None) -> list[Block]:
     caption = say("error_shares.figure", **shares)
     shown = Table.of(
         say("error_shares.caption"),
-        columns_of(
-            "error_shares",
-            sources,
-            "source",
-            "alone_plot",
-            "alone_mean",
-            "cv_plot_percent",
-            "cv_mean_percent",
-        ),
+        columns_of("error_shares", sources, *ERROR_SHARES),
         note=say("error_shares.note"),
     )
     return [Gallery((Figure(picture, caption),), "half"), shown]

@@ -31,6 +31,12 @@ from phytomass.report.sections.models_figures import observed_predicted, reach_o
 MOST_ROWS = 120
 SENSORS = "sensor_comparison"
 
+MODEL_COMPARISON = (
+    "split", "model", "predictors", "n_train", "n_test", "r2", "rmse", "rrmse_percent", "bias",
+    "mae", "fold_sd_rmse",
+)  # fmt: skip
+"""Columns of result tables that are shown, in order."""
+
 
 def models_section(results: Results, facts: Facts) -> Section:
     """Build the section on models."""
@@ -230,21 +236,7 @@ def _table(table: pd.DataFrame, chosen: MapModel | None) -> Table:
     more = say("word.more_in", n=hidden, file="model_comparison.csv") if hidden > 0 else ""
     return Table.of(
         say("candidates.caption"),
-        columns_of(
-            "model_comparison",
-            ordered,
-            "split",
-            "model",
-            "predictors",
-            "n_train",
-            "n_test",
-            "r2",
-            "rmse",
-            "rrmse_percent",
-            "bias",
-            "mae",
-            "fold_sd_rmse",
-        ),
+        columns_of("model_comparison", ordered, *MODEL_COMPARISON),
         marked=np.flatnonzero(own).tolist(),
         note=f"{say('candidates.note')} {more}".rstrip(),
     )

@@ -23,6 +23,14 @@ SUSPICIOUS = ("plot_id", "tree_id", "column", "value", "reason", "suggestion")
 MOST_OUTLIERS = 25
 MOST_SPECIES = 40
 
+PLOT_STATISTICS = (
+    "pool", "unit", "n", "sum", "mean", "sd", "min", "max", "range", "skewness",
+)  # fmt: skip
+REJECTED_ROWS = (
+    "file", "row", "column", "value", "reason",
+)  # fmt: skip
+"""Columns of result tables that are shown, in order."""
+
 
 def plots_section(results: Results) -> Section:
     """Build the section on plots and trees."""
@@ -54,20 +62,7 @@ def _statistics(table: pd.DataFrame | None) -> list[Block]:
         return [Words(say("pools.missing"), "missing")]
     shown = Table.of(
         say("pools.caption"),
-        columns_of(
-            "plot_statistics",
-            table,
-            "pool",
-            "unit",
-            "n",
-            "sum",
-            "mean",
-            "sd",
-            "min",
-            "max",
-            "range",
-            "skewness",
-        ),
+        columns_of("plot_statistics", table, *PLOT_STATISTICS),
     )
     return [shown]
 
@@ -125,11 +120,7 @@ def _rejected(table: pd.DataFrame | None) -> list[Block]:
         columns_of(
             "rejected_rows",
             first,
-            "file",
-            "row",
-            "column",
-            "value",
-            "reason",
+            *REJECTED_ROWS,
             value=[v or say("word.empty") for v in first["value"]],
         ),
     )

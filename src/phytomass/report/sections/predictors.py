@@ -22,6 +22,12 @@ MOST_BARS = 40
 MOST_IN_MATRIX = 30
 TILE_PIXELS = 260
 
+PREDICTORS = (
+    "name", "sensor", "kind", "formula", "source", "unit", "mean", "sd", "min", "max",
+    "valid_share",
+)  # fmt: skip
+"""Columns of result tables that are shown, in order."""
+
 
 def predictors_section(results: Results) -> Section:
     """Build the section on predictors."""
@@ -48,20 +54,7 @@ def _table(table: pd.DataFrame | None) -> list[Block]:
     shown = Table.of(
         say("predictors.caption", n=len(table)),
         columns_of(
-            "predictors",
-            table,
-            "name",
-            "sensor",
-            "kind",
-            "formula",
-            "source",
-            "unit",
-            "mean",
-            "sd",
-            "min",
-            "max",
-            "valid_share",
-            mean=[measured(v, 3) for v in _clean_means(table)],
+            "predictors", table, *PREDICTORS, mean=[measured(v, 3) for v in _clean_means(table)]
         ),
         note=say("predictors.note"),
     )

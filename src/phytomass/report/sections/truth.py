@@ -33,6 +33,11 @@ TRUTH = "truth_comparison"
 FAIR = 0.05
 """Difference in R² up to which cross-validation is called fair."""
 
+CANDIDATES = (
+    "model", "predictors", "n", "r2", "rmse", "bias", "mae", "map_mean", "truth_mean",
+)  # fmt: skip
+"""Columns of result tables that are shown, in order."""
+
 
 def truth_section(results: Results) -> Section:
     """Build the section on the comparison with the known truth."""
@@ -178,19 +183,7 @@ def _candidates(rows: pd.DataFrame) -> Table:
     more = say("word.more_in", n=hidden, file="truth_comparison.csv") if hidden > 0 else ""
     return Table.of(
         say("truth.candidates", blocks=_blocks(finest)),
-        columns_of(
-            TRUTH,
-            finest,
-            "model",
-            "predictors",
-            "n",
-            "r2",
-            "rmse",
-            "bias",
-            "mae",
-            "map_mean",
-            "truth_mean",
-        ),
+        columns_of(TRUTH, finest, *CANDIDATES),
         marked=np.flatnonzero(finest["used_for_map"]).tolist(),
         note=f"{say('truth.shaded')} {more}".rstrip(),
     )
