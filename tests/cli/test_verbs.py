@@ -49,6 +49,16 @@ def test_quiet_is_quiet(
     assert (shown.out, shown.err) == ("", "")
 
 
+def test_the_report_is_written_in_the_language_that_is_asked_for(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, "report", str(project), "--language", "Español") == 2
+    assert "known are en, es" in capsys.readouterr().err
+    assert run(monkeypatch, "report", str(project), "--language", "es") == 0
+    assert "settings changed: report" in capsys.readouterr().out
+    assert '<html lang="es">' in (project / "results/report.html").read_text(encoding="utf-8")
+
+
 def test_one_verb_brings_up_to_date_what_it_needs(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

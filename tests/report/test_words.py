@@ -4,9 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from phytomass.report import RULES, Facts, limits_of
-from phytomass.report.judgement.chosen import why_chosen
-from phytomass.report.judgement.rules import sensors_in_words, splits_in_words
+from phytomass import tables
+from phytomass.report import RULES, Facts, Results, facts_of, limits_of
+from phytomass.report.judgement.compared import sensors_in_words, splits_in_words, why_chosen
+from phytomass.report.sections.plots import outlier_sd
 
 SPLIT = {"split": "repeated_kfold", "model": "svr", "predictors": "both"}
 
@@ -31,8 +32,8 @@ CASES: list[tuple[str, dict[str, object], dict[str, object]]] = [
     ),
     (
         "Models tie",
-        SPLIT | {"runner_up": "mlr|both", "runner_gap": 1.9, "fold_sd": 2.0},
-        SPLIT | {"runner_up": "mlr|both", "runner_gap": 2.0, "fold_sd": 2.0},
+        SPLIT | {"runner_up": ("mlr", "both"), "runner_gap": 1.9, "fold_sd": 2.0},
+        SPLIT | {"runner_up": ("mlr", "both"), "runner_gap": 2.0, "fold_sd": 2.0},
     ),
     ("Predictions are compressed", {"sd_ratio": 0.74}, {"sd_ratio": 0.75}),
     (
@@ -186,3 +187,19 @@ def test_why_a_model_makes_the_map_says_whether_the_second_can_be_told_apart() -
     assert "30 blocks resampled): the two differ beyond chance" in why_chosen(choice)
     close = {**choice, "split": "repeated_kfold", "difference": {**gap, "rmse_low": -0.5}}
     assert "30 sites resampled): the two cannot be told apart" in why_chosen(close)
+    assert "(95 % interval" in why_chosen(choice)
+    assert "(90 % interval" in why_chosen({**choice, "difference": {**gap, "level": 0.9}})
+
+
+def test_the_bound_of_outliers_is_the_projects(tmp_path) -> None:
+    said = {"project": {"inventory": {"outlier_sd": 2.5}}}
+    assert outlier_sd(Results(tmp_path, documents={"provenance": said})) == 2.5
+    assert outlier_sd(Results(tmp_path)) == 3.0
+
+
+@pytest.mark.parametrize(("column", "there"), [("se", True), ("low", True), ("n", False)])
+def test_totals_have_an_interval_where_the_estimates_have_one(tmp_path, column, there) -> None:
+    row = {"quantity": "stock", "zone": "all", "pool": "AGB", "kind": "dry_mass", "value": 1.0}
+    row |= {"unit": "Mg", "statistic": "total", column: 3.0}
+    rows = tables.table("estimates").completed(pd.DataFrame([row]))
+    assert facts_of(Results(tmp_path, estimates=rows), None).has_interval is there

@@ -117,6 +117,14 @@ def test_one_mistake(change: dict[str, Any], where: str, what: str) -> None:
     assert what in found[where]
 
 
+def test_the_language_of_the_report_is_one_there_is() -> None:
+    assert check_settings(minimal(), "p").report.language == "en"
+    spanish = check_settings({**minimal(), "report": {"language": "es"}}, "p")
+    assert spanish.report.language == "es"
+    with pytest.raises(ProjectFileError, match="known are en, es"):
+        check_settings({**minimal(), "report": {"language": "ess"}}, "p")
+
+
 def test_a_file_that_is_no_yaml_names_the_line(tmp_path: Path) -> None:
     (tmp_path / "project.yaml").write_text("name: a\nperiod: [2020\n")
     with pytest.raises(ProjectFileError, match=r"project\.yaml, line 3: is not YAML"):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, cast, get_args
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from phytomass import tables
 from phytomass.carbon.below import below_ground, drawn_roots, point_roots
 from phytomass.carbon.factors import CarbonSettings
 from phytomass.draws import Draws, Lazy
@@ -25,7 +26,7 @@ KIND_UNITS: dict[str, str] = {"dry_mass": "Mg", "C": "Mg C", "CO2e": "Mg CO₂"}
 
 @dataclass(frozen=True)
 class PoolColumn:
-    """What a column of a table of plots or estimates holds.
+    """What a column of a table of plots or estimates holds, as `tables/pools.csv` says it.
 
     Parameters
     ----------
@@ -37,25 +38,18 @@ class PoolColumn:
         ``dry_mass``, ``C`` or ``CO2e``.
     unit : str
         Per hectare.
-    title : str
-        For tables and axes.
     """
 
     name: str
     pool: Pool
     kind: Kind
     unit: str
-    title: str
 
 
 POOLS: dict[str, PoolColumn] = {
-    "agb_mg_ha": PoolColumn("agb", "AGB", "dry_mass", "Mg/ha", "Aboveground biomass"),
-    "bgb_mg_ha": PoolColumn("bgb", "BGB", "dry_mass", "Mg/ha", "Belowground biomass"),
-    "total_mg_ha": PoolColumn("total", "total", "dry_mass", "Mg/ha", "Total biomass"),
-    "agc_mg_ha": PoolColumn("agc", "AGB", "C", "Mg C/ha", "Aboveground carbon"),
-    "bgc_mg_ha": PoolColumn("bgc", "BGB", "C", "Mg C/ha", "Belowground carbon"),
-    "carbon_mg_ha": PoolColumn("carbon", "total", "C", "Mg C/ha", "Total carbon"),
-    "co2e_mg_ha": PoolColumn("co2e", "total", "CO2e", "Mg CO₂/ha", "Total CO₂ equivalent"),
+    f"{name}_mg_ha": PoolColumn(name, cast(Pool, pool.pool), cast(Kind, pool.kind), pool.unit)
+    for name, pool in tables.pools().items()
+    if pool.pool in get_args(Pool)
 }
 """Column → what it holds, in the order of the afforestation paper's Table 3."""
 

@@ -16,6 +16,12 @@ Workers = Annotated[
     int | None,
     typer.Option("--workers", "-j", min=1, max=1024, help="Processors to use; all by default."),
 ]
+Language = Annotated[
+    str | None,
+    typer.Option(
+        "--language", help="Language of the report, such as es; the project's by default."
+    ),
+]
 Scheduler = Annotated[
     str,
     typer.Option(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from phytomass.cli.options import AsJson, ProjectPath, Quiet, Scheduler, Workers
+from phytomass.cli.options import AsJson, Language, ProjectPath, Quiet, Scheduler, Workers
 from phytomass.cli.stops import STOPS
 from phytomass.errors import InputError
 from phytomass.workflow.names import TITLES
@@ -67,7 +67,8 @@ def run_targets(
 def register(app: typer.Typer) -> None:
     """Add one verb per step, and `run`."""
     for name, title in TITLES.items():
-        app.command(name, help=title[0].upper() + title[1:] + ".")(_verb(name))
+        verb = _report if name == "report" else _verb(name)
+        app.command(name, help=title[0].upper() + title[1:] + ".")(verb)
     app.command("run", help="Run every step that is not up to date.")(_verb(*TITLES))
 
 
@@ -86,3 +87,20 @@ def _verb(*targets: str):  # type: ignore[no-untyped-def]  # typer reads the inn
         run_targets(opened, targets, Screen(quiet, as_json), workers, scheduler)
 
     return verb
+
+
+def _report(
+    project: ProjectPath = Path("project.yaml"),
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+    workers: Workers = None,
+    scheduler: Scheduler = "threads",
+    language: Language = None,
+) -> None:
+    from phytomass.cli.console import Screen
+    from phytomass.workflow import load_project
+    from phytomass.workflow.load import in_language
+
+    opened = load_project(project)
+    opened = opened if language is None else in_language(opened, language)
+    run_targets(opened, ("report",), Screen(quiet, as_json), workers, scheduler)

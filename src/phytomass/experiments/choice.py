@@ -32,6 +32,8 @@ class Difference:
         The same for R².
     n_units : int
         Sites or blocks that were resampled.
+    level : float
+        Of the intervals, a share.
     """
 
     rmse: float
@@ -41,6 +43,7 @@ class Difference:
     r2_low: float
     r2_high: float
     n_units: int
+    level: float = LEVEL
 
     @property
     def distinguishable(self) -> bool:

@@ -1,17 +1,19 @@
-"""Result tables as records: one row per column says its type, unit, heading, digits and meaning.
+"""Result tables as records: one row per column says its type, unit, heading, writing and meaning.
 
 Writers, readers, the headings of the report, the tests of the contract and the users' dictionary
 (`docs/tables.md`, `results/README.txt`) all come from `records.csv` and `columns.csv`.
 """
 
 from phytomass.tables.dictionary import dictionary_markdown, dictionary_text
-from phytomass.tables.records import Column, Table, read, table, tables, write
+from phytomass.tables.records import Column, Pool, Table, pools, read, table, tables, write
 
 __all__ = [
     "Column",
+    "Pool",
     "Table",
     "dictionary_markdown",
     "dictionary_text",
+    "pools",
     "read",
     "table",
     "tables",

@@ -35,8 +35,9 @@ class Column:
         Whether a file without it cannot be used.
     unit : str
         Of a number; ``as unit`` where a column of the row says it.
-    digits : int
-        Significant digits for readers; 0 where it is not a measured number.
+    shown : str
+        How readers see its cells: a way of writing with its digits (``fixed 2``, ``percent 3``),
+        ``words`` and the family of its codes, ``text``; then ``short`` (never broken) or ``right``.
     heading : str
         For people.
     meaning : str
@@ -47,7 +48,7 @@ class Column:
     type: Type
     required: bool
     unit: str
-    digits: int
+    shown: str
     heading: str
     meaning: str
 
@@ -61,7 +62,7 @@ class Column:
 
         Examples
         --------
-        >>> column = Column("n", "count", True, "", 0, "n", "Plots.")
+        >>> column = Column("n", "count", True, "", "count", "n", "Plots.")
         >>> column.typed(pd.Series(["3", ""])).tolist()
         [3.0, nan]
         """
@@ -81,6 +82,44 @@ class Column:
 
 
 _EMPTY = {"text": object, "flag": bool, "number": float, "count": float}
+
+
+@dataclass(frozen=True)
+class Pool:
+    """One pool in one kind of mass, as tables of plots hold it.
+
+    Parameters
+    ----------
+    name : str
+        Begins its columns: `agb` of `agb_mg_ha`.
+    pool, kind : str
+        What it is: AGB, BGB, total, dead_wood or litter; dry_mass, C or CO2e.
+    unit : str
+        Per hectare.
+    title : str
+        In full.
+    label : str
+        As a report calls it.
+    """
+
+    name: str
+    pool: str
+    kind: str
+    unit: str
+    title: str
+    label: str
+
+
+@cache
+def pools() -> Mapping[str, Pool]:
+    """Return the pools by name, in the order of tables.
+
+    Examples
+    --------
+    >>> pools()["carbon"].pool, pools()["carbon"].unit
+    ('total', 'Mg C/ha')
+    """
+    return MappingProxyType({row["name"]: Pool(**row) for row in _rows("pools.csv")})
 
 
 @dataclass(frozen=True)
@@ -210,12 +249,11 @@ def tables() -> Mapping[str, Table]:
     >>> tables()["field_error"].columns["se"].unit
     'as unit'
     """
-    pools = list(_rows("pools.csv"))
     stacks = {"predictors", "predictors_before"}
     columns: dict[str, dict[str, Column]] = {row["table"]: {} for row in _rows("records.csv")}
     for row in _rows("columns.csv"):
         for name in sorted(stacks) if row["table"] == "{stack}" else [row["table"]]:
-            for column in _columns(row, pools):
+            for column in _columns(row):
                 if column.name in columns[name] and "{" in row["column"]:
                     continue  # one pool of several has a row of its own
                 if column.name in columns[name]:
@@ -231,20 +269,20 @@ def tables() -> Mapping[str, Table]:
     )
 
 
-def _columns(row: dict[str, str], pools: list[dict[str, str]]) -> Iterator[Column]:
+def _columns(row: dict[str, str]) -> Iterator[Column]:
     """Make the column of a row; one per pool where its name holds ``{pool}``."""
-    if row["type"] not in get_args(Type) or not row["meaning"]:
+    if row["type"] not in get_args(Type) or not row["meaning"] or not row["shown"]:
         raise ValueError(f"columns.csv: {row['table']}.{row['column']} is not complete")
-    for pool in pools if "{pool}" in row["column"] else [{}]:
-        unit = pool.get("unit", row["unit"])
+    for pool in pools().values() if "{pool}" in row["column"] else [None]:
+        name, title = (pool.name, pool.title) if pool else ("", "")
         yield Column(
-            row["column"].replace("{pool}", pool.get("name", "")),
+            row["column"].replace("{pool}", name),
             row["type"],  # type: ignore[arg-type]  # checked above
             row["required"] == "yes",
-            unit,
-            int(row["digits"] or 0),
-            row["heading"].replace("{pool}", pool.get("title", "")),
-            row["meaning"].replace("{pool}", pool.get("title", "")),
+            pool.unit if pool else row["unit"],
+            row["shown"],
+            row["heading"].replace("{pool}", title),
+            row["meaning"].replace("{pool}", title),
         )
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from phytomass.errors import ProjectFileError, shown
+from phytomass.report.messages.languages import check_language
 from phytomass.workflow.document import read_document
 from phytomass.workflow.mistakes import problems_of
 from phytomass.workflow.project import Project
@@ -39,6 +40,19 @@ class OpenProject:
     def results(self) -> Path:
         """Folder of the results."""
         return self.root / self.project.output
+
+
+def in_language(opened: OpenProject, language: str) -> OpenProject:
+    """Return the project with another language of its report.
+
+    Raises
+    ------
+    InputError
+        If there is no such language.
+    """
+    check_language(language)
+    report = opened.project.report.model_copy(update={"language": language})
+    return replace(opened, project=opened.project.model_copy(update={"report": report}))
 
 
 def load_project(path: str | Path) -> OpenProject:

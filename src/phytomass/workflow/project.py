@@ -27,6 +27,7 @@ from phytomass.models import (
     publications,
     published_tables,
 )
+from phytomass.report.settings import ReportSettings
 from phytomass.settings import (
     AtMost,
     FilePath,
@@ -256,6 +257,8 @@ class Project(Settings):
     """Carbon carrying capacity, for the sequestration potential."""
     truth: TruthSettings | None = None
     """A reference map to compare with."""
+    report: ReportSettings = ReportSettings()
+    """How the report is written."""
 
     @model_validator(mode="before")
     @classmethod

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from phytomass import tables
 from phytomass.extras import require
 from phytomass.files import write_text
-from phytomass.report import write_report
 from phytomass.workflow.engine import Context, Step
 from phytomass.workflow.names import TITLES, WRITES
 from phytomass.workflow.preflight.findings import FINDINGS
@@ -35,12 +34,15 @@ class ReportReads(Reads):
 
 def _work(reads: ReportReads, context: Context) -> None:
     require("report", "reports")
-    results = reads.results.folder
+    from phytomass.report import write_report  # needs what `require` asks for
+
+    project, results = reads.project, reads.results.folder
     write_report(
         results,
         context.folder / "report.html",
-        title=reads.project.name,
-        description=reads.project.description,
+        title=project.name,
+        description=project.description,
+        language=project.report.language,
         progress=context.progress,
     )
     written = [name for name, one in tables.tables().items() if (results / one.file).is_file()]

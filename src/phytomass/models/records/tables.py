@@ -26,8 +26,10 @@ class ModelRecord:
     ----------
     name : str
         As in the project file.
+    short : str
+        As a report calls it.
     title : str
-        As in a report.
+        In full.
     plots_base, plots_per_predictor : int
         Fewest plots to train on: ``plots_base + plots_per_predictor * n_predictors``.
     defaults : mapping of str to scalar
@@ -44,6 +46,7 @@ class ModelRecord:
     """
 
     name: str
+    short: str
     title: str
     plots_base: int
     plots_per_predictor: int
@@ -96,6 +99,7 @@ def _record(model: dict[str, Any], rows: list[dict[str, Any]]) -> ModelRecord:
     mine = [row for row in rows if row["model"] == model["name"]]
     return ModelRecord(
         name=model["name"],
+        short=model["short"],
         title=model["title"],
         plots_base=int(model["plots_base"]),
         plots_per_predictor=int(model["plots_per_predictor"]),

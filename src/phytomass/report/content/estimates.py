@@ -11,6 +11,7 @@ from phytomass.report.content.blocks import Table, TableColumn
 from phytomass.report.content.values import AGB
 from phytomass.report.messages import labels
 from phytomass.report.messages.formatting import ABSENT, count, number
+from phytomass.report.messages.saying import say
 
 MAIN_MASSES = (("", ""), AGB, ("total", "C"), ("total", "CO2e"))
 """Pools and kinds that tables of estimates show; the others follow from them by fixed factors."""
@@ -24,21 +25,31 @@ def estimates_table(rows: pd.DataFrame, caption: str, note: str = "") -> Table:
     keys = ["quantity", "zone", "pool", "kind", "unit", "period"]
     about = pd.DataFrame({key: rows[key] for key in keys})
     groups = [_Said.of(rows.loc[part.index]) for _, part in about.groupby(keys, sort=False)]
-    ranges: list[TableColumn] = [("Range", "number", [g.range_ or ABSENT for g in groups])]
+    ranges: list[TableColumn] = [
+        (say("heading.range"), "number", [g.range_ or ABSENT for g in groups])
+    ]
     return Table.of(
         caption,
         [
-            ("Quantity", "text", [labels.quantity(g.first["quantity"]) for g in groups]),
-            ("Pool, kind", "text", [g.mass for g in groups]),
-            ("Mean or total", "number", [g.value for g in groups]),
-            ("Standard error", "number", [g.text("SE") for g in groups]),
-            ("SD", "number", [g.text("SD", "spatial_SD") for g in groups]),
+            (
+                say("heading.quantity"),
+                "text",
+                [labels.named("quantity", g.first["quantity"]) for g in groups],
+            ),
+            (say("heading.pool_kind"), "text", [g.mass for g in groups]),
+            (say("heading.mean_or_total"), "number", [g.value for g in groups]),
+            (say("heading.standard_error"), "number", [g.text("SE") for g in groups]),
+            (say("heading.sd"), "number", [g.text("SD", "spatial_SD") for g in groups]),
             *(ranges if any(g.range_ for g in groups) else []),
-            ("Unit", "short", [str(g.first["unit"]) for g in groups]),
-            ("Area, ha", "number", [number(g.first.get("area_ha"), 5) for g in groups]),
-            ("n", "number", [count(g.first.get("n")) for g in groups]),
-            ("Date", "short", [labels.period(g.first.get("period") or ABSENT) for g in groups]),
-            ("Method", "text", [g.method for g in groups]),
+            (say("heading.unit"), "short", [str(g.first["unit"]) for g in groups]),
+            (say("heading.area_ha"), "number", [number(g.first.get("area_ha"), 5) for g in groups]),
+            (say("heading.n"), "number", [count(g.first.get("n")) for g in groups]),
+            (
+                say("heading.date"),
+                "short",
+                [labels.period(g.first.get("period") or ABSENT) for g in groups],
+            ),
+            (say("heading.method"), "text", [g.method for g in groups]),
         ],
         note=note,
     )
@@ -77,13 +88,13 @@ class _Said:
     @property
     def range_(self) -> str:
         ends = [number(self.values.get(s)) for s in ("min", "max")]
-        return f"{ends[0]} to {ends[1]}" if ends != [ABSENT, ABSENT] else ""
+        return say("word.to", low=ends[0], high=ends[1]) if ends != [ABSENT, ABSENT] else ""
 
     @property
     def method(self) -> str:
         text = str(self.first.get("method", ""))
         error = self.methods.get("SE", "")
-        return f"{text}; standard error: {error}" if error and error != text else text
+        return say("estimates.method", of=text, se=error) if error and error != text else text
 
 
 def main_masses(rows: pd.DataFrame) -> pd.DataFrame:

@@ -16,6 +16,7 @@ from rasterio.enums import Resampling
 
 from phytomass.features import PredictorStack
 from phytomass.grid import blocks_of
+from phytomass.report.messages.saying import say
 from phytomass.walk.moments import Moments
 
 METRES_PER_DEGREE = 111_320.0
@@ -94,13 +95,13 @@ def _layer_of_store(stack: PredictorStack, band: int, most: int) -> Layer:
 def _crs_of(source: Any) -> tuple[str, bool, float]:
     crs = source.crs
     if crs is None:
-        return "no CRS", True, 1.0
+        return say("layer.no_crs"), True, 1.0
     code = crs.to_epsg()
     if code:
         name = f"EPSG:{code}"
     else:
         wkt = crs.to_wkt()
-        name = wkt.split('"')[1] if '"' in wkt else "CRS without a name"
+        name = wkt.split('"')[1] if '"' in wkt else say("layer.unnamed_crs")
     if crs.is_projected:
         return name, True, float(crs.linear_units_factor[1])
     if crs.is_geographic:
@@ -114,7 +115,9 @@ def band_names(path: Path) -> list[str]:
     if path.is_dir():
         return list(PredictorStack.open(path).names)
     with rasterio.open(path) as source:
-        return [text or f"band {i}" for i, text in enumerate(source.descriptions, start=1)]
+        return [
+            text or say("layer.band", n=i) for i, text in enumerate(source.descriptions, start=1)
+        ]
 
 
 @dataclass(frozen=True, eq=False)

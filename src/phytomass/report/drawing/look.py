@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import Formatter, FuncFormatter
 
 from phytomass.report.content.blocks import Picture
-from phytomass.report.messages.formatting import MINUS, THIN
+from phytomass.report.messages.formatting import MINUS, localised
 
 INK = "#1f2a2e"
 MUTED = "#66737a"
@@ -172,7 +172,7 @@ def tick_text(value: float) -> str:
     >>> tick_text(453000.0), tick_text(-0.5)
     ('453\u202f000', '−0.5')
     """
-    text = f"{abs(value):,.10g}".replace(",", THIN)
+    text = localised(f"{abs(value):,.10g}")
     return MINUS + text if value < 0 and text != "0" else text
 
 

@@ -22,6 +22,9 @@ from phytomass.report.content.values import (
 
 NAN = math.nan
 
+ZONES = "zones"
+"""Where the area of the zones comes from; the others come from files, and have their names."""
+
 LEFT_OUT = "left out"
 """Kind of the rows of `rejected_rows.csv` that the project itself leaves out."""
 
@@ -51,8 +54,8 @@ class Facts:
     top_bias, bottom_bias : float
         Mean error (predicted − observed) in the highest and the lowest quarter of observed AGB,
         Mg/ha.
-    runner_up : str
-        The candidate next to the map's model in the quoted split.
+    runner_up : tuple of str
+        Model and predictors of the candidate next to the map's model in the quoted split.
     runner_gap, fold_sd : float
         RMSE of the runner-up minus the map's model, and the SD of RMSE between folds, Mg/ha.
     combined : dict of str to tuple
@@ -92,7 +95,7 @@ class Facts:
     sd_ratio: float = NAN
     top_bias: float = NAN
     bottom_bias: float = NAN
-    runner_up: str = ""
+    runner_up: tuple[str, str] = ("", "")
     runner_gap: float = NAN
     fold_sd: float = NAN
     combined: dict[str, tuple[float, float, float]] = field(default_factory=dict)
@@ -207,7 +210,7 @@ def _rivals(results: Results, chosen: MapModel) -> dict[str, object]:
     found: dict[str, object] = {"fold_sd": chosen.score("fold_sd_rmse")}
     if len(other):
         nearest = other.iloc[int((other["rmse"] - own).abs().to_numpy().argmin())]
-        found["runner_up"] = f"{nearest['model']}|{nearest['predictors']}"
+        found["runner_up"] = (str(nearest["model"]), str(nearest["predictors"]))
         found["runner_gap"] = float(nearest["rmse"]) - own
     return found
 
@@ -262,7 +265,7 @@ def _area_facts(results: Results, mapped: Summary | None) -> dict[str, object]:
             areas[name] = float(table["area_ha"].sum())
     zones = zone_area(results)
     if math.isfinite(zones):
-        areas["the zones in estimates.csv"] = zones
+        areas[ZONES] = zones
     return {"areas": {name: area for name, area in areas.items() if math.isfinite(area)}}
 
 
@@ -285,9 +288,11 @@ def _other_facts(results: Results) -> dict[str, object]:
     table = results.estimates
     if table is not None:
         totals = table[table["quantity"] == "stock"]
-        words = totals["statistic"].str.lower()
         if len(totals):
-            found["has_interval"] = bool(words.str.contains(r"^se$|^ci|low|high|interval").any())
+            found["has_interval"] = bool(
+                totals[["se", "low", "high"]].notna().any(axis=None)
+                or (totals["statistic"] == "SE").any()
+            )
     change = pick(results, "change_mean", "mean")
     found["change_mean"] = change.value if change is not None else NAN
     truth = pick(results, "truth_mean", "mean")

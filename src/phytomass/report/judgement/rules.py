@@ -1,30 +1,23 @@
-"""The limits of a study in words: a table of rules, each a condition on the facts and a sentence."""
+"""The limits of a study: a table of rules, each a condition on the facts; words are messages.
+
+The message `limit.<key>.name` names a limit, `.checked` says what was looked for, `.said` tells it.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
-import pandas as pd
-
-from phytomass.report.judgement import sentences
-from phytomass.report.judgement.facts import Facts
+from phytomass.report.judgement.facts import ZONES, Facts
 from phytomass.report.messages import labels
-from phytomass.report.messages.formatting import fixed, listed, percent, signed
+from phytomass.report.messages.formatting import fixed
+from phytomass.report.messages.saying import say
 
-WEAK_R2 = 0.3
 SPLIT_GAP = 0.1
-FEW_SITES = 10
-EXTRAPOLATED_SHARE = 0.05
-COMPRESSED = 0.75
-QUARTILE_BIAS = 0.1
-BEYOND_SHARE = 0.01
-AREA_GAP = 0.001
-MEAN_GAP = 0.1
-ZERO_SHARE = 0.1
-TRUTH_GAP = 0.05
+FEW_PLOTS = 50
+"""Below this number of plots, scores are too noisy to rank models."""
+MOST_NAMES = 6
 
 Verdict = bool | None
 """True: the limit holds; False: checked, it does not; None: the results do not tell."""
@@ -36,20 +29,35 @@ class Rule:
 
     Parameters
     ----------
-    name : str
-        Short name, shown before the sentence.
-    checked : str
-        What was looked for, for the list of limits that were not found.
+    key : str
+        Of its messages.
     holds : callable
-        Facts → True, False, or None when the results do not tell.
-    sentence : callable
-        Facts → one or two sentences.
+        Facts, threshold → True, False, or None when the results do not tell.
+    fields : callable
+        Facts → the fields of its sentence.
+    threshold : float, optional
+        What the facts are held against, told in what was looked for.
     """
 
-    name: str
-    checked: str
-    holds: Callable[[Facts], Verdict]
-    sentence: Callable[[Facts], str]
+    key: str
+    holds: Callable[[Facts, float], Verdict]
+    fields: Callable[[Facts], Mapping[str, object]]
+    threshold: float = math.nan
+
+    @property
+    def name(self) -> str:
+        """Short name, shown before the sentence."""
+        return say(f"limit.{self.key}.name")
+
+    @property
+    def checked(self) -> str:
+        """What was looked for, for the list of limits that were not found."""
+        told = {} if math.isnan(self.threshold) else {"threshold": self.threshold}
+        return say(f"limit.{self.key}.checked", **told)
+
+    def said(self, facts: Facts) -> str:
+        """Return one or two sentences."""
+        return say(f"limit.{self.key}.said", **self.fields(facts))
 
 
 @dataclass(frozen=True)
@@ -70,9 +78,9 @@ def limits_of(facts: Facts) -> Limits:
     >>> [name for name, _ in limits.found]
     ['Few plots']
     """
-    verdicts = [(rule, rule.holds(facts)) for rule in RULES]
+    verdicts = [(rule, rule.holds(facts, rule.threshold)) for rule in RULES]
     return Limits(
-        tuple((rule.name, rule.sentence(facts)) for rule, verdict in verdicts if verdict),
+        tuple((rule.name, rule.said(facts)) for rule, verdict in verdicts if verdict),
         tuple(rule.checked for rule, verdict in verdicts if verdict is False),
         tuple(rule.checked for rule, verdict in verdicts if verdict is None),
     )
@@ -84,6 +92,10 @@ def _above(value: float, limit: float) -> Verdict:
 
 def _below(value: float, limit: float) -> Verdict:
     return None if math.isnan(value) else value < limit
+
+
+def _any(values: tuple[str, ...] | None) -> Verdict:
+    return None if values is None else bool(values)
 
 
 def optimism(facts: Facts) -> float:
@@ -103,185 +115,154 @@ def _area_gap(facts: Facts) -> float:
     return (high - low) / high if high else math.nan
 
 
-def _tie(facts: Facts) -> Verdict:
+def _tie(facts: Facts, _: float) -> Verdict:
     if math.isnan(facts.runner_gap) or math.isnan(facts.fold_sd):
         return None
     return abs(facts.runner_gap) < facts.fold_sd
 
 
-def _unchecked_change(facts: Facts) -> Verdict:
+def _unchecked_change(facts: Facts, _: float) -> Verdict:
     if math.isnan(facts.change_mean):
         return None
     return not facts.remeasured > 0
 
 
-def _small_change(facts: Facts) -> Verdict:
+def _small_change(facts: Facts, _: float) -> Verdict:
     if math.isnan(facts.change_mean) or math.isnan(facts.main_rmse):
         return None
     return abs(facts.change_mean) < facts.main_rmse
-
-
-def _outside_share(f: Facts) -> float:
-    return f.share_above + f.share_below
-
-
-RULES: tuple[Rule, ...] = (
-    Rule(
-        "Warnings before the run", "warnings of the check",
-        lambda f: None if f.warnings is None else bool(f.warnings), sentences.warned,
-    ),
-    Rule("Weak relation", f"R² below {WEAK_R2}", lambda f: _below(f.main_r2, WEAK_R2), sentences.weak),
-    Rule(
-        "Fails in a split", "R² below 0 in a split",
-        lambda f: any(v < 0 for v in f.r2.values()) if f.r2 else None, sentences.worse,
-    ),
-    Rule(
-        "Random folds flatter", f"R² in random folds more than {SPLIT_GAP} above spatial blocks",
-        lambda f: _above(optimism(f), SPLIT_GAP), sentences.optimistic,
-    ),
-    Rule(
-        "Hold-out and folds disagree", f"R² of hold-out and folds more than {SPLIT_GAP} apart",
-        lambda f: _above(_holdout_gap(f), SPLIT_GAP), sentences.noisy_holdout,
-    ),
-    Rule("Models tie", "the runner-up within the spread between folds", _tie, sentences.tied),
-    Rule(
-        "Predictions are compressed", f"SD of predictions below {COMPRESSED} of observations",
-        lambda f: _below(f.sd_ratio, COMPRESSED), sentences.compressed,
-    ),
-    Rule(
-        "High biomass is underestimated",
-        f"bias in the highest quarter beyond {percent(QUARTILE_BIAS, 2)} of the plots' mean",
-        lambda f: _below(_ratio(f.top_bias, f.plot_mean), -QUARTILE_BIAS), sentences.top,
-    ),
-    Rule(
-        "Values beyond the plots", f"more than {percent(BEYOND_SHARE, 1)} of the map beyond the plots",
-        lambda f: _above(_outside_share(f), BEYOND_SHARE), sentences.beyond,
-    ),
-    Rule(
-        "Plots and map differ", f"means of map and plots more than {percent(MEAN_GAP, 2)} apart",
-        lambda f: _above(abs(sentences.relative(f.map_mean, f.plot_mean)), MEAN_GAP), sentences.representative,
-    ),
-    Rule(
-        "Few plots", f"fewer than {sentences.FEW_PLOTS} plots",
-        lambda f: _below(f.n_plots, sentences.FEW_PLOTS), sentences.few_plots,
-    ),
-    Rule(
-        "Few sites", f"fewer than {FEW_SITES} sites",
-        lambda f: _below(f.n_sites, FEW_SITES), sentences.few_sites,
-    ),
-    Rule("Outliers", "outliers among the plots", lambda f: _above(f.n_outliers, 0), sentences.outliers),
-    Rule(
-        "Many empty plots", f"more than {percent(ZERO_SHARE, 2)} of the plots without biomass",
-        lambda f: _above(f.zero_share, ZERO_SHARE), sentences.zeros,
-    ),
-    Rule(
-        "Extrapolated trees", f"more than {percent(EXTRAPOLATED_SHARE, 1)} of AGB from extrapolated trees",
-        lambda f: _above(f.extrapolated_agb, EXTRAPOLATED_SHARE), sentences.extrapolated,
-    ),
-    Rule(
-        "Doubtful equation", "AGB from equations marked doubtful",
-        lambda f: _above(f.doubtful_agb, 0), sentences.doubtful,
-    ),
-    Rule("Rejected rows", "rejected rows", lambda f: _above(f.n_rejected, 0), sentences.rejected),
-    Rule(
-        "Gaps in predictors", "predictors on less than 90 % of the grid",
-        lambda f: None if f.low_cover is None else bool(f.low_cover), sentences.cover,
-    ),
-    Rule(
-        "Areas differ", f"areas of the result files more than {percent(AREA_GAP, 1)} apart",
-        lambda f: _above(_area_gap(f), AREA_GAP), sentences.areas,
-    ),
-    Rule(
-        "No interval on totals", "totals without an interval",
-        lambda f: None if f.has_interval is None else not f.has_interval, sentences.no_interval,
-    ),
-    Rule("Change is unverified", "no plot measured twice", _unchecked_change, sentences.change_unverified),
-    Rule("Change is small", "mean change below the RMSE", _small_change, sentences.change_small),
-    Rule(
-        "Off the truth", f"mean of the map more than {percent(TRUTH_GAP, 1)} off the truth",
-        lambda f: _above(abs(sentences.relative(f.map_mean, f.truth_mean)), TRUTH_GAP), sentences.off_truth,
-    ),
-)  # fmt: skip
-"""Every limit the report looks for, in the order in which it tells them."""
 
 
 def _ratio(value: float, reference: float) -> float:
     return value / reference if reference else math.nan
 
 
-def sensors_in_words(facts: Facts, paired: pd.DataFrame | None = None) -> list[str]:
-    """Say, split by split, whether combined predictors beat either sensor alone.
-
-    Parameters
-    ----------
-    facts : Facts
-        `model` and `combined`.
-    paired : DataFrame, optional
-        `sensor_comparison.csv`: differences with their intervals.
-
-    Examples
-    --------
-    >>> facts = Facts(model="svr", combined={"spatial_blocks": (0.40, 0.30, 0.45)})
-    >>> sensors_in_words(facts)
-    ['In spatial blocks, combined predictors (R² 0.45) beat either sensor alone (optical 0.40,
-      SAR 0.30) with SVR.']
-    """
-    said = []
-    for split, (optical, sar, both) in facts.combined.items():
-        model = labels.model_in_sentence(facts.model)
-        row = _paired_row(paired, facts.model, split)
-        chance = row is not None and row["verdict"] == "no_difference"
-        if both > max(optical, sar):
-            way = "score higher than" if chance else "beat"
-            verdict = (
-                f"{way} either sensor alone (optical {fixed(optical, 2)}, SAR {fixed(sar, 2)})"
-            )
-        else:
-            best, other = ("optical", "SAR") if optical >= sar else ("SAR", "optical")
-            verdict = (
-                f"do not beat {best} alone ({fixed(max(optical, sar), 2)}; {other} alone "
-                f"{fixed(min(optical, sar), 2)})"
-            )
-        where = labels.split(split)
-        text = f"In {where}, combined predictors (R² {fixed(both, 2)}) {verdict} with {model}"
-        said.append(f"{text}{_chance_words(row)}.")
-    return said
+def relative(value: float, reference: float) -> float:
+    """Return the relative difference to a reference, NaN where that is zero."""
+    return (value - reference) / abs(reference) if reference else math.nan
 
 
-def _paired_row(paired: pd.DataFrame | None, model: str, split: str) -> pd.Series[Any] | None:
-    if paired is None:
-        return None
-    rows = paired[(paired["model"] == model) & (paired["split"] == split)]
-    return None if rows.empty else rows.iloc[0]
+def way(above: bool) -> str:
+    """Return the word for one side of a reference."""
+    return say("word.above") if above else say("word.below")
 
 
-def _chance_words(row: pd.Series[Any] | None) -> str:
-    """Add the difference to the better single sensor, and whether it may be chance."""
-    if row is None:
-        return ""
-    span = f"{signed(row['rmse_low'])} to {signed(row['rmse_high'])}"
-    change = f"{signed(row['rmse_difference'])} Mg/ha against the better single sensor"
-    verdict = "this may be chance" if row["verdict"] == "no_difference" else "more than chance"
-    return f"; RMSE {change} (95 % interval {span}): {verdict}"
+def _worse(f: Facts) -> dict[str, object]:
+    bad = [f"{labels.split(s)} (R² {fixed(v, 2)})" for s, v in f.r2.items() if v < 0]
+    return {"splits": bad}
 
 
-def splits_in_words(facts: Facts) -> str:
-    """Say whether the splits agree on the map's model."""
-    if len(facts.r2) < 2:
-        return ""
-    low = min(facts.r2, key=lambda s: facts.r2[s])
-    high = max(facts.r2, key=lambda s: facts.r2[s])
-    gap = facts.r2[high] - facts.r2[low]
-    scores = listed(f"{fixed(v, 2)} in {labels.split(s)}" for s, v in facts.r2.items())
-    if gap <= SPLIT_GAP:
-        return f"The splits agree on {labels.model_in_sentence(facts.model)}: R² is {scores}."
-    text = (
-        f"The splits disagree on {labels.model_in_sentence(facts.model)}: R² is {scores}, "
-        f"{fixed(gap, 2)} between the best and the worst."
-    )
-    if optimism(facts) > SPLIT_GAP:
-        text += (
-            " Random folds score higher because their test plots lie close to training plots; "
-            "for places away from the plots, take the score of the spatial blocks."
-        )
-    return text
+def _top(f: Facts) -> dict[str, object]:
+    low = say("limit.top.bottom", bias=f.bottom_bias) if f.bottom_bias > 0 else ""
+    return {"bias": -f.top_bias, "bottom": low}
+
+
+def _tied(f: Facts) -> dict[str, object]:
+    model, predictors = f.runner_up
+    return {
+        "model": labels.model(model), "predictors": labels.predictor_set(predictors),
+        "gap": abs(f.runner_gap), "sd": f.fold_sd,
+    }  # fmt: skip
+
+
+def _cover(f: Facts) -> dict[str, object]:
+    names = f.low_cover or ()
+    others = len(names) - MOST_NAMES
+    more = [say("limit.cover.others", n=others)] if others > 0 else []
+    return {"names": [*names[:MOST_NAMES], *more], "n": len(names)}
+
+
+def _areas(f: Facts) -> dict[str, object]:
+    """Name the area of each result file, and of the zones."""
+    named = [
+        say("limit.areas.one", area=area, where=say("limit.areas.zones") if name == ZONES else name)
+        for name, area in f.areas.items()
+    ]
+    return {"areas": named}
+
+
+def _representative(f: Facts) -> dict[str, object]:
+    return {
+        "map": f.map_mean, "plots": f.plot_mean, "way": way(f.map_mean > f.plot_mean),
+        "gap": abs(relative(f.map_mean, f.plot_mean)),
+    }  # fmt: skip
+
+
+def _off_truth(f: Facts) -> dict[str, object]:
+    off = relative(f.map_mean, f.truth_mean)
+    return {"off": abs(off), "way": way(off > 0), "truth": f.truth_mean}
+
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        "warned", lambda f, _: _any(f.warnings),
+        lambda f: {"warnings": "; ".join(f.warnings or ())},
+    ),
+    Rule(
+        "weak", lambda f, most: _below(f.main_r2, most),
+        lambda f: {
+            "model": labels.model(f.model), "split": labels.split(f.split),
+            "share": max(f.main_r2, 0), "r2": f.main_r2,
+        },
+        0.3,
+    ),
+    Rule("worse", lambda f, _: any(v < 0 for v in f.r2.values()) if f.r2 else None, _worse),
+    Rule(
+        "optimistic", lambda f, most: _above(optimism(f), most),
+        lambda f: {"random": f.r2["repeated_kfold"], "blocks": f.r2["spatial_blocks"]},
+        SPLIT_GAP,
+    ),
+    Rule(
+        "holdout", lambda f, most: _above(_holdout_gap(f), most),
+        lambda f: {"holdout": f.r2["holdout_by_site"], "random": f.r2["repeated_kfold"]},
+        SPLIT_GAP,
+    ),
+    Rule("tied", _tie, _tied),
+    Rule(
+        "compressed", lambda f, least: _below(f.sd_ratio, least), lambda f: {"ratio": f.sd_ratio},
+        0.75,
+    ),
+    Rule("top", lambda f, most: _below(_ratio(f.top_bias, f.plot_mean), -most), _top, 0.1),
+    Rule(
+        "beyond", lambda f, most: _above(f.share_above + f.share_below, most),
+        lambda f: {
+            "above": f.share_above, "high": f.plot_high, "below": f.share_below, "low": f.plot_low,
+        },
+        0.01,
+    ),
+    Rule(
+        "representative", lambda f, most: _above(abs(relative(f.map_mean, f.plot_mean)), most),
+        _representative, 0.1,
+    ),
+    Rule(
+        "few_plots", lambda f, least: _below(f.n_plots, least),
+        lambda f: {"n": f.n_plots, "few": FEW_PLOTS}, FEW_PLOTS,
+    ),
+    Rule(
+        "few_sites", lambda f, least: _below(f.n_sites, least),
+        lambda f: {"plots": f.n_plots, "sites": f.n_sites}, 10,
+    ),
+    Rule("outliers", lambda f, _: _above(f.n_outliers, 0), lambda f: {"n": f.n_outliers}),
+    Rule("zeros", lambda f, most: _above(f.zero_share, most), lambda f: {"share": f.zero_share}, 0.1),
+    Rule(
+        "extrapolated", lambda f, most: _above(f.extrapolated_agb, most),
+        lambda f: {"share": f.extrapolated_agb}, 0.05,
+    ),
+    Rule("doubtful", lambda f, _: _above(f.doubtful_agb, 0), lambda f: {"share": f.doubtful_agb}),
+    Rule("rejected", lambda f, _: _above(f.n_rejected, 0), lambda f: {"n": f.n_rejected}),
+    Rule("cover", lambda f, _: _any(f.low_cover), _cover),
+    Rule("areas", lambda f, most: _above(_area_gap(f), most), _areas, 0.001),
+    Rule(
+        "no_interval", lambda f, _: None if f.has_interval is None else not f.has_interval,
+        lambda _: {},
+    ),
+    Rule("change_unverified", _unchecked_change, lambda _: {}),
+    Rule(
+        "change_small", _small_change, lambda f: {"change": f.change_mean, "rmse": f.main_rmse},
+    ),
+    Rule(
+        "off_truth", lambda f, most: _above(abs(relative(f.map_mean, f.truth_mean)), most),
+        _off_truth, 0.05,
+    ),
+)  # fmt: skip
+"""Every limit the report looks for, in the order in which it tells them."""

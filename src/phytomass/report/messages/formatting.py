@@ -1,12 +1,14 @@
-"""Numbers as a reader sees them: 3 to 4 significant digits, thin spaces, a true minus sign."""
+"""Numbers as a reader sees them: 3 to 4 significant digits, and the signs of the language."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable
 
+from phytomass.report.messages.languages import text_of
+
 THIN = "\u202f"
-"""Narrow no-break space: groups thousands and stands between a number and its unit."""
+"""Narrow no-break space: stands between a number and its unit."""
 
 MINUS = "\u2212"
 ABSENT = "–"
@@ -22,7 +24,24 @@ def _finite(value: object) -> float | None:
     return number_ if math.isfinite(number_) else None
 
 
-def fixed(value: object, decimals: int) -> str:
+def localised(text: str) -> str:
+    """Write the commas of thousands and the decimal point of a text as the language does.
+
+    Examples
+    --------
+    >>> localised("1,234.5")
+    '1\u202f234.5'
+    """
+    signs = f"{text_of('number.thousands')}{text_of('number.decimal')}"
+    return text.translate(str.maketrans(",.", signs))
+
+
+def _shows(text: str) -> bool:
+    """Tell whether a written number shows anything but zeros."""
+    return any(digit in "123456789" for digit in text)
+
+
+def fixed(value: object, decimals: int, *, sign: bool = False) -> str:
     """Write a number with a fixed number of decimals and grouped thousands.
 
     Parameters
@@ -31,18 +50,21 @@ def fixed(value: object, decimals: int) -> str:
         None and NaN give an en dash.
     decimals : int
         Digits after the point.
+    sign : bool
+        Write the sign of what is above zero too.
 
     Examples
     --------
-    >>> fixed(1234.567, 1), fixed(-0.04, 1), fixed(float("nan"), 1)
-    ('1\u202f234.6', '0.0', '–')
+    >>> fixed(1234.567, 1), fixed(-0.04, 1), fixed(float("nan"), 1), fixed(0.1, 1, sign=True)
+    ('1\u202f234.6', '0.0', '–', '+0.1')
     """
     number_ = _finite(value)
     if number_ is None:
         return ABSENT
-    text = f"{abs(number_):,.{decimals}f}".replace(",", THIN)
-    below_zero = number_ < 0 and any(digit in "123456789" for digit in text)
-    return MINUS + text if below_zero else text
+    text = localised(f"{abs(number_):,.{decimals}f}")
+    if not _shows(text):
+        return text
+    return (MINUS if number_ < 0 else "+" if sign else "") + text
 
 
 def number(value: object, digits: int = 4) -> str:
@@ -95,8 +117,7 @@ def aligned(values: Iterable[object], digits: int = 4, *, sign: bool = False) ->
     if sign:
         plain = aligned(listed, digits)
         above = [
-            (v or 0.0) > 0 and t.strip("0.") != ""
-            for v, t in zip(map(_finite, listed), plain, strict=True)
+            (v or 0.0) > 0 and _shows(t) for v, t in zip(map(_finite, listed), plain, strict=True)
         ]
         return [f"+{text}" if up else text for text, up in zip(plain, above, strict=True)]
     finite = [abs(v) for v in map(_finite, listed) if v]
@@ -137,7 +158,7 @@ def percent(share: object, digits: int = 3) -> str:
     if number_ in (0.0, 1.0):
         return f"{100 * number_:.0f}{THIN}%"
     if abs(number_) < 5e-5:
-        return f"< 0.01{THIN}%"
+        return f"< {fixed(0.01, 2)}{THIN}%"
     decimals = min(max(digits - 1 - _exponent(100 * number_, digits), 0), 2)
     return f"{fixed(100 * number_, decimals)}{THIN}%"
 
@@ -202,7 +223,7 @@ def probability(value: object) -> str:
     number_ = _finite(value)
     if number_ is None:
         return ABSENT
-    return "< 0.001" if number_ < 0.001 else fixed(number_, 3)
+    return f"< {fixed(0.001, 3)}" if number_ < 0.001 else fixed(number_, 3)
 
 
 def with_unit(value: object, unit: str, digits: int = 4) -> str:
@@ -238,4 +259,5 @@ def listed(words: Iterable[str]) -> str:
     ('a', 'a and b', 'a, b and c')
     """
     items = list(words)
-    return " and ".join(filter(None, [", ".join(items[:-1]), items[-1] if items else ""]))
+    last = f" {text_of('word.and')} "
+    return last.join(filter(None, [", ".join(items[:-1]), items[-1] if items else ""]))

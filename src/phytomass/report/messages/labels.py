@@ -2,157 +2,39 @@
 
 from __future__ import annotations
 
-POOLS = {"AGB": "AGB", "BGB": "BGB", "total": "AGB + BGB"}
+from phytomass.report.messages.languages import text_of
+from phytomass.report.messages.saying import say
 
-KINDS = {"dry_mass": "dry mass", "C": "carbon", "CO2e": "CO₂ equivalent"}
-
-PLOT_POOLS = {
-    "agb": "AGB, aboveground, dry mass",
-    "bgb": "BGB, belowground, dry mass",
-    "total": "Total biomass, dry mass",
-    "agc": "Carbon in AGB",
-    "bgc": "Carbon in BGB",
-    "carbon": "Total carbon",
-    "co2e": "Total CO₂ equivalent",
-}
-"""Codes of `plot_statistics.csv`, in the order of the table."""
-
-QUANTITIES = {
-    "plot_mean": "Mean of the plots",
-    "map_mean": "Mean of the map",
-    "area": "Mapped area",
-    "stock": "Stock",
-    "plot_change": "Change at the plots",
-    "plot_change_rate": "Change at the plots per year",
-    "change_common_total": "Change on the common mask",
-    "change_rate": "Mean change per year",
-    "change_total_rate": "Change of the stock per year",
-    "potential_total": "Potential of the whole area",
-    "potential_total_rate": "Potential of the whole area per year",
-    "change_mean": "Mean change",
-    "change_total": "Change of the stock",
-    "change_density_term": "of which change of density",
-    "change_area_term": "of which change of area",
-    "potential": "Sequestration potential",
-    "potential_rate": "Potential per year",
-    "truth_mean": "True mean",
-    "truth_stock": "True stock",
-}
-
-STATISTICS = {
-    "mean": "mean",
-    "total": "total",
-    "SE": "standard error",
-    "SD": "SD between plots",
-    "spatial_SD": "spatial SD",
-    "min": "minimum",
-    "max": "maximum",
-}
-
-SPLITS = {
-    "holdout_by_site": "hold-out by site",
-    "repeated_kfold": "repeated k-fold",
-    "spatial_blocks": "spatial blocks",
-}
-
-MODELS = {
-    "slr": "Simple linear",
-    "simple_linear": "Simple linear",
-    "mlr": "Multiple linear",
-    "multiple_linear": "Multiple linear",
-    "plsr": "PLSR",
-    "svr": "SVR",
-    "rf": "Random forest",
-    "random_forest": "Random forest",
-    "xgboost": "XGBoost",
-    "xgb": "XGBoost",
-    "resnet": "ResNet",
-    "vgg": "VGG",
-    "alexnet": "AlexNet",
-    "pixelnet": "DNN (one pixel)",
-    "stack": "Stack of models",
-}
-
-SETS = {"optical": "optical", "sar": "SAR", "both": "optical + SAR", "all": "all predictors"}
-
-CHOICES = {
-    "species": "species",
-    "genus": "genus",
-    "group": "species group",
-    "general": "general",
-    "project": "set in the project",
-}
+SPLITS = ("holdout_by_site", "repeated_kfold", "spatial_blocks")
+"""In the order of tables and figures."""
 
 
-def _named(table: dict[str, str], code: object) -> str:
+def named(family: str, code: object) -> str:
+    """Return the words for a code of a family; a code without words is said as it is.
+
+    Examples
+    --------
+    >>> named("error_source", "dbh"), named("quantity", "something_new")
+    ('diameter', 'something new')
+    """
     text = str(code)
-    return table.get(text, table.get(text.lower(), text.replace("_", " ")))
+    found = text_of(f"{family}.{text}") or text_of(f"{family}.{text.lower()}")
+    return found or text.replace("_", " ")
 
 
-def pool(code: object) -> str:
-    """Return the words for a pool."""
-    return _named(POOLS, code)
-
-
-def kind(code: object) -> str:
-    """Return the words for a kind of mass."""
-    return _named(KINDS, code)
-
-
-def plot_pool(code: object) -> str:
-    """Return the words for a pool of the plot table."""
-    return _named(PLOT_POOLS, code)
-
-
-ERROR_SOURCES = {
-    "dbh": "diameter",
-    "height": "height",
-    "wood_density": "wood density",
-    "parameters": "coefficients of the equations",
-    "residual": "scatter of trees around the equation",
-    "equation_choice": "choice of equation",
-    "plot_area": "plot area",
-    "carbon_fraction": "carbon fraction",
-    "root_shoot": "root:shoot ratio",
-    "dead_matter": "ratio of dead wood or litter",
-}
-
-
-def error_source(code: object) -> str:
-    """Return the words for a source of error.
-
-    Examples
-    --------
-    >>> error_source("dbh")
-    'diameter'
-    """
-    return _named(ERROR_SOURCES, code)
-
-
-def quantity(code: object) -> str:
-    """Return the words for a quantity of `estimates.csv`.
-
-    Examples
-    --------
-    >>> quantity("map_mean"), quantity("something_new")
-    ('Mean of the map', 'something new')
-    """
-    return _named(QUANTITIES, code)
-
-
-def statistic(code: object) -> str:
-    """Return the words for a statistic."""
-    return _named(STATISTICS, code)
+def is_known(family: str, code: object) -> bool:
+    """Tell whether a code of a family has words."""
+    return text_of(f"{family}.{code}") is not None
 
 
 def split(code: object) -> str:
     """Return the words for a way of splitting plots into training and test."""
-    return _named(SPLITS, code)
+    return named("split", code)
 
 
 def model(code: object) -> str:
     """Return the words for a model."""
-    return _named(MODELS, code)
+    return named("model", code)
 
 
 def model_in_sentence(code: object) -> str:
@@ -180,12 +62,18 @@ def period(code: object) -> str:
 
 def predictor_set(code: object) -> str:
     """Return the words for a set of predictors."""
-    return _named(SETS, code)
+    return named("set", code)
 
 
-def choice(code: object) -> str:
-    """Return the words for how an equation was chosen."""
-    return _named(CHOICES, code)
+def sensor(code: object) -> str:
+    """Return the words for a sensor; names of the project's own stay as they are.
+
+    Examples
+    --------
+    >>> sensor("SAR"), sensor("my_lidar")
+    ('SAR', 'my_lidar')
+    """
+    return text_of(f"sensor.{code}") or text_of(f"sensor.{str(code).lower()}") or str(code)
 
 
 def mass(pool_code: str, kind_code: str) -> str:
@@ -196,4 +84,27 @@ def mass(pool_code: str, kind_code: str) -> str:
     >>> mass("AGB", "dry_mass"), mass("total", "CO2e"), mass("", "")
     ('AGB, dry mass', 'AGB + BGB, CO₂ equivalent', '')
     """
-    return ", ".join(filter(None, [pool(pool_code), kind(kind_code)]))
+    words = (named("mass_pool", pool_code), named("kind", kind_code))
+    return ", ".join(filter(None, words))
+
+
+def heading(table: str, column: str) -> str:
+    """Return the heading of a column of a result table.
+
+    Examples
+    --------
+    >>> heading("model_comparison", "rmse")
+    'RMSE, Mg/ha'
+    """
+    return text_of(f"column.{table}.{column}") or column
+
+
+def flag(value: object) -> str:
+    """Return yes or no.
+
+    Examples
+    --------
+    >>> flag(True)
+    'yes'
+    """
+    return say("word.yes" if value else "word.no")

@@ -13,6 +13,7 @@ from phytomass.errors import InputError, require_columns
 from phytomass.report.content.layers import read_layer
 from phytomass.report.content.results import read_results
 from phytomass.report.messages import labels
+from phytomass.report.messages.saying import say
 from phytomass.report.sections.map_figures import biomass_figure, change_figure
 from phytomass.report.sections.models_figures import predictions_figure
 from phytomass.validation import scores
@@ -70,8 +71,8 @@ def draw_map(
     if not path.exists():
         raise InputError("no such file", where=str(path))
     if change:
-        return change_figure(read_layer(path), "Change of AGB, Mg/ha dry mass")
-    return biomass_figure(read_layer(path), plots, "AGB, Mg/ha dry mass")
+        return change_figure(read_layer(path), say("axis.change"))
+    return biomass_figure(read_layer(path), plots, say("axis.agb"))
 
 
 def draw_predictions(

@@ -15,6 +15,8 @@ from phytomass.report.content.results import Results, read_results
 from phytomass.report.drawing.look import house_style, png_bytes
 from phytomass.report.judgement.facts import facts_of
 from phytomass.report.judgement.rules import limits_of
+from phytomass.report.messages.languages import ENGLISH, speaking, spoken
+from phytomass.report.messages.saying import say
 from phytomass.report.sections.area import area_section
 from phytomass.report.sections.change import change_section, potential_section
 from phytomass.report.sections.errors import errors_section
@@ -26,8 +28,6 @@ from phytomass.report.sections.sources import limits_section, sources_section
 from phytomass.report.sections.summary import mapped_of, summary_section
 from phytomass.report.sections.truth import truth_section
 
-UNTITLED = "Forest biomass and carbon"
-
 
 def write_report(
     results: str | Path,
@@ -35,6 +35,7 @@ def write_report(
     *,
     title: str = "",
     description: str = "",
+    language: str = ENGLISH,
     progress: Progress = silent,
 ) -> Path:
     """Write the report of a results folder as one HTML page that needs nothing else.
@@ -50,6 +51,8 @@ def write_report(
         Where to write; ``report.html`` in `results` by default.
     title, description : str
         Above the report; by default what `provenance.json` says of the project.
+    language : str
+        ``en``, or one of `languages()`; what has no words in it yet is said in English.
     progress : callable
         Called with ``("report", done, total)``.
 
@@ -61,7 +64,8 @@ def write_report(
     Raises
     ------
     InputError
-        If the folder is missing, a file in it is broken, or `target` cannot be written.
+        If the folder is missing, a file in it is broken, `target` cannot be written, or there is
+        no such language.
 
     Examples
     --------
@@ -73,21 +77,24 @@ def write_report(
     """
     read = read_results(results)
     path = Path(target) if target is not None else read.folder / "report.html"
-    write_text(path, render(read, title=title, description=description, progress=progress))
+    with speaking(language):
+        write_text(path, render(read, title=title, description=description, progress=progress))
     return path
 
 
 def render(
     results: Results, *, title: str = "", description: str = "", progress: Progress = silent
 ) -> str:
-    """Return the report as HTML text; see `write_report`."""
+    """Return the report as HTML text in the spoken language; see `write_report`."""
     sections = build_sections(results, progress)
     environment = Environment(
         loader=PackageLoader("phytomass.report"), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     return environment.get_template("report.html").render(
-        title=title or str(results.project.get("name") or UNTITLED),
+        say=say,
+        language=spoken(),
+        title=title or str(results.project.get("name") or say("page.untitled")),
         description=description or str(results.project.get("description") or ""),
         summary=sections[0],
         sections=sections[1:],
@@ -139,7 +146,7 @@ def map_figure(results: str | Path | Results, target_png: str | Path) -> Path:
     read = results if isinstance(results, Results) else read_results(results)
     path, target = read.rasters.get("agb"), Path(target_png)
     layer = read_layer(path) if path is not None else None
-    figure = biomass_figure(layer, read.plots, "AGB, Mg/ha dry mass")
+    figure = biomass_figure(layer, read.plots, say("axis.agb"))
     with house_style(LARGER):
         data = png_bytes(figure)
     with whole_file(target) as beside:

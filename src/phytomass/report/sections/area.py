@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 
+from phytomass import tables
 from phytomass.report.content.blocks import (
     Block,
     Figure,
     Gallery,
     Heading,
     Pair,
+    Picture,
     Section,
     Table,
     Words,
 )
+from phytomass.report.content.columns import columns_of
 from phytomass.report.content.estimates import estimates_table, main_masses
 from phytomass.report.content.results import Results
 from phytomass.report.content.values import AGB, in_whole, period_key
 from phytomass.report.messages import labels
-from phytomass.report.messages.formatting import aligned, count, measured, number, percent
+from phytomass.report.messages.formatting import aligned, count, measured, number
+from phytomass.report.messages.saying import say
 from phytomass.report.sections.area_figures import (
     band_panel,
     band_text,
@@ -29,6 +35,15 @@ from phytomass.report.sections.area_figures import (
 )
 
 OF_AREA = ("map_mean", "area", "stock", "plot_mean", "truth_mean", "truth_stock")
+PANELS = ("mean_mg_ha", "area_ha", "stock_mg", "change_mg_ha", "change_mg")
+"""Columns of the elevation profile that are drawn."""
+
+BANDED = (
+    "area_ha", "mean_mg_ha", "sd_mg_ha", "stock_mg", "mean_before_mg_ha", "change_mg_ha",
+    "change_mg", "area_share", "change_share",
+)  # fmt: skip
+"""Columns of the elevation profile that the table shows where they are known."""
+
 KIND_ORDER = {"dry_mass": 0, "C": 1, "CO2e": 2}
 MOST_ZONES = 40
 
@@ -37,32 +52,24 @@ def area_section(results: Results) -> Section:
     """Build the section on stocks and where they are."""
     files = ("estimates.csv", "class_shares.csv", "elevation_profile.csv")
     if all(t is None for t in (results.estimates, results.class_shares, results.elevation_profile)):
-        missing = "no estimates.csv, class_shares.csv or elevation_profile.csv"
-        return Section("area", "Stocks and where they are", missing=missing)
+        return Section("area", say("area.title"), missing=say("area.missing"))
     blocks = [
         *_estimates(results.estimates),
         *_zones(results.estimates),
         *_classes(results.class_shares),
         *_elevation(results.elevation_profile),
     ]
-    return Section("area", "Stocks and where they are", tuple(blocks), files=files)
+    return Section("area", say("area.title"), tuple(blocks), files=files)
 
 
 def _estimates(table: pd.DataFrame | None) -> list[Block]:
     if table is None or table.empty:
-        return [Words("Estimates are left out: no estimates.csv.", "missing")]
+        return [Words(say("estimates.missing"), "missing")]
     whole = table[in_whole(table)]
-    unknown = ~whole["quantity"].isin(set(labels.QUANTITIES))
+    unknown = ~whole["quantity"].map(partial(labels.is_known, "quantity")).astype(bool)
     rows = main_masses(whole[whole["quantity"].isin(OF_AREA) | unknown])
-    note = (
-        "SD: how much pixels (of a map) or plots differ, not how well the mean is known. n: pixels or "
-        "plots. Other pools and kinds follow by the project's carbon factors "
-        "and are in estimates.csv."
-    )
-    shown = (
-        [estimates_table(rows, "Estimates for the whole mapped area.", note)] if len(rows) else []
-    )
-    return [*_pools(whole), *shown]
+    caption, note = say("estimates.whole"), say("estimates.note")
+    return [*_pools(whole), *([estimates_table(rows, caption, note)] if len(rows) else [])]
 
 
 def _pools(whole: pd.DataFrame) -> list[Block]:
@@ -75,25 +82,21 @@ def _pools(whole: pd.DataFrame) -> list[Block]:
     rows = rows[rows["period"] == latest].drop_duplicates(["pool", "kind"])
     rows = rows.assign(_kind=rows["kind"].map(KIND_ORDER).fillna(3))
     rows = rows.sort_values("_kind", kind="stable")
-    pools, kinds = (
-        [f(v) for v in rows[c]] for f, c in ((labels.pool, "pool"), (labels.kind, "kind"))
-    )
-    picture = pools_bars(pools, kinds, rows["value"].to_list(), "Bars of the stock in each pool")
+    pools = [labels.named("mass_pool", code) for code in rows["pool"]]
+    kinds = [labels.named("kind", code) for code in rows["kind"]]
+    picture = pools_bars(pools, kinds, rows["value"].to_list(), say("stocks.alt"))
     area = rows["area_ha"]
-    over = f" over {number(area.iloc[0], 5)} ha" if np.isfinite(area.iloc[0]) else ""
-    when = f", {labels.period(latest)}" if latest else ""
-    caption = (
-        f"Stock by pool{over}{when}. Bars of different colours are different kinds of mass and "
-        "must not be added."
-    )
+    over = say("stocks.over", area=area.iloc[0]) if np.isfinite(area.iloc[0]) else ""
+    about = {"over": over, "when": f", {labels.period(latest)}" if latest else ""}
+    caption = say("stocks.figure", **about)
     shown = Table.of(
-        f"Stock by pool{over}{when}; per hectare: the same divided by that area.",
+        say("stocks.caption", **about),
         [
-            ("Pool", "text", pools),
-            ("Kind", "text", kinds),
-            ("Stock", "number", [number(v) for v in rows["value"]]),
-            ("Per hectare", "number", [measured(v) for v in rows["value"] / area]),
-            ("Unit", "short", rows["unit"]),
+            (say("heading.pool"), "text", pools),
+            (say("heading.kind"), "text", kinds),
+            (say("heading.stock"), "number", [number(v) for v in rows["value"]]),
+            (say("heading.per_hectare"), "number", [measured(v) for v in rows["value"] / area]),
+            (say("heading.unit"), "short", rows["unit"]),
         ],
     )
     return [Pair(Gallery((Figure(picture, caption),), "full"), shown)]
@@ -112,24 +115,23 @@ def _zones(table: pd.DataFrame | None) -> list[Block]:
     stocks = _stocks_by_zone(zoned, latest)
     when = f", {labels.period(latest)}" if latest else ""
     shown = Table.of(
-        f"Zones, AGB dry mass{when}.",
+        say("zones.caption", when=when),
         [
-            ("Zone", "text", means["zone"]),
-            ("Area, ha", "number", [number(v, 5) for v in means["area_ha"]]),
-            ("Mean AGB, Mg/ha", "number", aligned(means["value"])),
-            ("Stock, Mg", "number", [number(stocks.get(z)) for z in means["zone"]]),
-            ("Pixels", "number", [count(v) for v in means["n"]]),
+            *columns_of("estimates", means, "zone", "area_ha"),
+            (say("heading.mean_agb_mg_ha"), "number", aligned(means["value"])),
+            (say("heading.stock_mg"), "number", [number(stocks.get(z)) for z in means["zone"]]),
+            (say("heading.pixels"), "number", [count(v) for v in means["n"]]),
         ],
     )
     ranked = means.sort_values("value", ascending=False, kind="stable").head(MOST_ZONES)
     if ranked["value"].notna().sum() < 2:
-        return [Heading("Zones"), shown]
+        return [Heading(say("zones.title")), shown]
     picture = zone_bars(
         [str(z) for z in ranked["zone"]], ranked["value"].to_numpy(dtype=float),
-        "Mean AGB, Mg/ha dry mass", "Bars of the mean AGB of each zone",
+        say("zones.axis"), say("zones.alt"),
     )  # fmt: skip
-    caption = f"Mean AGB of the zones, Mg/ha dry mass{when}, n = {count(len(ranked))} zones."
-    return [Heading("Zones"), Pair(Gallery((Figure(picture, caption),), "full"), shown)]
+    caption = say("zones.figure", when=when, n=len(ranked))
+    return [Heading(say("zones.title")), Pair(Gallery((Figure(picture, caption),), "full"), shown)]
 
 
 def _stocks_by_zone(zoned: pd.DataFrame, period: str) -> dict[str, float]:
@@ -142,74 +144,55 @@ def _stocks_by_zone(zoned: pd.DataFrame, period: str) -> dict[str, float]:
 
 def _classes(table: pd.DataFrame | None) -> list[Block]:
     if table is None or table.empty:
-        return [Words("Classes of biomass are left out: no class_shares.csv.", "missing")]
+        return [Words(say("classes.missing"), "missing")]
     bands = [band_text(a, b) for a, b in zip(table["low_mg_ha"], table["high_mg_ha"], strict=True)]
     total = float(table["area_ha"].sum())
-    caption = f"Share of the area and of the AGB in classes of AGB, n = {number(total, 5)} ha."
+    caption = say("classes.figure", area=total)
     shown = Table.of(
-        "Classes of AGB (dry mass).",
+        say("classes.caption"),
         [
-            ("AGB, Mg/ha", "text", bands),
-            ("Area, ha", "number", [measured(v) for v in table["area_ha"]]),
-            ("Share of area", "number", [percent(v) for v in table["area_share"]]),
-            ("AGB, Mg", "number", [number(v) for v in table["agb_mg"]]),
-            ("Share of AGB", "number", [percent(v) for v in table["agb_share"]]),
+            (say("classes.agb"), "text", bands),
+            *columns_of("class_shares", table, "area_ha", "area_share", "agb_mg", "agb_share"),
         ],
     )
-    picture = class_bars(table, "Bars of the share of each AGB class")
+    picture = class_bars(table, say("classes.alt"))
     pair = Pair(Gallery((Figure(picture, caption),), "full"), shown)
-    return [Heading("Classes of biomass"), pair]
+    return [Heading(say("classes.title")), pair]
 
 
 def _elevation(table: pd.DataFrame | None) -> list[Block]:
     if table is None or table.empty:
-        return [Words("The elevation profile is left out: no elevation_profile.csv.", "missing")]
+        return [Words(say("elevation.missing"), "missing")]
     rows = table.sort_values("low_m", kind="stable").reset_index(drop=True)
-    panels = [
-        ("mean_mg_ha", "Mean AGB ± spatial SD", "Mg/ha", "sd_mg_ha"),
-        ("area_ha", "Area", "ha", None),
-        ("stock_mg", "Stock of AGB", "Mg", None),
-        ("change_mg_ha", "Mean change of AGB", "Mg/ha", None),
-        ("change_mg", "Change of AGB", "Mg", None),
-    ]
     figures = [
-        Figure(band_panel(rows, column, (label, unit), spread, f"{label} by elevation band"), "")
-        for column, label, unit, spread in panels
-        if rows[column].notna().any()
+        Figure(_band_panel(rows, column), "") for column in PANELS if rows[column].notna().any()
     ]
-    area = number(rows["area_ha"].sum(), 5)
-    caption = f"AGB (dry mass) by elevation, {count(len(rows))} bands, n = {area} ha."
+    caption = say("elevation.figure", n=len(rows), area=rows["area_ha"].sum())
     if rows["change_mg_ha"].notna().any():
-        caption += " Change: later minus earlier date; losses in another colour."
+        caption = f"{caption} {say('elevation.change')}"
     return [
-        Heading("Elevation profile"),
+        Heading(say("elevation.title")),
         Gallery(tuple(figures), "third", caption),
         _elevation_table(rows),
     ]
 
 
+def _band_panel(rows: pd.DataFrame, column: str) -> Picture:
+    label, unit = (
+        say(f"elevation_panel.{column}"),
+        tables.table("elevation_profile").columns[column].unit,
+    )
+    spread = "sd_mg_ha" if column == "mean_mg_ha" else None
+    return band_panel(rows, column, (label, unit), spread, say("elevation.alt", what=label))
+
+
 def _elevation_table(rows: pd.DataFrame) -> Table:
-    heads = [
-        ("area_ha", "Area, ha", 4), ("mean_mg_ha", "Mean, Mg/ha", 4),
-        ("sd_mg_ha", "Spatial SD", 3), ("stock_mg", "Stock, Mg", 4),
-        ("mean_before_mg_ha", "Mean before", 4), ("change_mg_ha", "Change, Mg/ha", 3),
-        ("change_mg", "Change, Mg", 4),
-    ]  # fmt: skip
     bands = [band_text(a, b) for a, b in zip(rows["low_m"], rows["high_m"], strict=True)]
-    shares = [("area_share", "Share of area"), ("change_share", "Share of change")]
+    known = [name for name in BANDED if rows[name].notna().any()]
     return Table.of(
-        "AGB (dry mass) by elevation band.",
+        say("elevation.caption"),
         [
-            ("Elevation, m", "text", bands),
-            *(
-                (head, "number", [measured(v, digits) for v in rows[column]])
-                for column, head, digits in heads
-                if rows[column].notna().any()
-            ),
-            *(
-                (head, "number", [percent(v) for v in rows[column]])
-                for column, head in shares
-                if rows[column].notna().any()
-            ),
+            (say("elevation.axis"), "text", bands),
+            *columns_of("elevation_profile", rows, *known),
         ],
     )

@@ -27,8 +27,9 @@ from phytomass.report.drawing.look import (
     sequential,
 )
 from phytomass.report.messages.formatting import ABSENT, number, percent
+from phytomass.report.messages.saying import say
 
-SCALES = ((1e9, "billion "), (1e6, "million "), (1e3, "thousand "))
+SCALES = {"billion": 1e9, "million": 1e6, "thousand": 1e3}
 
 
 def axis_scale(largest: float, unit: str) -> tuple[float, str]:
@@ -41,7 +42,8 @@ def axis_scale(largest: float, unit: str) -> tuple[float, str]:
     """
     if not largest >= 1e4:
         return 1.0, unit
-    return next((f, f"{word}{unit}") for f, word in SCALES if largest / f >= 1)
+    word, factor = next((word, f) for word, f in SCALES.items() if largest / f >= 1)
+    return factor, say(f"scale.{word}", unit=unit)
 
 
 def pools_bars(
@@ -72,7 +74,9 @@ def pools_bars(
         for place, value in zip(places, values, strict=True):
             _end_text(axes, value / factor, float(place), number(value / factor))
         axes.set_yticks(places, [f"{n}, {g}" for n, g in zip(names, groups, strict=True)])
-        axes.set(xlim=(0, 1.18 * float(np.nanmax(values)) / factor), xlabel=f"Stock, {unit}")
+        axes.set(
+            xlim=(0, 1.18 * float(np.nanmax(values)) / factor), xlabel=say("stocks.axis", unit=unit)
+        )
         _bare(axes)
         return picture(figure, alt)
 
@@ -87,8 +91,8 @@ def class_bars(table: pd.DataFrame, alt: str) -> Picture:
     alt : str
         What the picture shows.
     """
-    shares = [("area_share", "of the area", BLUE), ("agb_share", "of the AGB", ORANGE)]
-    shares = [s for s in shares if s[0] in table and table[s[0]].notna().any()]
+    shares = {"area_share": BLUE, "agb_share": ORANGE}
+    shares = {name: colour for name, colour in shares.items() if table[name].notna().any()}
     names = [
         band_text(low, high)
         for low, high in zip(table["low_mg_ha"], table["high_mg_ha"], strict=True)
@@ -97,14 +101,15 @@ def class_bars(table: pd.DataFrame, alt: str) -> Picture:
     with house_style():
         figure = new_figure(5.0, 1.1 + 0.36 * len(table))
         axes = figure.add_subplot()
-        for index, (column, name, colour) in enumerate(shares):
+        for index, (column, colour) in enumerate(shares.items()):
             at = places - 0.19 * (1 - 2 * index) * (len(shares) - 1)
             values = 100 * table[column].to_numpy(dtype=float)
-            axes.barh(at, values, height=0.38 if len(shares) > 1 else 0.7, color=colour, label=name)
+            height, name = 0.38 if len(shares) > 1 else 0.7, say(f"share_of.{column}")
+            axes.barh(at, values, height=height, color=colour, label=name)
             for place, value in zip(at, values, strict=True):
                 _end_text(axes, value, float(place), percent(value / 100, 2), 7)
         axes.set_yticks(places, names)
-        axes.set(xlabel="Share, %", ylabel="AGB, Mg/ha")
+        axes.set(xlabel=say("classes.share"), ylabel=say("classes.agb"))
         axes.invert_yaxis()
         axes.set_xlim(0, 1.15 * axes.get_xlim()[1])
         _bare(axes)
@@ -178,7 +183,7 @@ def band_panel(
             )
         axes.axvline(0, color=MUTED, lw=0.8)
         axes.set_yticks(places, names)
-        axes.set(xlabel=f"{label[0]}, {unit}", ylabel="Elevation, m")
+        axes.set(xlabel=f"{label[0]}, {unit}", ylabel=say("elevation.axis"))
         _bare(axes)
         return picture(figure, alt)
 

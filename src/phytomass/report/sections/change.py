@@ -10,7 +10,8 @@ from phytomass.report.content.layers import read_layer
 from phytomass.report.content.results import Results
 from phytomass.report.content.values import AGB, Value, in_whole, pick
 from phytomass.report.messages import labels
-from phytomass.report.messages.formatting import count, plus_minus, signed, with_unit
+from phytomass.report.messages.formatting import plus_minus, signed, with_unit
+from phytomass.report.messages.saying import say
 from phytomass.report.sections.map_figures import change_map
 from phytomass.report.sections.plots_figures import measured_twice
 
@@ -21,33 +22,20 @@ OF_POTENTIAL = ("potential",)
 
 def change_section(results: Results) -> Section:
     """Build the section on change."""
-    blocks = [*_cards(results), *_figures(results), *_table(results, OF_CHANGE, _CHANGE_NOTE)]
+    blocks = [*_cards(results), *_figures(results), *_table(results, OF_CHANGE, say("change.note"))]
     files = ("agb_change.tif", "agb_before.tif", "estimates.csv", "plots.csv")
     if not blocks:
-        return Section("change", "Change", missing="no earlier date was mapped or measured")
-    return Section("change", "Change", tuple(blocks), files=files)
-
-
-_CHANGE_NOTE = (
-    "Change is later minus earlier on one common mask. The change of the stock is split in two: "
-    "area before × change of density, and change of area × density after; a change of the mask "
-    "is never mixed into the density."
-)
-
-_POTENTIAL_NOTE = (
-    "Sequestration potential (CSP) = carbon carrying capacity (CCC) − present carbon density, "
-    "same pools. ± is the standard error given for CCC; per year: over the years named under "
-    "Method. It is a capacity, not a forecast."
-)
+        return Section("change", say("change.title"), missing=say("change.missing"))
+    return Section("change", say("change.title"), tuple(blocks), files=files)
 
 
 def _cards(results: Results) -> list[Block]:
     cards = []
     for quantity, statistic, mass, label in (
-        ("change_mean", "mean", AGB, "Mean change of the map"),
-        ("change_total", "total", AGB, "Change of the stock"),
-        ("change_total", "total", ("total", "CO2e"), "Change of the stock, CO₂ equivalent"),
-        ("plot_change", "mean", AGB, "Mean change at the plots"),
+        ("change_mean", "mean", AGB, say("change.of_map")),
+        ("change_total", "total", AGB, say("change.of_stock")),
+        ("change_total", "total", ("total", "CO2e"), say("change.of_co2e")),
+        ("plot_change", "mean", AGB, say("change.of_plots")),
     ):
         found = pick(results, quantity, statistic, mass)
         if found is not None:
@@ -65,11 +53,11 @@ def _card(label: str, found: Value, error: float | None) -> Card:
     value, detail = signed(found.value, 4), labels.mass(found.pool, found.kind)
     if error is not None:
         value = f"{'+' if found.value > 0 else ''}{plus_minus(found.value, error)}"
-        detail = f"± standard error; {detail}"
+        detail = f"{say('change.standard_error')}; {detail}"
     if np.isfinite(found.area_ha):
         detail += f", {with_unit(found.area_ha, 'ha', 5)}"
     elif np.isfinite(found.n):
-        detail += f", n = {count(found.n)}"
+        detail += f", {say('scores.n', n=found.n)}"
     return Card(label, value, found.unit, f"{detail}{'; ' if found.period else ''}{found.date}")
 
 
@@ -80,11 +68,9 @@ def _figures(results: Results) -> list[Block]:
     when = f", {mean.date}" if mean is not None and mean.period else ""
     if path is not None:
         layer = read_layer(path)
-        picture = change_map(layer, "Change of AGB, Mg/ha dry mass", f"Map of the change{when}")
-        caption = f"Change of AGB, Mg/ha dry mass{when}: purple gain, orange loss, grey no data."
-        figures.append(
-            Figure(picture, f"{caption} Coordinates in {layer.crs}; arrow to grid north.")
-        )
+        picture = change_map(layer, say("axis.change"), say("change.map_alt", when=when))
+        caption = f"{say('change.map', when=when)} {say('map.coordinates', crs=layer.crs)}"
+        figures.append(Figure(picture, caption))
     plots = results.plots
     if plots is not None:
         before, after = plots["agb_before_mg_ha"], plots["agb_mg_ha"]
@@ -92,13 +78,9 @@ def _figures(results: Results) -> list[Block]:
         if both.any():
             picture = measured_twice(
                 np.asarray(before[both], dtype=np.float64), np.asarray(after[both], dtype=np.float64),
-                ("Earlier AGB, Mg/ha", "Later AGB, Mg/ha"), "AGB of plots measured twice",
+                (say("change.earlier"), say("change.later")), say("change.twice_alt"),
             )  # fmt: skip
-            caption = (
-                f"AGB (Mg/ha dry mass) of plots measured at both dates, n = {count(both.sum())}; "
-                "above the dashed line: gain."
-            )
-            figures.append(Figure(picture, caption))
+            figures.append(Figure(picture, say("change.twice", n=both.sum())))
     if not figures:
         return []
     return [Gallery(tuple(figures), "hero" if len(figures) == 2 else "half")]
@@ -110,19 +92,19 @@ def _table(results: Results, begins: tuple[str, ...], note: str) -> list[Block]:
         return []
     about = np.array([str(name).startswith(begins) for name in table["quantity"]], dtype=bool)
     rows = main_masses(table[about & in_whole(table)])
-    return [estimates_table(rows, "Estimates.", note)] if len(rows) else []
+    return [estimates_table(rows, say("estimates.caption"), note)] if len(rows) else []
 
 
 def potential_section(results: Results) -> Section:
     """Build the section on the sequestration potential."""
-    table = _table(results, OF_POTENTIAL, _POTENTIAL_NOTE)
+    table = _table(results, OF_POTENTIAL, say("potential.note"))
     if not table:
-        return Section("potential", "Potential", missing="no carrying capacity was given")
+        return Section("potential", say("potential.title"), missing=say("potential.missing"))
     cards = []
     for quantity, statistic, label in (
-        ("potential", "mean", "Sequestration potential (CSP)"),
-        ("potential_rate", "mean", "Potential per year"),
-        ("potential_total", "total", "Potential of the whole area"),
+        ("potential", "mean", say("potential.csp")),
+        ("potential_rate", "mean", say("potential.per_year")),
+        ("potential_total", "total", say("potential.whole")),
     ):
         found = pick(results, quantity, statistic, None)
         if found is not None:
@@ -131,4 +113,4 @@ def potential_section(results: Results) -> Section:
             over = f"; {with_unit(found.area_ha, 'ha', 5)}" if np.isfinite(found.area_ha) else ""
             cards.append(Card(label, value, found.unit, f"{detail}{over}"))
     blocks: list[Block] = [Cards(tuple(cards))] if cards else []
-    return Section("potential", "Potential", (*blocks, *table), files=("estimates.csv",))
+    return Section("potential", say("potential.title"), (*blocks, *table), files=("estimates.csv",))

@@ -5,34 +5,28 @@ from __future__ import annotations
 import pandas as pd
 
 from phytomass.report.content.blocks import Block, Figure, Gallery, Section, Table, Words
+from phytomass.report.content.columns import columns_of
 from phytomass.report.content.results import Results
 from phytomass.report.messages import labels
-from phytomass.report.messages.formatting import count, measured, percent, with_unit
+from phytomass.report.messages.saying import say
 from phytomass.report.sections.errors_figures import share_bars
 
-COUNTED = {
-    "drawn_again": "numbers lay outside their bounds and were drawn again",
-    "below_zero": "tree masses below zero were set to zero",
-    "fractions_truncated": "carbon fractions outside 0 to 1 were cut",
-}
-"""Row of draw_counts.csv, and what it counts."""
+DOUBTS = ("extrapolated", "implied_density_impossible")
+"""Columns of trees.csv that flag doubtful trees."""
 
-DOUBTS = (
-    ("extrapolated", "trees outside the diameter or height range of their equation"),
-    (
-        "implied_density_impossible",
-        "trees whose biomass would need a wood denser than any known (1.39 g/cm³)",
-    ),
-)
-"""Column of trees.csv, and what it flags."""
+FIELD_ERROR = (
+    "pool", "unit", "mean", "se", "low90", "high90", "low95", "high95",
+)  # fmt: skip
+ERROR_SHARES = (
+    "source", "alone_plot", "alone_mean", "cv_plot_percent", "cv_mean_percent",
+)  # fmt: skip
+"""Columns of result tables that are shown, in order."""
 
 
 def errors_section(results: Results) -> Section:
     """Build the section on the errors of field biomass; it needs a tree list."""
     if results.field_error is None and results.error_shares is None:
-        return Section(
-            "errors", "Errors of the field", missing="no field_error.csv: no tree list was given"
-        )
+        return Section("errors", say("errors.title"), missing=say("errors.missing"))
     blocks = (
         *_mean(results),
         *_shares(results.error_shares),
@@ -41,7 +35,7 @@ def errors_section(results: Results) -> Section:
     )
     return Section(
         "errors",
-        "Errors of the field",
+        say("errors.title"),
         blocks,
         files=("field_error.csv", "error_shares.csv", "draw_counts.csv", "plots.csv", "trees.csv"),
     )
@@ -53,25 +47,12 @@ def _mean(results: Results) -> list[Block]:
         return []
     first = table.iloc[0]
     unit = str(first["unit"])
-    words = (
-        f"The mean of the {count(first['n'])} plots is {with_unit(first['mean'], unit)}. Errors of "
-        "measuring and of the equations alone put it between "
-        f"{with_unit(first['low95'], unit)} and {with_unit(first['high95'], unit)} (95 %). Most of "
-        "this is shared by all trees of a species or equation: more plots would not narrow it. "
-        "How the plots were sampled comes on top."
-    )
-    columns = [("mean", "Mean"), ("se", "SE"), ("low90", "5 %"), ("high90", "95 %")]
-    columns += [("low95", "2.5 %"), ("high95", "97.5 %")]
+    bounds = {name: first[name] for name in ("mean", "low95", "high95")}
+    words = say("errors.mean", n=first["n"], unit=unit, **bounds)
     shown = Table.of(
-        "Error of the mean of all plots from tree to carbon, from the draws: its standard error "
-        "and percentiles.",
-        [
-            ("Pool", "text", [labels.plot_pool(p) for p in table["pool"]]),
-            ("Unit", "short", table["unit"]),
-            *((head, "number", [measured(v) for v in table[column]]) for column, head in columns),
-        ],
-        note="The bounds need not be centred on the mean: they also hold what other equations "
-        "would give. Bounds of each plot: plots.csv; all draws: plot_draws.zarr.",
+        say("errors.caption"),
+        columns_of("field_error", table, *FIELD_ERROR),
+        note=say("errors.note"),
     )
     return [Words(words), shown]
 
@@ -80,29 +61,20 @@ def _shares(table: pd.DataFrame | None) -> list[Block]:
     if table is None or table.empty:
         return []
     sources = table[table["source"] != "all"]
-    names = [labels.error_source(s) for s in sources["source"]]
+    names = [labels.named("error_source", s) for s in sources["source"]]
     picture = share_bars(
         names,
         sources["alone_plot"].to_numpy(dtype=float),
         sources["alone_mean"].to_numpy(dtype=float),
-        "Bars of each source's share of the variance, in a plot and in the mean of all plots",
+        say("error_shares.alt"),
     )
     whole = table[table["source"] == "all"].iloc[0]
-    caption = (
-        "Variance of total carbon when only one source is drawn, as a share of the variance with "
-        f"all. All together: {percent(whole['cv_plot_percent'] / 100)} of a plot's value (median), "
-        f"{percent(whole['cv_mean_percent'] / 100)} of the mean of all plots."
-    )
+    shares = {name: whole[f"cv_{name}_percent"] / 100 for name in ("plot", "mean")}
+    caption = say("error_shares.figure", **shares)
     shown = Table.of(
-        "Each source alone, total carbon. CV: standard deviation as a share of the value.",
-        [
-            ("Source", "text", names),
-            ("Share, plot", "number", [percent(v) for v in sources["alone_plot"]]),
-            ("Share, mean", "number", [percent(v) for v in sources["alone_mean"]]),
-            ("CV, plot", "number", [percent(v / 100) for v in sources["cv_plot_percent"]]),
-            ("CV, mean", "number", [percent(v / 100) for v in sources["cv_mean_percent"]]),
-        ],
-        note="Shares need not add up to 100 %: sources act together.",
+        say("error_shares.caption"),
+        columns_of("error_shares", sources, *ERROR_SHARES),
+        note=say("error_shares.note"),
     )
     return [Gallery((Figure(picture, caption),), "half"), shown]
 
@@ -112,11 +84,11 @@ def _counts(table: pd.DataFrame | None) -> list[Block]:
     if table is None or table.empty:
         return []
     words = [
-        f"{count(n)} {COUNTED[what]}"
+        say(f"draw_counts.{what}", n=n)
         for what, n in zip(table["what"], table["n"], strict=True)
-        if what in COUNTED
+        if labels.is_known("draw_counts", what)
     ]
-    return [Words(f"Bounds met by the draws: {'; '.join(words)}.")]
+    return [Words(say("errors.draw_counts", counts="; ".join(words)))]
 
 
 def _doubts(trees: pd.DataFrame | None) -> list[Block]:
@@ -124,11 +96,8 @@ def _doubts(trees: pd.DataFrame | None) -> list[Block]:
         return []
     agb = trees["agb_kg"]
     blocks: list[Block] = []
-    for column, what in DOUBTS:
-        if column in trees:
-            flagged = trees[column]
-            share = float(agb[flagged].sum() / agb.sum()) if agb.sum() > 0 else 0.0
-            blocks.append(
-                Words(f"{percent(share)} of the AGB comes from {count(flagged.sum())} {what}.")
-            )
+    for column in DOUBTS:
+        flagged = trees[column]
+        share = float(agb[flagged].sum() / agb.sum()) if agb.sum() > 0 else 0.0
+        blocks.append(Words(say(f"doubts.{column}", share=share, n=flagged.sum())))
     return blocks

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from phytomass.report.content.blocks import Picture
 from phytomass.report.drawing.look import BLUE, ORANGE, grid_lines, house_style, new_figure, picture
+from phytomass.report.messages.saying import say
 
 
 def share_bars(
@@ -32,12 +33,18 @@ def share_bars(
     with house_style():
         figure = new_figure(5.0, 1.1 + 0.36 * len(names))
         axes = figure.add_subplot()
-        axes.barh(places - 0.19, 100 * in_plot, height=0.38, color=BLUE, label="in a plot (median)")
         axes.barh(
-            places + 0.19, 100 * in_mean, height=0.38, color=ORANGE, label="in the plots' mean"
+            places - 0.19, 100 * in_plot, height=0.38, color=BLUE, label=say("error_shares.in_plot")
+        )
+        axes.barh(
+            places + 0.19,
+            100 * in_mean,
+            height=0.38,
+            color=ORANGE,
+            label=say("error_shares.in_mean"),
         )
         axes.set_yticks(places, list(names))
-        axes.set(xlabel="Share of the variance, %")
+        axes.set(xlabel=say("error_shares.axis"))
         axes.invert_yaxis()
         axes.set_xlim(0, 1.05 * max(axes.get_xlim()[1], 1.0))
         axes.tick_params(axis="y", length=0)

@@ -30,6 +30,7 @@ from phytomass.report.drawing.look import (
     sequential,
 )
 from phytomass.report.messages.formatting import THIN, number
+from phytomass.report.messages.saying import say
 
 WIDTH = 6.2
 """Inches; small enough for labels to stay readable on a phone."""
@@ -176,7 +177,7 @@ def predictor_tile(layer: Layer, name: str, unit: str) -> Picture:
         bar.update_ticks()
         _label_bar(bar, "")
         bar.ax.tick_params(labelsize=7.5, pad=1)
-        return picture(figure, f"Map of the predictor {name}", "png")
+        return picture(figure, say("predictors.tile_alt", name=name), "png")
 
 
 def _shortened(text: str, length: int) -> str:
@@ -234,7 +235,7 @@ def _draw_plots(figure: Figure, axes: Axes, plots: pd.DataFrame, norm: Normalize
         ordered["easting"], ordered["northing"], s=sizes, c=agb, cmap=sequential(), norm=norm,
         edgecolors=INK, linewidths=0.6, zorder=3,
     )  # fmt: skip
-    words = Line2D([], [], ls="", marker="", label="Observed AGB, Mg/ha:")
+    words = Line2D([], [], ls="", marker="", label=say("map.observed"))
     handles = [words, *(_handle(top * share, top, largest) for share in (0.1, 0.5, 1.0))]
     outliers = ordered[ordered["outlier"].to_numpy()] if "outlier" in ordered else ordered[:0]
     if len(outliers):
@@ -243,7 +244,7 @@ def _draw_plots(figure: Figure, axes: Axes, plots: pd.DataFrame, norm: Normalize
             edgecolors=VERMILLION, linewidths=1.8, marker="s", zorder=4,
         )  # fmt: skip
         mark: Any = {"marker": "s", "markerfacecolor": "none", "markeredgecolor": VERMILLION}
-        handles.append(Line2D([], [], ls="", label="outlier", markeredgewidth=1.8, **mark))
+        handles.append(Line2D([], [], ls="", label=say("map.outlier"), markeredgewidth=1.8, **mark))
     figure.legend(
         handles=handles, loc="outside lower center", ncols=len(handles), borderpad=0.6,
     )  # fmt: skip
@@ -267,10 +268,10 @@ def _furnish(axes: Axes, layer: Layer | None) -> None:
     """Add coordinates, scale bar and north arrow, all of them outside the map's own area."""
     unit = "m" if layer is None or layer.projected else "°"
     if layer is not None and layer.projected and abs(layer.metres_per_unit - 1) > 1e-9:
-        unit = f"units of {number(layer.metres_per_unit, 4)} m"
+        unit = say("map.units", metres=layer.metres_per_unit)
     crs = f", {layer.crs}" if layer is not None else ""
-    axes.set_xlabel(f"Easting, {unit}{crs}")
-    axes.set_ylabel(f"Northing, {unit}")
+    axes.set_xlabel(say("map.easting", unit=unit, crs=crs))
+    axes.set_ylabel(say("map.northing", unit=unit))
     axes.xaxis.set_major_locator(MaxNLocator(4))
     axes.yaxis.set_major_locator(MaxNLocator(4, prune="lower"))  # the corner holds one label
     axes.xaxis.set_major_formatter(plain_ticks())
@@ -333,6 +334,6 @@ def _north_arrow(axes: Axes) -> None:
         annotation_clip=False,
     )  # fmt: skip
     axes.annotate(
-        "N  ", xy=place, xycoords=middle, ha="right", va="center", fontsize=10.5, fontweight="bold",
+        f"{say('map.north')}  ", xy=place, xycoords=middle, ha="right", va="center", fontsize=10.5, fontweight="bold",
         color=INK, annotation_clip=False,
     )  # fmt: skip

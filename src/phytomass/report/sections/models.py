@@ -17,22 +17,25 @@ from phytomass.report.content.blocks import (
     Table,
     Words,
 )
+from phytomass.report.content.columns import columns_of
 from phytomass.report.content.results import Results
 from phytomass.report.content.values import MapModel, map_model_of, predictions_of
-from phytomass.report.judgement.chosen import why_chosen
+from phytomass.report.judgement.compared import sensors_in_words, splits_in_words, why_chosen
 from phytomass.report.judgement.facts import Facts
-from phytomass.report.judgement.rules import sensors_in_words, splits_in_words
 from phytomass.report.messages import labels
-from phytomass.report.messages.formatting import aligned, count, fixed, listed, number, percent
+from phytomass.report.messages.formatting import aligned, fixed, number
+from phytomass.report.messages.saying import say
 from phytomass.report.sections.model_tables import model_tables_blocks
 from phytomass.report.sections.models_figures import observed_predicted, reach_of, score_dots
 
 MOST_ROWS = 120
-SCORES_NOTE = (
-    "R² = 1 − SSE/SST on plots held out of training, negative where the model is worse than "
-    "their mean. RRMSE: RMSE as a share of the mean observed AGB. Bias: predicted − observed. "
-    "SD of RMSE: between folds. Shaded: the model of the map."
-)
+SENSORS = "sensor_comparison"
+
+MODEL_COMPARISON = (
+    "split", "model", "predictors", "n_train", "n_test", "r2", "rmse", "rrmse_percent", "bias",
+    "mae", "fold_sd_rmse",
+)  # fmt: skip
+"""Columns of result tables that are shown, in order."""
 
 
 def models_section(results: Results, facts: Facts) -> Section:
@@ -46,7 +49,7 @@ def models_section(results: Results, facts: Facts) -> Section:
         "map_model.json",
     )
     if table is None or table.empty:
-        return Section("models", "Models", missing="no model_comparison.csv")
+        return Section("models", say("models.title"), missing=say("models.missing"))
     chosen = map_model_of(results)
     blocks = [
         *_choice(results, chosen, facts),
@@ -54,31 +57,31 @@ def models_section(results: Results, facts: Facts) -> Section:
         *_dots(table),
         *_scatter(results, chosen),
         *_sensors(results, facts),
-        Heading("All candidates"),
+        Heading(say("candidates.title")),
         _table(table, chosen),
     ]
-    return Section("models", "Models", tuple(blocks), files=files)
+    return Section("models", say("models.title"), tuple(blocks), files=files)
 
 
 def _choice(results: Results, chosen: MapModel | None, facts: Facts) -> list[Block]:
     if chosen is None:
-        return [Words("The model of the map is not named: no map_model.json.", "missing")]
+        return [Words(say("models.no_map_model"), "missing")]
     said = results.map_model
-    text = f"The map was made by {labels.model_in_sentence(chosen.model)}"
-    if chosen.predictors:
-        text += f" with {labels.predictor_set(chosen.predictors)}"
-    if "n_train" in said:
-        text += f", trained on {count(said['n_train'])} plots"
-    blocks: list[Block] = [Words(f"{text}.")]
+    sets = (
+        say("models.with", set=labels.predictor_set(chosen.predictors)) if chosen.predictors else ""
+    )
+    trained = say("models.trained", n=said["n_train"]) if "n_train" in said else ""
+    model = labels.model_in_sentence(chosen.model)
+    blocks: list[Block] = [Words(say("models.made", model=model, sets=sets, trained=trained))]
     if "choice" in said:
-        blocks.append(Words(f"Why this one: {why_chosen(said['choice'])}."))
+        blocks.append(Words(say("models.why", why=why_chosen(said["choice"]))))
     names = [str(name) for name in said.get("predictors", [])]
     if names:
-        blocks.append(Words(f"Predictors: {', '.join(names)}."))
+        blocks.append(Words(say("models.predictors", names=", ".join(names))))
     parameters = said.get("parameters") or {}
     if parameters:
         listing = ", ".join(f"{key} = {_setting(value)}" for key, value in parameters.items())
-        blocks.append(Words(f"Settings, tuned on inner folds: {listing}."))
+        blocks.append(Words(say("models.settings", settings=listing)))
     blocks += [Words(sentence) for sentence in _training(said)]
     words = splits_in_words(facts)
     if words:
@@ -90,19 +93,13 @@ def _training(said: dict[str, Any]) -> list[str]:
     """Say how the errors of plots were used, and what a lower precision costs."""
     training, sentences = said.get("training") or {}, []
     if training.get("weights") == "standard_errors":
-        sentences.append(
-            "Plots weigh 1 / (se² + model variance) in training, by the standard errors of their "
-            "biomass; scores are not weighted."
-        )
+        sentences.append(say("training.weights"))
     if training.get("draws"):
-        sentences.append("Each member of a network learned a draw of its own of the plots.")
+        sentences.append(say("training.draws"))
     error = said.get("precision_error") or {}
     if error:
-        sentences.append(
-            f"Mapped in {error['precision']}: on {count(error['n'])} training patches it differs "
-            f"from fp32 by {percent(error['rms'], 2)} of the predictions' SD (rms), at most "
-            f"{percent(error['largest'], 2)}."
-        )
+        told = {name: error[name] for name in ("precision", "n", "rms", "largest")}
+        sentences.append(say("training.precision", **told))
     return sentences
 
 
@@ -118,20 +115,22 @@ def _splits(table: pd.DataFrame) -> list[str]:
 
 
 def _dots(table: pd.DataFrame) -> list[Block]:
-    blocks: list[Block] = [Heading("Scores by model, predictors and split")]
-    for score, name in (("r2", "R²"), ("rmse", "RMSE, Mg/ha")):
+    blocks: list[Block] = [Heading(say("scores.title"))]
+    for score in ("r2", "rmse"):
+        name = say(f"score.{score}")
         limits = reach_of(table[score], score)
         figures = []
         for split in _splits(table):
             rows = table[table["split"] == split]
             title = labels.split(split).capitalize()
-            alt = f"{name} of every model and predictor set in {labels.split(split)}"
+            alt = say("scores.alt", score=name, split=labels.split(split))
             figures.append(Figure(score_dots(rows, score, limits, title, alt), ""))
-        tests = listed(
-            f"{_span(table[table['split'] == s])} in {labels.split(s)}" for s in _splits(table)
-        )
-        better = "higher" if score == "r2" else "lower"
-        caption = f"{name} on held-out plots, {better} is better; held-out predictions: {tests}."
+        tests = [
+            say("scores.test", n=_span(table[table["split"] == s]), split=labels.split(s))
+            for s in _splits(table)
+        ]
+        better = say("scores.higher" if score == "r2" else "scores.lower")
+        caption = say("scores.caption", score=name, better=better, tests=tests)
         blocks.append(Gallery(tuple(figures), "third", caption))
     return blocks
 
@@ -139,9 +138,9 @@ def _dots(table: pd.DataFrame) -> list[Block]:
 def _span(rows: pd.DataFrame) -> str:
     n = rows["n_test"].dropna()
     if n.empty:
-        return "n not given"
+        return say("scores.no_n")
     low, high = n.min(), n.max()
-    return f"n = {count(low)}" if low == high else f"n = {count(low)}–{count(high)}"
+    return say("scores.n", n=low) if low == high else say("scores.n_between", low=low, high=high)
 
 
 def _scatter(results: Results, chosen: MapModel | None) -> list[Block]:
@@ -150,32 +149,27 @@ def _scatter(results: Results, chosen: MapModel | None) -> list[Block]:
     parts = {s: predictions_of(results, chosen, s) for s in _splits(chosen.scores)}
     parts = {s: rows for s, rows in parts.items() if len(rows) > 1}
     if not parts:
-        return [Words("Observed against predicted is left out: no predictions.csv.", "missing")]
+        return [Words(say("predicted.missing"), "missing")]
     top = 1.04 * max(float(rows[["observed", "predicted"]].max().max()) for rows in parts.values())
     figures = []
     for split, rows in parts.items():
         scores = {name: chosen.score(name, split) for name in ("r2", "rmse")}
         title = labels.split(split).capitalize()
-        alt = f"Predicted against observed AGB in {labels.split(split)}"
+        alt = say("predicted.alt", split=labels.split(split))
         figures.append(Figure(observed_predicted(rows, scores, top, title, alt), ""))
     who = f"{labels.model(chosen.model)}, {labels.predictor_set(chosen.predictors)}"
-    caption = (
-        f"Observed and predicted AGB (Mg/ha dry mass) of held-out plots: {who}. Dashed: 1:1; solid: "
-        "least-squares line of predicted on observed, a slope below 1 means compressed predictions."
-    )
+    caption = say("predicted.caption", who=who)
     repeats = max(len(rows) / max(rows["plot_id"].nunique(), 1) for rows in parts.values())
     if repeats > 1:
-        caption += " With repeated folds, each plot appears once per repeat."
-    head = Heading("Observed against predicted")
-    return [head, Gallery(tuple(figures), "third", caption)]
+        caption = f"{caption} {say('predicted.repeats')}"
+    return [Heading(say("predicted.title")), Gallery(tuple(figures), "third", caption)]
 
 
 def _sensors(results: Results, facts: Facts) -> list[Block]:
-    blocks: list[Block] = [Heading("Optical, SAR, and both")]
+    blocks: list[Block] = [Heading(say("sensors.title"))]
     sentences = sensors_in_words(facts, results.sensor_comparison)
     if not sentences:
-        text = "Sensors are not compared: the sets optical, sar and both were not all scored."
-        return [Words(text, "missing")]
+        return [Words(say("sensors.missing"), "missing")]
     blocks.append(Findings(tuple(sentences)))
     table = results.model_comparison
     if table is not None:
@@ -200,20 +194,13 @@ def _sensor_table(table: pd.DataFrame) -> Table:
         rows.append((labels.split(split), labels.model(model), *cells))
     heads = [f"{score} {labels.predictor_set(p)}" for score in ("R²", "RMSE") for p in sets]
     return Table.of(
-        "Sensors compared on the same folds; RMSE in Mg/ha.",
+        say("sensors.caption"),
         [
-            ("Split", "short", [row[0] for row in rows]),
-            ("Model", "short", [row[1] for row in rows]),
+            (labels.heading(SENSORS, "split"), "short", [row[0] for row in rows]),
+            (labels.heading(SENSORS, "model"), "short", [row[1] for row in rows]),
             *((head, "number", [row[2 + i] for row in rows]) for i, head in enumerate(heads)),
         ],
     )
-
-
-VERDICTS = {
-    "both_better": "both better",
-    "no_difference": "no difference",
-    "single_better": "single better",
-}
 
 
 def _paired_table(table: pd.DataFrame) -> Table:
@@ -221,18 +208,16 @@ def _paired_table(table: pd.DataFrame) -> Table:
     table = table.assign(_order=table["split"].map(order)).sort_values("_order", kind="stable")
     ends = [*table["rmse_low"], *table["rmse_high"]]
     texts = aligned(ends, 3, sign=True)
-    spans = [f"{a} to {b}" for a, b in zip(texts[: len(table)], texts[len(table) :], strict=True)]
+    spans = [
+        say("word.to", low=a, high=b)
+        for a, b in zip(texts[: len(table)], texts[len(table) :], strict=True)
+    ]
     return Table.of(
-        "Both sensors against the better single one: difference of RMSE (both − single, Mg/ha; "
-        "negative: both are better) with its paired 95 % interval over resampled sites or blocks.",
+        say("sensors.paired"),
         [
-            ("Split", "short", [labels.split(s) for s in table["split"]]),
-            ("Model", "short", [labels.model(m) for m in table["model"]]),
-            ("Best single", "text", [labels.predictor_set(s) for s in table["best_single"]]),
-            ("Difference", "number", aligned(table["rmse_difference"], 3, sign=True)),
-            ("95 % interval", "number", spans),
-            ("Resampled", "number", [count(v) for v in table["n_units"]]),
-            ("Verdict", "text", [VERDICTS.get(v, v) for v in table["verdict"]]),
+            *columns_of(SENSORS, table, "split", "model", "best_single", "rmse_difference"),
+            (say("heading.interval"), "number", spans),
+            *columns_of(SENSORS, table, "n_units", "verdict"),
         ],
     )
 
@@ -248,22 +233,10 @@ def _table(table: pd.DataFrame, chosen: MapModel | None) -> Table:
         own = (
             (ordered["model"] == chosen.model) & (ordered["predictors"] == chosen.predictors)
         ).to_numpy()
-    more = f" {count(hidden)} more in model_comparison.csv." if hidden > 0 else ""
+    more = say("word.more_in", n=hidden, file="model_comparison.csv") if hidden > 0 else ""
     return Table.of(
-        "Scores of every model and predictor set, best RMSE first within each split.",
-        [
-            ("Split", "short", [labels.split(s) for s in ordered["split"]]),
-            ("Model", "short", [labels.model(m) for m in ordered["model"]]),
-            ("Predictors", "short", [labels.predictor_set(p) for p in ordered["predictors"]]),
-            ("n train", "number", [count(v) for v in ordered["n_train"]]),
-            ("n test", "number", [count(v) for v in ordered["n_test"]]),
-            ("R²", "number", [fixed(v, 3) for v in ordered["r2"]]),
-            ("RMSE, Mg/ha", "number", aligned(ordered["rmse"])),
-            ("RRMSE, %", "number", [number(v, 3) for v in ordered["rrmse_percent"]]),
-            ("Bias, Mg/ha", "number", aligned(ordered["bias"], 3, sign=True)),
-            ("MAE, Mg/ha", "number", aligned(ordered["mae"])),
-            ("SD of RMSE", "number", [number(v, 3) for v in ordered["fold_sd_rmse"]]),
-        ],
+        say("candidates.caption"),
+        columns_of("model_comparison", ordered, *MODEL_COMPARISON),
         marked=np.flatnonzero(own).tolist(),
-        note=SCORES_NOTE + more,
+        note=f"{say('candidates.note')} {more}".rstrip(),
     )

@@ -24,7 +24,8 @@ from phytomass.report.drawing.look import (
     signs_of,
 )
 from phytomass.report.messages import labels
-from phytomass.report.messages.formatting import fixed, number
+from phytomass.report.messages.formatting import number
+from phytomass.report.messages.saying import say
 
 PANEL = 3.3
 """Inches: three panels stand side by side on a desk, one fills a phone."""
@@ -104,7 +105,7 @@ def score_dots(
             _far(axes, values, places, limits)
         axes.set_yticks(range(len(models)), [labels.model(m) for m in models])
         axes.set(xlim=limits, ylim=(-0.6, len(models) - 0.4), title=title)
-        axes.set_xlabel("R²" if score == "r2" else "RMSE, Mg/ha")
+        axes.set_xlabel(say(f"score.{score}"))
         axes.tick_params(axis="y", length=0)
         axes.grid(visible=True, axis="both")
         if score == "r2":
@@ -173,12 +174,12 @@ def predictions_figure(
         line = fitted_line(observed, predicted)
         if line is not None:
             ends = np.array([observed.min(), observed.max()])
-            name = f"fitted, slope {fixed(line.slope, 2)}"
+            name = say("predicted.fitted", slope=line.slope)
             axes.plot(
                 ends, line.intercept + line.slope * ends, color=VERMILLION, lw=1.8, label=name
             )
         axes.set(xlim=(low, top), ylim=(low, top), aspect="equal", title=title)
-        axes.set(xlabel="Observed AGB, Mg/ha", ylabel="Predicted AGB, Mg/ha")
+        axes.set(xlabel=say("predicted.observed"), ylabel=say("predicted.predicted"))
         axes.xaxis.set_major_formatter(plain_ticks())
         axes.yaxis.set_major_formatter(plain_ticks())
         grid_lines(axes, "both")
@@ -188,7 +189,11 @@ def predictions_figure(
 
 
 def _write_scores(axes: Axes, scores: dict[str, float], n: int) -> None:
-    lines = [f"R² {fixed(scores.get('r2'), 2)}", f"RMSE {number(scores.get('rmse'), 3)}", f"n {n}"]
+    lines = [
+        say("summary.r2", r2=scores.get("r2")),
+        say("predicted.rmse", rmse=scores.get("rmse")),
+        say("predicted.n", n=n),
+    ]
     axes.text(
         0.03, 0.97, "\n".join(lines), transform=axes.transAxes, va="top", fontsize=8,
         bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 2},
@@ -224,10 +229,10 @@ def score_against_truth(table: pd.DataFrame, split: str, alt: str) -> Picture:
         if used.any():
             axes.scatter(
                 both[used, 0], both[used, 1], s=130, facecolors="none", edgecolors=INK,
-                linewidths=1.6, label="made the map", zorder=4,
+                linewidths=1.6, label=say("truth.made_the_map"), zorder=4,
             )  # fmt: skip
         axes.set(xlim=(low, high), ylim=(low, high), aspect="equal")
-        axes.set(xlabel=f"R² in {split}", ylabel="R² against the truth")
+        axes.set(xlabel=say("truth.r2_in", split=split), ylabel=say("truth.r2_truth"))
         grid_lines(axes, "both")
         figure.legend(loc="outside lower center", ncols=2)
         return picture(figure, alt)

@@ -4,25 +4,32 @@ from __future__ import annotations
 
 import pandas as pd
 
-from phytomass.report.content.blocks import Block, Heading, Section, Table, TableColumn, Words
+from phytomass.inventory import InventorySettings
+from phytomass.report.content.blocks import Block, Heading, Section, Table, Words
+from phytomass.report.content.columns import columns_of
 from phytomass.report.content.results import Results
 from phytomass.report.messages import labels
 from phytomass.report.messages.formatting import (
     ABSENT,
     aligned,
     count,
-    fixed,
     listed,
-    measured,
     percent,
-    with_unit,
 )
+from phytomass.report.messages.saying import say
 
 FIRST_ROWS = 10
+SUSPICIOUS = ("plot_id", "tree_id", "column", "value", "reason", "suggestion")
 MOST_OUTLIERS = 25
 MOST_SPECIES = 40
-OUTLIER_SD = 3.0
-"""The house rule for outliers: mean ± 3 SD."""
+
+PLOT_STATISTICS = (
+    "pool", "unit", "n", "sum", "mean", "sd", "min", "max", "range", "skewness",
+)  # fmt: skip
+REJECTED_ROWS = (
+    "file", "row", "column", "value", "reason",
+)  # fmt: skip
+"""Columns of result tables that are shown, in order."""
 
 
 def plots_section(results: Results) -> Section:
@@ -46,91 +53,76 @@ def plots_section(results: Results) -> Section:
         "plots_left_out.csv",
     )
     if all(t is None for t in (results.plots, results.plot_statistics, results.trees)):
-        return Section("plots", "Plots", missing="no plots.csv, plot_statistics.csv or trees.csv")
-    return Section("plots", "Plots", blocks, files=files)
+        return Section("plots", say("plots.title"), missing=say("plots.missing"))
+    return Section("plots", say("plots.title"), blocks, files=files)
 
 
 def _statistics(table: pd.DataFrame | None) -> list[Block]:
     if table is None or table.empty:
-        return [Words("Statistics of the pools are left out: no plot_statistics.csv.", "missing")]
-    columns = ["sum", "mean", "sd", "min", "max", "range"]
-    heads = ["Sum", "Mean", "SD", "Min", "Max", "Range"]
+        return [Words(say("pools.missing"), "missing")]
     shown = Table.of(
-        "Biomass and carbon of the plots, one row per pool; SD is between plots.",
-        [
-            ("Pool", "text", [labels.plot_pool(p) for p in table["pool"]]),
-            ("Unit", "short", table["unit"]),
-            ("n", "number", [count(v) for v in table["n"]]),
-            *(
-                (head, "number", [measured(v) for v in table[column]])
-                for head, column in zip(heads, columns, strict=True)
-            ),
-            ("Skewness", "number", [fixed(v, 2) for v in table["skewness"]]),
-        ],
+        say("pools.caption"),
+        columns_of("plot_statistics", table, *PLOT_STATISTICS),
     )
     return [shown]
+
+
+def outlier_sd(results: Results) -> float:
+    """Return by how many SD a plot is an outlier: the project's `inventory.outlier_sd`."""
+    settings = results.project.get("inventory") or {}
+    return float(settings.get("outlier_sd", InventorySettings.model_fields["outlier_sd"].default))
 
 
 def _outliers(results: Results) -> list[Block]:
     plots = results.plots
     if plots is None:
-        return [Words("Outliers are left out: no plots.csv.", "missing")]
+        return [Words(say("outliers.missing"), "missing")]
     agb = plots["agb_mg_ha"]
     flagged = plots["outlier"]
-    low, high = agb.mean() - OUTLIER_SD * agb.std(), agb.mean() + OUTLIER_SD * agb.std()
-    bounds = f"{with_unit(low, 'Mg/ha')} to {with_unit(high, 'Mg/ha')}"
-    rule = f"Bounds of these plots, mean ± {OUTLIER_SD:g} SD: {bounds}."
+    sd = outlier_sd(results)
+    low, high = agb.mean() - sd * agb.std(), agb.mean() + sd * agb.std()
+    rule = say("outliers.bounds", sd=sd, low=low, high=high)
     if not bool((((agb < low) | (agb > high)) == flagged).all()):
-        rule += " The flags in plots.csv follow other bounds, set or computed before removal."
+        rule = f"{rule} {say('outliers.other_bounds')}"
     if not flagged.any():
-        return [Heading("Outliers"), Words(f"No plot is flagged as an outlier. {rule}")]
+        return [Heading(say("outliers.title")), Words(f"{say('outliers.none')} {rule}")]
     rows = plots[flagged].sort_values("agb_mg_ha", ascending=False, kind="stable")
     hidden = len(rows) - MOST_OUTLIERS
     rows = rows.head(MOST_OUTLIERS)
     named = bool(((plots["site"] != "") & (plots["site"] != plots["plot_id"])).any())
-    sites: list[TableColumn] = [("Site", "text", rows["site"])] if named else []
+    sites = ["site"] if named else []
     table = Table.of(
-        f"Plots flagged as outliers, n = {count(flagged.sum())} of {count(len(plots))}. {rule}",
-        [
-            ("Plot", "text", rows["plot_id"]),
-            *sites,
-            ("AGB, Mg/ha", "number", aligned(rows["agb_mg_ha"])),
-            ("Easting", "number", [fixed(v, 0) for v in rows["easting"]]),
-            ("Northing", "number", [fixed(v, 0) for v in rows["northing"]]),
-        ],
-        note=f"{count(hidden)} more in plots.csv." if hidden > 0 else "",
+        f"{say('outliers.caption', n=flagged.sum(), plots=len(plots))} {rule}",
+        columns_of("plots", rows, "plot_id", *sites, "agb_mg_ha", "easting", "northing"),
+        note=say("word.more_in", n=hidden, file="plots.csv") if hidden > 0 else "",
     )
-    return [Heading("Outliers"), table]
+    return [Heading(say("outliers.title")), table]
 
 
 def _rejected(table: pd.DataFrame | None) -> list[Block]:
-    head = Heading("Rejected rows")
+    head = Heading(say("rejected.title"))
     if table is None:
-        return [Words("Rejected rows are left out: no rejected_rows.csv.", "missing")]
+        return [Words(say("rejected.missing"), "missing")]
     if table.empty:
-        return [head, Words("No row of the field data was rejected.")]
-    reasons = table.groupby(["reason", "file", "column"], sort=False).size()
-    reasons = reasons.sort_values(ascending=False, kind="stable")
+        return [head, Words(say("rejected.none"))]
+    reasons = table.groupby(["reason", "file", "column"], sort=False).size().reset_index(name="n")
+    reasons = reasons.sort_values("n", ascending=False, kind="stable")
     summary = Table.of(
-        f"Rows of the field data that were not used, n = {count(len(table))}, by reason.",
+        say("rejected.caption", n=len(table)),
         [
-            ("Reason", "text", [str(i[0]) for i in reasons.index]),
-            ("File", "text", [str(i[1]) for i in reasons.index]),
-            ("Column", "text", [str(i[2]) for i in reasons.index]),
-            ("Rows", "number", [count(v) for v in reasons]),
+            *columns_of("rejected_rows", reasons, "reason", "file", "column"),
+            (say("heading.rows"), "number", [count(n) for n in reasons["n"]]),
         ],
     )
     first = table.head(FIRST_ROWS)
     listing = Table.of(
-        f"The first {count(len(first))} rejected rows; all of them are in rejected_rows.csv. "
-        "Row 1 is the header.",
-        [
-            ("File", "text", first["file"]),
-            ("Row", "number", first["row"]),
-            ("Column", "text", first["column"]),
-            ("Value", "text", [v or "(empty)" for v in first["value"]]),
-            ("Reason", "text", first["reason"]),
-        ],
+        say("rejected.first", n=len(first)),
+        columns_of(
+            "rejected_rows",
+            first,
+            *REJECTED_ROWS,
+            value=[v or say("word.empty") for v in first["value"]],
+        ),
     )
     return [head, summary, listing]
 
@@ -139,21 +131,13 @@ def _suspicious(table: pd.DataFrame | None) -> list[Block]:
     """Show trees that look wrong; they were used as they are."""
     if table is None:
         return []
-    head = Heading("Suspicious rows")
+    head = Heading(say("suspicious.title"))
     if table.empty:
-        return [head, Words("No tree looks wrong beside the others.")]
+        return [head, Words(say("suspicious.none"))]
     first = table.head(FIRST_ROWS)
     shown = Table.of(
-        f"Trees that look wrong, n = {count(len(table))}; used as they are. "
-        "All of them are in suspicious_rows.csv.",
-        [
-            ("Plot", "text", first["plot_id"]),
-            ("Tree", "text", first["tree_id"]),
-            ("Column", "text", first["column"]),
-            ("Value", "text", first["value"]),
-            ("Reason", "text", first["reason"]),
-            ("To consider", "text", first["suggestion"]),
-        ],
+        say("suspicious.caption", n=len(table)),
+        columns_of("suspicious_rows", first, *SUSPICIOUS),
     )
     return [head, shown]
 
@@ -165,47 +149,47 @@ def _left_out(table: pd.DataFrame | None) -> list[Block]:
     first = table.head(MOST_OUTLIERS)
     hidden = len(table) - len(first)
     return [
-        Heading("Plots left out of the models"),
+        Heading(say("left_out.title")),
         Table.of(
-            f"Plots that lack predictors, n = {count(len(table))}.",
-            [("Plot", "text", first["plot_id"]), ("Missing", "text", first["missing"])],
-            note=f"{count(hidden)} more in plots_left_out.csv." if hidden else "",
+            say("left_out.caption", n=len(table)),
+            columns_of("plots_left_out", first, "plot_id", "missing"),
+            note=say("word.more_in", n=hidden, file="plots_left_out.csv") if hidden else "",
         ),
     ]
 
 
 def _equations(trees: pd.DataFrame | None) -> list[Block]:
     if trees is None or trees.empty:
-        text = "Equations and species are left out: no trees.csv (plots were given as biomass)."
-        return [Words(text, "missing")]
+        return [Words(say("equations.missing"), "missing")]
     if not (trees["equation_id"] != "").any():
-        return [Words("The mass of each tree came with the field sheet: no equation was used.")]
+        return [Words(say("equations.none"))]
     work = _tree_masses(trees)
     grouped = work.groupby("equation_id", sort=False)
     table = grouped.agg(
         trees=("kg", "size"), kg=("kg", "sum"), out_kg=("out_kg", "sum"),
         doubtful=("doubtful", "any"),
     )  # fmt: skip
-    table["choice"] = grouped["choice"].agg(lambda c: listed(map(labels.choice, dict.fromkeys(c))))
+    table["choice"] = grouped["choice"].agg(
+        lambda c: listed(labels.named("choice", one) for one in dict.fromkeys(c))
+    )
     table["species"] = grouped["species"].agg(lambda s: _some(list(dict.fromkeys(s))))
     table = table.sort_values("kg", ascending=False, kind="stable")
     total = float(work["kg"].sum()) or float("nan")
     shown = Table.of(
-        f"Allometric equations, n = {count(len(work))} trees. Extrapolated: share of the "
-        "equation's AGB from trees outside its diameter or height range.",
+        say("equations.caption", n=len(work)),
         [
-            ("Equation", "text", [str(i) for i in table.index]),
-            ("Chosen as", "text", table["choice"]),
-            ("Species", "text", table["species"]),
-            ("Trees", "number", [count(v) for v in table["trees"]]),
-            ("Share of AGB", "number", [percent(v / total) for v in table["kg"]]),
-            ("Extrapolated", "number", _shares(table["out_kg"], table["kg"])),
-            ("Doubtful", "text", ["yes" if v else "no" for v in table["doubtful"]]),
+            (say("heading.equation"), "text", [str(i) for i in table.index]),
+            (say("heading.chosen_as"), "text", table["choice"]),
+            (say("heading.species"), "text", table["species"]),
+            (say("heading.trees"), "number", [count(v) for v in table["trees"]]),
+            (say("heading.share_of_agb"), "number", [percent(v / total) for v in table["kg"]]),
+            (say("heading.extrapolated"), "number", _shares(table["out_kg"], table["kg"])),
+            (say("heading.doubtful"), "text", [labels.flag(v) for v in table["doubtful"]]),
         ],
         marked=[i for i, v in enumerate(table["doubtful"]) if v],
-        note="Doubtful: the published coefficients contradict other sources; used unchanged.",
+        note=say("equations.note"),
     )
-    return [Heading("Equations"), shown]
+    return [Heading(say("equations.title")), shown]
 
 
 def _tree_masses(trees: pd.DataFrame) -> pd.DataFrame:
@@ -223,7 +207,8 @@ def _tree_masses(trees: pd.DataFrame) -> pd.DataFrame:
 
 def _some(names: list[str], most: int = 3) -> str:
     more = len(names) - most
-    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
+    text = ", ".join(names[:most])
+    return say("word.and_more", text=text, n=more) if more > 0 else text
 
 
 def _shares(part: pd.Series[float], whole: pd.Series[float]) -> list[str]:
@@ -243,15 +228,15 @@ def _species(trees: pd.DataFrame | None) -> list[Block]:
     total = float(work["kg"].sum()) or float("nan")
     table = table.head(MOST_SPECIES)
     shown = Table.of(
-        f"Species, n = {count(len(work))} trees in {count(work['plot_id'].nunique())} plots.",
+        say("species.caption", trees=len(work), plots=work["plot_id"].nunique()),
         [
-            ("Species", "text", [str(i) or "(none)" for i in table.index]),
-            ("Trees", "number", [count(v) for v in table["trees"]]),
-            ("Plots", "number", [count(v) for v in table["plots"]]),
-            ("Mean DBH, cm", "number", aligned(table["dbh"], 3)),
-            ("Mean height, m", "number", aligned(table["height"], 3)),
-            ("Share of AGB", "number", [percent(v / total) for v in table["kg"]]),
+            (say("heading.species"), "text", [str(i) or say("word.none") for i in table.index]),
+            (say("heading.trees"), "number", [count(v) for v in table["trees"]]),
+            (say("heading.plots"), "number", [count(v) for v in table["plots"]]),
+            (say("heading.mean_dbh_cm"), "number", aligned(table["dbh"], 3)),
+            (say("heading.mean_height_m"), "number", aligned(table["height"], 3)),
+            (say("heading.share_of_agb"), "number", [percent(v / total) for v in table["kg"]]),
         ],
-        note=f"{count(hidden)} more species in trees.csv." if hidden > 0 else "",
+        note=say("species.more", n=hidden) if hidden > 0 else "",
     )
-    return [Heading("Species"), shown]
+    return [Heading(say("species.title")), shown]

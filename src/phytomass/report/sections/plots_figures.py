@@ -20,7 +20,8 @@ from phytomass.report.drawing.look import (
     picture,
     plain_ticks,
 )
-from phytomass.report.messages.formatting import count, number
+from phytomass.report.messages.formatting import number
+from phytomass.report.messages.saying import say
 
 
 def shared_edges(
@@ -87,26 +88,27 @@ def histograms(
 def _plots_panel(axes: Axes, observed: NDArray[np.float64], edges: NDArray[np.float64]) -> None:
     inside = observed[np.isfinite(observed)].clip(edges[0], edges[-1])
     axes.hist(inside, bins=edges.tolist(), color=BLUE, edgecolor="white", linewidth=0.5)
-    axes.set(title=f"Plots, n = {count(len(inside))}", ylabel="plots")
-    _mark_mean(axes, float(np.mean(observed[np.isfinite(observed)])), "mean")
+    axes.set(title=say("histogram.plots_title", n=len(inside)), ylabel=say("histogram.of_plots"))
+    _mark_mean(axes, float(np.mean(observed[np.isfinite(observed)])))
 
 
 def _map_panel(axes: Axes, mapped: Summary) -> None:
     areal = bool(np.isfinite(mapped.pixel_ha))
     heights = mapped.counts * mapped.pixel_ha if areal else mapped.counts.astype(float)
     axes.stairs(heights, mapped.edges, fill=True, color=GREEN)
-    axes.set(title=f"Map, n = {count(mapped.n)} pixels", ylabel="area, ha" if areal else "pixels")
+    title = say("histogram.map_title", n=mapped.n)
+    axes.set(title=title, ylabel=say("histogram.area" if areal else "histogram.pixels"))
     axes.yaxis.set_major_formatter(plain_ticks())
-    _mark_mean(axes, mapped.mean, "mean")
+    _mark_mean(axes, mapped.mean)
 
 
-def _mark_mean(axes: Axes, value: float, name: str) -> None:
+def _mark_mean(axes: Axes, value: float) -> None:
     grid_lines(axes, "y")
     low, high = axes.get_xlim()
     right = value > low + 0.6 * (high - low)
     axes.axvline(value, color=INK, lw=1.2, ls=(0, (4, 2)))
     axes.annotate(
-        f"{name} {number(value)}", xy=(value, 0.98), xycoords=("data", "axes fraction"),
+        say("histogram.mean", mean=number(value)), xy=(value, 0.98), xycoords=("data", "axes fraction"),
         xytext=(-4 if right else 4, 0), textcoords="offset points", va="top",
         ha="right" if right else "left", fontsize=8,
         bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1},
@@ -131,12 +133,14 @@ def measured_twice(
         figure = new_figure(4.1, 3.9)
         axes = figure.add_subplot()
         top = 1.04 * max(float(before.max()), float(after.max()), 1e-6)
-        axes.plot([0, top], [0, top], color=MUTED, lw=1, ls=(0, (4, 2)), label="1:1, no change")
+        axes.plot(
+            [0, top], [0, top], color=MUTED, lw=1, ls=(0, (4, 2)), label=say("change.no_change")
+        )
         many = len(before) > 1500
         axes.scatter(before, after, s=14, color=BLUE, alpha=0.55, linewidths=0, rasterized=many)
         axes.plot(
             before.mean(), after.mean(), marker="P", ls="", color=VERMILLION, markersize=8,
-            markeredgecolor="white", label="means",
+            markeredgecolor="white", label=say("change.means"),
         )  # fmt: skip
         axes.set(xlim=(0, top), ylim=(0, top), aspect="equal", xlabel=labels[0], ylabel=labels[1])
         axes.legend(loc="upper left")

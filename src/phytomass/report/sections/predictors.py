@@ -8,9 +8,12 @@ from numpy.typing import NDArray
 
 from phytomass.features import DARK, lacks_dark
 from phytomass.report.content.blocks import Block, Figure, Gallery, Heading, Section, Table, Words
+from phytomass.report.content.columns import columns_of
 from phytomass.report.content.layers import band_names, read_layer, values_at
 from phytomass.report.content.results import Results
-from phytomass.report.messages.formatting import count, fixed, measured, percent, probability
+from phytomass.report.messages import labels
+from phytomass.report.messages.formatting import count, fixed, measured
+from phytomass.report.messages.saying import say
 from phytomass.report.sections.map_figures import predictor_tile
 from phytomass.report.sections.predictors_figures import correlation_bars, correlation_matrix
 
@@ -18,8 +21,12 @@ MOST_TILES = 24
 MOST_BARS = 40
 MOST_IN_MATRIX = 30
 TILE_PIXELS = 260
-METHODS = {"cosine": "cosine", "c": "C", "scs_c": "SCS+C", "minnaert": "Minnaert"}
-"""Topographic corrections as the literature writes them."""
+
+PREDICTORS = (
+    "name", "sensor", "kind", "formula", "source", "unit", "mean", "sd", "min", "max",
+    "valid_share",
+)  # fmt: skip
+"""Columns of result tables that are shown, in order."""
 
 
 def predictors_section(results: Results) -> Section:
@@ -29,7 +36,7 @@ def predictors_section(results: Results) -> Section:
     files += (raster.name if raster else "predictors.tif",)
     there = [results.predictors, results.correlations, raster]
     if all(item is None for item in there):
-        return Section("predictors", "Predictors", missing="no predictors.csv or predictors.tif")
+        return Section("predictors", say("predictors.title"), missing=say("predictors.missing"))
     blocks = [
         *_table(results.predictors),
         *_illumination(results.illumination),
@@ -38,31 +45,20 @@ def predictors_section(results: Results) -> Section:
     ]
     if results.illumination is not None:
         files = (*files, "illumination.csv")
-    return Section("predictors", "Predictors", tuple(blocks), files=files)
+    return Section("predictors", say("predictors.title"), tuple(blocks), files=files)
 
 
 def _table(table: pd.DataFrame | None) -> list[Block]:
     if table is None or table.empty:
-        return [Words("The table of predictors is left out: no predictors.csv.", "missing")]
-    sensor = ["SAR" if s.lower() == "sar" else s for s in table["sensor"]]
+        return [Words(say("predictors.no_table"), "missing")]
     shown = Table.of(
-        f"Predictors, n = {count(len(table))}, with their statistics over the grid.",
-        [
-            ("Predictor", "text", table["name"]),
-            ("Sensor", "short", sensor),
-            ("Kind", "short", table["kind"]),
-            ("Formula", "text", table["formula"]),
-            ("Source", "text", table["source"]),
-            ("Unit", "short", table["unit"]),
-            ("Mean", "number", [measured(v, 3) for v in _clean_means(table)]),
-            ("SD", "number", [measured(v, 3) for v in table["sd"]]),
-            ("Min", "number", [measured(v, 3) for v in table["min"]]),
-            ("Max", "number", [measured(v, 3) for v in table["max"]]),
-            ("Valid", "number", [percent(v) for v in table["valid_share"]]),
-        ],
-        note="Valid: share of the grid's pixels with a value.",
+        say("predictors.caption", n=len(table)),
+        columns_of(
+            "predictors", table, *PREDICTORS, mean=[measured(v, 3) for v in _clean_means(table)]
+        ),
+        note=say("predictors.note"),
     )
-    return [shown, *(Words(_too_bright(source)) for source in sources_without_dark(table))]
+    return [shown, *(Words(too_bright(source)) for source in sources_without_dark(table))]
 
 
 def sources_without_dark(table: pd.DataFrame) -> list[str]:
@@ -75,12 +71,9 @@ def sources_without_dark(table: pd.DataFrame) -> list[str]:
     return [name for name, rows in own.items() if lacks_dark(low[rows], high[rows])]
 
 
-def _too_bright(source: str) -> str:
-    return (
-        f"No pixel of {source} is darker than {DARK} in any band. If these are Sentinel-2 images, "
-        "the offset of −1000 may not have been added yet (boa_offset: pending); indices such as "
-        "NDVI are then too low."
-    )
+def too_bright(source: str) -> str:
+    """Say that a source has no dark pixel."""
+    return say("predictors.too_bright", source=source, dark=DARK)
 
 
 def _clean_means(table: pd.DataFrame) -> list[float]:
@@ -103,33 +96,35 @@ def _illumination(table: pd.DataFrame | None) -> list[Block]:
         worst=("after", "max"),
     ).reset_index()
     return [
-        Heading("Illumination"),
+        Heading(say("illumination.title")),
         Table.of(
-            "Correlation of reflectance with the illumination of slopes, before and after the "
-            "topographic correction.",
+            say("illumination.caption"),
             [
-                ("Source", "text", shown["source"]),
-                ("Band", "short", shown["band"]),
-                ("Method", "short", [METHODS.get(m, m) for m in shown["method"]]),
-                ("Scenes", "number", [count(v) for v in shown["scenes"]]),
-                ("n", "number", [count(v) for v in shown["n"]]),
-                ("|r| before", "number", [fixed(v, 3) for v in shown["before"]]),
-                ("|r| after", "number", [fixed(v, 3) for v in shown["after"]]),
-                ("Largest after", "number", [fixed(v, 3) for v in shown["worst"]]),
+                (say("heading.source"), "text", shown["source"]),
+                (say("heading.band"), "short", shown["band"]),
+                (
+                    say("heading.method"),
+                    "short",
+                    [labels.named("topographic", m) for m in shown["method"]],
+                ),
+                (say("heading.scenes"), "number", [count(v) for v in shown["scenes"]]),
+                (say("heading.n"), "number", [count(v) for v in shown["n"]]),
+                (say("heading.r_before"), "number", [fixed(v, 3) for v in shown["before"]]),
+                (say("heading.r_after"), "number", [fixed(v, 3) for v in shown["after"]]),
+                (say("heading.largest_after"), "number", [fixed(v, 3) for v in shown["worst"]]),
             ],
-            note="n: forest pixels of all scenes that the correction was fitted on. |r|: Pearson's, "
-            "with the cosine of the sun's incidence on the slope, median of the scenes.",
+            note=say("illumination.note"),
         ),
     ]
 
 
 def _correlations(results: Results) -> list[Block]:
     table = results.correlations
-    blocks: list[Block] = [Heading("Relation with biomass")]
+    blocks: list[Block] = [Heading(say("correlations.title"))]
     figures: list[Figure] = []
     usable = table[table["r"].notna()] if table is not None else None
     if usable is None or usable.empty:
-        blocks.append(Words("Correlations are left out: no correlations.csv.", "missing"))
+        blocks.append(Words(say("correlations.missing"), "missing"))
     else:
         figures.append(_bars(usable))
     matrix = _matrix(results)
@@ -146,26 +141,21 @@ def _bars(table: pd.DataFrame) -> Figure:
     strongest = table.loc[table["r"].abs().sort_values(ascending=False, kind="stable").index]
     shown = strongest.head(MOST_BARS)
     best = strongest.iloc[0]
-    few = f" The {MOST_BARS} strongest of {count(len(table))}." if len(table) > MOST_BARS else ""
-    caption = (
-        f"Pearson's r of each predictor with plot AGB, n = {count(table['n'].max())} plots.{few} "
-        f"Strongest: {best['predictor']}, r = {fixed(best['r'], 2)}."
-    )
-    alt = "Bars of the correlation of each predictor with AGB"
-    return Figure(correlation_bars(shown, alt), caption)
+    few = say("correlations.few", shown=MOST_BARS, n=len(table)) if len(table) > MOST_BARS else ""
+    parts = [
+        say("correlations.figure", n=table["n"].max()), few,
+        say("correlations.strongest", name=best["predictor"], r=best["r"]),
+    ]  # fmt: skip
+    picture = correlation_bars(shown, say("correlations.alt"))
+    return Figure(picture, " ".join(filter(None, parts)))
 
 
 def _correlation_table(table: pd.DataFrame) -> Table:
     ordered = table.loc[table["r"].abs().sort_values(ascending=False, kind="stable").index]
     return Table.of(
-        "Correlation with plot AGB, strongest first.",
-        [
-            ("Predictor", "text", ordered["predictor"]),
-            ("r", "number", [fixed(v, 3) for v in ordered["r"]]),
-            ("n", "number", [count(v) for v in ordered["n"]]),
-            ("p", "number", [probability(v) for v in ordered["p"]]),
-        ],
-        note="p: of no linear relation, for independent plots; neighbouring plots make it too small.",
+        say("correlations.caption"),
+        columns_of("correlations", ordered, "predictor", "r", "n", "p"),
+        note=say("correlations.note"),
     )
 
 
@@ -183,14 +173,8 @@ def _matrix(results: Results) -> Figure | None:
     complete = np.isfinite(values).all(axis=1)
     if complete.sum() < 3:
         return None
-    picture = correlation_matrix(
-        names, correlation(values[complete]), "Correlation matrix of AGB and the predictors"
-    )
-    caption = (
-        "Pearson's r among AGB and the predictors at the pixels that hold the plots, "
-        f"n = {count(complete.sum())} plots with all values."
-    )
-    return Figure(picture, caption)
+    picture = correlation_matrix(names, correlation(values[complete]), say("matrix.alt"))
+    return Figure(picture, say("matrix.caption", n=complete.sum()))
 
 
 def _strongest(
@@ -226,19 +210,17 @@ def correlation(values: NDArray[np.float64]) -> NDArray[np.float64]:
 def _tiles(results: Results) -> list[Block]:
     path = results.rasters.get("predictors")
     if path is None:
-        return [Words("Pictures of the predictors are left out: no predictors.tif.", "missing")]
+        return [Words(say("tiles.missing"), "missing")]
     names = band_names(path)
     units = _units(results.predictors)
     figures = []
     for band, name in enumerate(names[:MOST_TILES], start=1):
         layer = read_layer(path, band, TILE_PIXELS)
         figures.append(Figure(predictor_tile(layer, name, units.get(name, "")), ""))
-    caption = (
-        "Predictors on the grid, coloured between their 2nd and 98th percentile; grey: no data."
-    )
+    caption = say("tiles.caption")
     if len(names) > MOST_TILES:
-        caption += f" The first {MOST_TILES} of {len(names)}."
-    return [Heading("What they look like"), Gallery(tuple(figures), "tile", caption)]
+        caption = f"{caption} {say('tiles.first', shown=MOST_TILES, n=len(names))}"
+    return [Heading(say("tiles.title")), Gallery(tuple(figures), "tile", caption)]
 
 
 def _units(table: pd.DataFrame | None) -> dict[str, str]:

@@ -21,13 +21,14 @@ from phytomass.report.drawing.look import (
     new_figure,
     picture,
 )
+from phytomass.report.messages import labels
 from phytomass.report.messages.formatting import fixed
+from phytomass.report.messages.saying import say
 
 SENSOR_COLOURS = {
     **{name: SENSOR_SIGNS[name][0] for name in ("optical", "sar", "terrain")},
     "other": PURPLE,
 }
-SENSOR_WORDS = {"sar": "SAR"}
 
 
 def correlation_bars(table: pd.DataFrame, alt: str) -> Picture:
@@ -60,7 +61,7 @@ def correlation_bars(table: pd.DataFrame, alt: str) -> Picture:
         low, high = min(0.0, float(r.min())), max(0.0, float(r.max()))
         margin = 0.15 * max(high - low, 0.1)
         axes.set(xlim=(low - margin, high + margin), ylim=(-0.6, len(r) - 0.4))
-        axes.set_xlabel("Pearson's r with AGB")
+        axes.set_xlabel(say("correlations.axis"))
         axes.tick_params(axis="y", length=0)
         grid_lines(axes, "x")
         _sensor_legend(figure, [str(s).lower() for s in sensors])
@@ -70,7 +71,7 @@ def correlation_bars(table: pd.DataFrame, alt: str) -> Picture:
 def _sensor_legend(figure: Figure, sensors: list[str]) -> None:
     named = [s for s in SENSOR_COLOURS if s in sensors]
     if len(named) > 1:
-        handles = [Patch(color=SENSOR_COLOURS[s], label=SENSOR_WORDS.get(s, s)) for s in named]
+        handles = [Patch(color=SENSOR_COLOURS[s], label=labels.sensor(s)) for s in named]
         figure.legend(handles=handles, loc="outside lower center", ncols=len(named))
 
 
@@ -105,7 +106,7 @@ def correlation_matrix(names: list[str], matrix: NDArray[np.float64], alt: str) 
             for row, col in zip(*np.tril_indices(n, -1), strict=True):
                 _cell(axes, int(row), int(col), float(matrix[row, col]))
         bar = figure.colorbar(image, ax=axes, shrink=0.7, aspect=24, pad=0.02)
-        bar.set_label("Pearson's r")
+        bar.set_label(say("matrix.axis"))
         bar.outline.set_linewidth(0.5)
         return picture(figure, alt)
 

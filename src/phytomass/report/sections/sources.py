@@ -8,7 +8,9 @@ from typing import Any
 from phytomass.report.content.blocks import Block, Heading, Points, Section, Table, Words
 from phytomass.report.content.results import Results
 from phytomass.report.judgement.rules import Limits
+from phytomass.report.messages import labels
 from phytomass.report.messages.formatting import ABSENT, THIN, count, number, short_hash
+from phytomass.report.messages.saying import say
 
 MOST_INPUTS = 200
 
@@ -19,23 +21,22 @@ def limits_section(limits: Limits) -> Section:
     if limits.found:
         blocks.append(Points(limits.found))
     else:
-        blocks.append(Words("The report found no limit among those it looks for."))
+        blocks.append(Words(say("limits.none")))
     if limits.clear:
-        blocks.append(Words(f"Looked for and not found: {'; '.join(limits.clear)}.", "small"))
+        blocks.append(Words(say("limits.clear", limits="; ".join(limits.clear)), "small"))
     if limits.unchecked:
-        text = f"Not checked, because the results do not hold what it takes: {'; '.join(limits.unchecked)}."
+        text = say("limits.unchecked", limits="; ".join(limits.unchecked))
         blocks.append(Words(text, "small"))
-    return Section("limits", "Limits of this study in words", tuple(blocks))
+    return Section("limits", say("limits.title"), tuple(blocks))
 
 
 def sources_section(results: Results, sections: Sequence[Section]) -> Section:
     """Build the section that traces every number to its file, step, inputs and settings."""
-    title = "Where every number comes from"
+    title = say("sources.title")
     said = results.provenance
     blocks: list[Block] = [_sections_table(results, sections)]
     if not said:
-        text = "Inputs, settings, versions and seeds are left out: no provenance.json."
-        return Section("sources", title, (*blocks, Words(text, "missing")))
+        return Section("sources", title, (*blocks, Words(say("sources.missing"), "missing")))
     blocks += [_software(said), *_inputs(said), *_steps(said), *_settings(results.project)]
     return Section("sources", title, tuple(blocks), files=("provenance.json", "map_model.json"))
 
@@ -60,14 +61,14 @@ def _sections_table(results: Results, sections: Sequence[Section]) -> Table:
         if (results.folder / name).exists()  # a Zarr store and a stack of COGs are folders
     ]
     return Table.of(
-        "The result files behind each section, the step that wrote them, and their fingerprints.",
+        say("files.caption"),
         [
-            ("Section", "text", [row[0] for row in rows]),
-            ("Result file", "short", [row[1] for row in rows]),
-            ("Step", "short", [row[2] for row in rows]),
-            ("SHA-256", "short", [short_hash(row[3]) for row in rows]),
+            (say("heading.section"), "text", [row[0] for row in rows]),
+            (say("heading.result_file"), "short", [row[1] for row in rows]),
+            (say("heading.step"), "short", [row[2] for row in rows]),
+            (say("heading.sha_256"), "short", [short_hash(row[3]) for row in rows]),
         ],
-        note="Fingerprints are shortened; provenance.json has them in full.",
+        note=say("files.note"),
     )
 
 
@@ -80,10 +81,9 @@ def _software(said: dict[str, Any]) -> Words:
     versions += [f"{name} {version}" for name, version in packages.items() if version]
     seed = said.get("random_state")
     platform = said.get("platform")
-    text = f"Made with {', '.join(versions)}" + (f" on {platform}." if platform else ".")
-    if seed is not None:
-        text += f" Everything random follows from the seed {seed}: the same seed gives the same numbers."
-    return Words(text)
+    on = say("software.on", platform=platform) if platform else ""
+    text = say("software.made", versions=", ".join(versions), on=on)
+    return Words(text if seed is None else f"{text} {say('software.seed', seed=seed)}")
 
 
 def _inputs(said: dict[str, Any]) -> list[Block]:
@@ -93,16 +93,16 @@ def _inputs(said: dict[str, Any]) -> list[Block]:
     shown = entries[:MOST_INPUTS]
     hidden = len(entries) - len(shown)
     table = Table.of(
-        f"Input files, n = {count(len(entries))}.",
+        say("inputs.caption", n=len(entries)),
         [
-            ("File", "text", [str(e.get("path", "")) for e in shown]),
-            ("Role", "text", [str(e.get("role", "")) for e in shown]),
-            ("Size", "number", [_size(e.get("bytes")) for e in shown]),
-            ("SHA-256", "short", [short_hash(e.get("sha256")) for e in shown]),
+            (say("heading.file"), "text", [str(e.get("path", "")) for e in shown]),
+            (say("heading.role"), "text", [str(e.get("role", "")) for e in shown]),
+            (say("heading.size"), "number", [_size(e.get("bytes")) for e in shown]),
+            (say("heading.sha_256"), "short", [short_hash(e.get("sha256")) for e in shown]),
         ],
-        note=f"{count(hidden)} more in provenance.json." if hidden else "",
+        note=say("word.more_in", n=hidden, file="provenance.json") if hidden else "",
     )
-    return [Heading("Inputs"), table]
+    return [Heading(say("inputs.title")), table]
 
 
 def _size(size: object) -> str:
@@ -125,15 +125,15 @@ def _steps(said: dict[str, Any]) -> list[Block]:
     ]
     needs = [", ".join(s.get("needs", {})) for s in steps]
     table = Table.of(
-        "Steps, in order. When each ran is in provenance.json.",
+        say("steps.caption"),
         [
-            ("Step", "short", [str(s.get("name", "")) for s in steps]),
-            ("Reads the results of", "text", [text or ABSENT for text in needs]),
-            ("Input files", "text", [text or ABSENT for text in roles]),
-            ("Writes", "text", files),
+            (say("heading.step"), "short", [str(s.get("name", "")) for s in steps]),
+            (say("heading.reads_the_results_of"), "text", [text or ABSENT for text in needs]),
+            (say("heading.input_files"), "text", [text or ABSENT for text in roles]),
+            (say("heading.writes"), "text", files),
         ],
     )
-    return [Heading("Steps"), table]
+    return [Heading(say("steps.title")), table]
 
 
 def _settings(project: dict[str, Any]) -> list[Block]:
@@ -141,13 +141,13 @@ def _settings(project: dict[str, Any]) -> list[Block]:
     if not rows:
         return []
     table = Table.of(
-        "Settings of the project as they were used, defaults included.",
+        say("settings.caption"),
         [
-            ("Setting", "text", [key for key, _ in rows]),
-            ("Value", "text", [value for _, value in rows]),
+            (say("heading.setting"), "text", [key for key, _ in rows]),
+            (say("heading.value"), "text", [value for _, value in rows]),
         ],
     )
-    return [Heading("Settings"), table]
+    return [Heading(say("settings.title")), table]
 
 
 def flattened(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
@@ -174,5 +174,5 @@ def _plain(value: Any) -> str:
     if value is None or value in ("", {}):
         return ABSENT
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return labels.flag(value)
     return f"{value:.10g}" if isinstance(value, float) else str(value)

@@ -22,23 +22,15 @@ from phytomass.report.content.layers import Summary, read_layer, summarise
 from phytomass.report.content.results import Results
 from phytomass.report.content.values import NO_MASS, Value, map_model_of, pick
 from phytomass.report.messages import labels
-from phytomass.report.messages.formatting import (
-    THIN,
-    count,
-    fixed,
-    listed,
-    number,
-    percent,
-    plus_minus,
-    with_unit,
-)
+from phytomass.report.messages.formatting import ABSENT, THIN, count, number, plus_minus
+from phytomass.report.messages.saying import say
 from phytomass.report.sections.map_figures import biomass_map
 from phytomass.report.sections.plots_figures import histograms, shared_edges
 
 MOST_LIMITS = 4
 
-STOCKS = (("AGB", "dry_mass"), ("total", "C"), ("total", "CO2e"))
-"""Pool and kind of the stocks on the first screen."""
+STOCKS = {"dry_mass": "AGB", "C": "total", "CO2e": "total"}
+"""Kind and pool of the stocks on the first screen."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +77,7 @@ def summary_section(results: Results, mapped: Mapped, limits: tuple[str, ...]) -
     sentence = estimated_in_words(results, mapped)
     if sentence:
         blocks.append(Words(sentence))
-    cards = [*_estimate_cards(results), *_plot_cards(results, mapped), *_model_cards(results)]
+    cards = [*_estimate_cards(results), *_plot_cards(results), *_model_cards(results)]
     if cards:
         blocks.append(Cards(tuple(cards)))
     if limits:
@@ -94,45 +86,48 @@ def summary_section(results: Results, mapped: Mapped, limits: tuple[str, ...]) -
     if figures:
         blocks.append(Gallery(tuple(figures), "hero"))
     if "agb" not in results.rasters:
-        blocks.append(Words("No map is shown: agb.tif is not in the results.", "missing"))
-    return Section("summary", "Summary", tuple(blocks), files=("estimates.csv", "agb.tif"))
+        blocks.append(Words(say("summary.no_map"), "missing"))
+    return Section(
+        "summary", say("page.summary"), tuple(blocks), files=("estimates.csv", "agb.tif")
+    )
 
 
 def _pointer(limits: tuple[str, ...]) -> Callout:
     """Name the first limits and point to all of them."""
     shown = [name.lower() for name in limits[:MOST_LIMITS]]
-    more = len(limits) - len(shown)
-    text = f"Read these numbers with their limits: {'; '.join(shown)}{'; …' if more > 0 else '.'}"
-    link = f"all {count(len(limits))} limits in words" if len(limits) > 1 else "the limit in words"
-    return Callout(text, link, "limits")
+    end = "; …" if len(limits) > len(shown) else "."
+    text = say("summary.limits", limits="; ".join(shown) + end)
+    return Callout(text, say("summary.read", n=len(limits)), "limits")
 
 
 def estimated_in_words(results: Results, mapped: Mapped) -> str:
     """Say in one sentence what was estimated, where, when and from what."""
     chosen, area = map_model_of(results), pick(results, "area", "total", NO_MASS)
-    parts = ["Aboveground biomass (AGB, dry mass)"]
     said = pick(results, "map_mean", "mean")
     hectares = area.value if area is not None else (said.area_ha if said is not None else np.nan)
+    plots = results.plots
     if "agb" not in results.rasters and said is None:
-        if results.plots is None or results.plots.empty:
-            return ""
-        return f"{parts[0]} was computed for {count(len(results.plots))} field plots."
-    parts.append("was mapped")
+        return "" if plots is None or plots.empty else say("summary.plots_only", n=len(plots))
+    parts = []
     if np.isfinite(hectares):
-        parts.append(f"over {with_unit(hectares, 'ha', 5)}")
+        parts.append(say("summary.over", area=hectares))
     if mapped.period:
-        parts.append(f"for {mapped.period}")
-    if results.plots is not None:
-        parts.append(f"from {count(len(results.plots))} field plots")
+        parts.append(say("summary.for", period=mapped.period))
+    if plots is not None:
+        parts.append(say("summary.from", n=len(plots)))
     if chosen is not None:
         names = results.map_model.get("predictors", [])
-        parts.append(f"and {count(len(names))} predictors ({_set_words(chosen.predictors)})")
-        parts.append(f"by {labels.model_in_sentence(chosen.model)}")
-    return " ".join(parts) + "."
+        parts.append(
+            say(
+                "summary.by", n=len(names), set=_set_words(chosen.predictors),
+                model=labels.model_in_sentence(chosen.model),
+            )
+        )  # fmt: skip
+    return say("summary.mapped", how="".join(f" {part}" for part in parts))
 
 
 def _set_words(name: str) -> str:
-    return labels.predictor_set(name) if name else "named in the project"
+    return labels.predictor_set(name) if name else say("summary.named")
 
 
 def _estimate_cards(results: Results) -> list[Card]:
@@ -141,37 +136,40 @@ def _estimate_cards(results: Results) -> list[Card]:
     if mean is not None:
         spread = pick(results, "map_mean", "spatial_SD", period=mean.period)
         value = plus_minus(mean.value, spread.value if spread is not None else None, 4)
-        detail = "± spatial SD; " if spread is not None else ""
-        cards.append(Card("Mean AGB, dry mass", value, mean.unit, detail + _where_when(mean)))
-    for mass in STOCKS:
-        stock = pick(results, "stock", "total", mass)
+        detail = say("summary.spatial_sd") if spread is not None else ""
+        detail = "; ".join(filter(None, [detail, _where_when(mean)]))
+        cards.append(Card(say("summary.mean"), value, mean.unit, detail))
+    for kind, pool in STOCKS.items():
+        stock = pick(results, "stock", "total", (pool, kind))
         if stock is not None:
             cards.append(_stock_card(stock))
     area = pick(results, "area", "total", NO_MASS)
     if area is not None:
-        detail = f"{area.date + '; ' if area.period else ''}{area.method or 'mapped area'}"
-        cards.append(Card("Area", number(area.value, 5), area.unit, detail))
+        words = [area.date if area.period else "", area.method or say("summary.mapped_area")]
+        detail = "; ".join(filter(None, words))
+        cards.append(Card(say("summary.area"), number(area.value, 5), area.unit, detail))
     return cards
 
 
 def _stock_card(stock: Value) -> Card:
-    name = {"dry_mass": "Stock", "C": "Carbon", "CO2e": "CO₂ equivalent"}.get(stock.kind, "Stock")
     what = labels.mass(stock.pool, stock.kind)
-    return Card(name, number(stock.value), stock.unit, f"{what}; {_where_when(stock)}")
+    detail = f"{what}; {_where_when(stock)}"
+    return Card(labels.named("stock", stock.kind), number(stock.value), stock.unit, detail)
 
 
 def _where_when(value: Value) -> str:
-    parts = [f"over {with_unit(value.area_ha, 'ha', 5)}" if np.isfinite(value.area_ha) else ""]
-    return ", ".join(filter(None, [*parts, value.date])) or "date not given"
+    over = say("summary.over", area=value.area_ha) if np.isfinite(value.area_ha) else ""
+    return ", ".join(filter(None, [over, value.date])) or say("summary.no_date")
 
 
-def _plot_cards(results: Results, mapped: Mapped) -> list[Card]:
+def _plot_cards(results: Results) -> list[Card]:
     observed = observed_agb(results)
     if not observed.size:
         return []
     spread = observed.std(ddof=1) if len(observed) > 1 else None
-    detail = f"AGB, dry mass: {plus_minus(observed.mean(), spread, 4)}{THIN}Mg/ha (mean ± SD)"
-    return [Card("Plots", count(len(observed)), "", detail)]
+    agb = f"{plus_minus(observed.mean(), spread, 4)}{THIN}Mg/ha"
+    detail = say("summary.plots_agb", agb=agb)
+    return [Card(say("summary.plots"), count(len(observed)), "", detail)]
 
 
 def _model_cards(results: Results) -> list[Card]:
@@ -180,12 +178,13 @@ def _model_cards(results: Results) -> list[Card]:
         return []
     r2, rmse = chosen.score("r2"), chosen.score("rmse")
     relative = chosen.score("rrmse_percent")
-    value = f"R² {fixed(r2, 2)}" if np.isfinite(r2) else "–"
+    value = say("summary.r2", r2=r2) if np.isfinite(r2) else ABSENT
     detail = f"{labels.model(chosen.model)}, {_set_words(chosen.predictors)}"
     if chosen.split and np.isfinite(rmse):
-        share = f" ({percent(relative / 100)})" if np.isfinite(relative) else ""
-        detail += f"; RMSE {with_unit(rmse, 'Mg/ha', 3)}{share} in {labels.split(chosen.split)}"
-    return [Card("Model of the map", value, "", detail)]
+        share = say("summary.share", share=relative / 100) if np.isfinite(relative) else ""
+        split = labels.split(chosen.split)
+        detail = f"{detail}; {say('summary.rmse', rmse=rmse, share=share, split=split)}"
+    return [Card(say("summary.model"), value, "", detail)]
 
 
 def _map_figure(results: Results, mapped: Mapped) -> list[Figure]:
@@ -195,21 +194,18 @@ def _map_figure(results: Results, mapped: Mapped) -> list[Figure]:
         return []
     layer = read_layer(path) if path is not None else None
     when = f", {mapped.period}" if mapped.period else ""
-    drawn = ["Aboveground biomass (AGB)" if layer is not None else "Field plots"]
-    alt = f"Map of aboveground biomass{when}" if layer is not None else "Map of the field plots"
-    picture = biomass_map(layer, plots, "AGB, Mg/ha dry mass", alt)
-    caption = f"{drawn[0]}, Mg/ha dry mass{when}."
+    alt = say("map.alt", when=when) if layer is not None else say("map.alt_plots")
+    picture = biomass_map(layer, plots, say("axis.agb"), alt)
+    parts = [say("map.agb", when=when) if layer is not None else say("map.field_plots", when=when)]
     if layer is not None:
-        caption += " Grey: outside the mask or no data."
+        parts.append(say("map.grey"))
     if plots is not None and len(plots):
-        caption += (
-            f" Circles: {count(len(plots))} plots in the colours of the map, size by observed AGB."
-        )
+        parts.append(say("map.circles", n=len(plots)))
     if layer is not None:
-        caption += f" Coordinates in {layer.crs}; arrow to grid north."
+        parts.append(say("map.coordinates", crs=layer.crs))
         if layer.reduced > 1:
-            caption += f" Drawn from means of {layer.reduced} × {layer.reduced} pixels."
-    return [Figure(picture, caption)]
+            parts.append(say("map.reduced", n=layer.reduced))
+    return [Figure(picture, " ".join(parts))]
 
 
 def _histogram_figure(results: Results, mapped: Mapped) -> list[Figure]:
@@ -218,12 +214,11 @@ def _histogram_figure(results: Results, mapped: Mapped) -> list[Figure]:
     if not observed.size and not there:
         return []
     picture = histograms(
-        observed, mapped.summary if there else None, "AGB, Mg/ha dry mass",
-        "Histograms of AGB of the plots and of the map on the same axis",
+        observed, mapped.summary if there else None, say("axis.agb"), say("histogram.alt")
     )  # fmt: skip
     parts = []
     if observed.size:
-        parts.append(f"plots (n = {count(observed.size)})")
+        parts.append(say("histogram.plots", n=observed.size))
     if there and mapped.summary is not None:
-        parts.append(f"map (n = {count(mapped.summary.n)} pixels)")
-    return [Figure(picture, f"AGB, Mg/ha dry mass: {listed(parts)} on one axis; dashed: means.")]
+        parts.append(say("histogram.map", n=mapped.summary.n))
+    return [Figure(picture, say("histogram.caption", parts=parts))]

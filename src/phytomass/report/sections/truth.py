@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import pandas as pd
 
@@ -13,36 +15,36 @@ from phytomass.report.content.blocks import (
     Pair,
     Section,
     Table,
-    TableColumn,
 )
+from phytomass.report.content.columns import columns_of
 from phytomass.report.content.results import Results
 from phytomass.report.content.values import (
     map_model_of,
     period_key,
     pick,
 )
+from phytomass.report.judgement.rules import way
 from phytomass.report.messages import labels
-from phytomass.report.messages.formatting import (
-    aligned,
-    count,
-    fixed,
-    number,
-    percent,
-    with_unit,
-)
+from phytomass.report.messages.saying import say
 from phytomass.report.sections.models_figures import score_against_truth
 
 MOST_ROWS = 150
+TRUTH = "truth_comparison"
 FAIR = 0.05
 """Difference in R² up to which cross-validation is called fair."""
+
+CANDIDATES = (
+    "model", "predictors", "n", "r2", "rmse", "bias", "mae", "map_mean", "truth_mean",
+)  # fmt: skip
+"""Columns of result tables that are shown, in order."""
 
 
 def truth_section(results: Results) -> Section:
     """Build the section on the comparison with the known truth."""
     table = results.truth_comparison
-    title = "Against the known truth"
+    title = say("truth.title")
     if table is None or table.empty:
-        return Section("truth", title, missing="no wall-to-wall reference was given")
+        return Section("truth", title, missing=say("truth.missing"))
     rows = _tidy(table)
     sentences = truth_in_words(results, rows)
     blocks: list[Block] = [Findings(tuple(sentences))] if sentences else []
@@ -78,10 +80,10 @@ def truth_in_words(results: Results, rows: pd.DataFrame) -> list[str]:
     own = finest[finest["used_for_map"]]
     mean, truth = pick(results, "map_mean", "mean"), pick(results, "truth_mean", "mean")
     if mean is not None and truth is not None:
-        sentences = _off("mean of the map", mean.value, truth.value, "Mg/ha")
+        sentences = _off("mean", mean.value, truth.value, "Mg/ha")
     elif len(own):
         first = own.iloc[0]
-        sentences = _off("mean of the map", first["map_mean"], first["truth_mean"], "Mg/ha")
+        sentences = _off("mean", first["map_mean"], first["truth_mean"], "Mg/ha")
     else:
         sentences = []
     stock, true_stock = (pick(results, q, "total") for q in ("stock", "truth_stock"))
@@ -99,13 +101,11 @@ def _score_in_words(results: Results, real: float) -> list[str]:
     if chosen is None or not (np.isfinite(said) and np.isfinite(real)):
         return []
     if abs(said - real) <= FAIR:
-        verdict = "was fair to"
+        verdict = say("truth.fair")
     else:
-        verdict = "flattered" if said > real else "was hard on"
-    return [
-        f"R² of the map against the truth is {fixed(real, 2)}; {labels.split(chosen.split)} said "
-        f"{fixed(said, 2)}, so it {verdict} the map."
-    ]
+        verdict = say("truth.flattered" if said > real else "truth.hard")
+    split = labels.split(chosen.split)
+    return [say("truth.score", real=real, split=split, said=said, verdict=verdict)]
 
 
 def _best(finest: pd.DataFrame) -> list[str]:
@@ -114,22 +114,21 @@ def _best(finest: pd.DataFrame) -> list[str]:
         return []
     best = finest.iloc[int(finest["r2"].fillna(-np.inf).to_numpy().argmax())]
     if best["used_for_map"]:
-        return ["Of all candidates, the chosen one is also the best against the truth."]
-    return [
-        f"The best candidate against the truth was {labels.model_in_sentence(best['model'])} with "
-        f"{labels.predictor_set(best['predictors'])} (R² {fixed(best['r2'], 2)}), not the one "
-        "chosen by cross-validation."
-    ]
+        return [say("truth.chosen_is_best")]
+    model, predictors = best["model"], labels.predictor_set(best["predictors"])
+    name = say("chosen.model", model=labels.model_in_sentence(model), predictors=predictors)
+    return [say("truth.other_is_best", name=name, r2=best["r2"])]
 
 
-def _off(what: str, value: float, truth: float, unit: str) -> list[str]:
+def _off(what: Literal["mean", "stock"], value: float, truth: float, unit: str) -> list[str]:
+    """Say how far a number is off the truth."""
     if not (np.isfinite(value) and np.isfinite(truth) and truth):
         return []
     off = (value - truth) / abs(truth)
-    way = "above" if off > 0 else "below"
     return [
-        f"The {what} ({with_unit(value, unit)}) is {percent(abs(off))} {way} the truth "
-        f"({with_unit(truth, unit)})."
+        say(
+            f"off_truth.{what}", value=value, unit=unit, off=abs(off), way=way(off > 0), truth=truth
+        )
     ]
 
 
@@ -150,18 +149,17 @@ def _figure(results: Results, rows: pd.DataFrame) -> list[Gallery]:
     if len(both) < 2:
         return []
     split = labels.split(chosen.split)
-    picture = score_against_truth(both, split, "Cross-validated R² against R² with the truth")
-    n = count(finest["n"].max())
-    caption = (
-        f"Does cross-validation tell the truth? R² in {split} against R² with the known truth "
-        f"(n = {n} {_blocks(finest)}), {count(len(both))} candidates. On the dashed line both agree."
-    )
+    picture = score_against_truth(both, split, say("truth.alt"))
+    caption = say(
+        "truth.figure", split=split, n=finest["n"].max(), blocks=_blocks(finest),
+        candidates=len(both),
+    )  # fmt: skip
     return [Gallery((Figure(picture, caption),), "full")]
 
 
 def _blocks(rows: pd.DataFrame) -> str:
     side = rows["block_m"].iloc[0]
-    return f"squares of {number(side)} m" if np.isfinite(side) else "pixels"
+    return say("truth.squares", side=side) if np.isfinite(side) else say("truth.pixels")
 
 
 def _own_table(rows: pd.DataFrame) -> list[Table]:
@@ -171,27 +169,10 @@ def _own_table(rows: pd.DataFrame) -> list[Table]:
     own = own.sort_values(["period", "block_m"], kind="stable")
     return [
         Table.of(
-            "The map against the truth, pixel by pixel and for means of larger squares; "
-            "AGB dry mass, Mg/ha.",
-            [
-                ("Date", "short", [labels.period(p) for p in own["period"]]),
-                ("Square, m", "number", [number(v) for v in own["block_m"]]),
-                *_score_columns(own)[:4],
-            ],
-            note="Pixels that held a training plot are left out.",
+            say("truth.map"),
+            columns_of(TRUTH, own, "period", "block_m", "n", "r2", "rmse", "bias"),
+            note=say("truth.map_note"),
         )
-    ]
-
-
-def _score_columns(rows: pd.DataFrame) -> list[TableColumn]:
-    return [
-        ("n", "number", [count(v) for v in rows["n"]]),
-        ("R²", "number", [fixed(v, 3) for v in rows["r2"]]),
-        ("RMSE", "number", aligned(rows["rmse"])),
-        ("Bias", "number", aligned(rows["bias"], 3, sign=True)),
-        ("MAE", "number", aligned(rows["mae"])),
-        ("Map mean", "number", aligned(rows["map_mean"])),
-        ("True mean", "number", aligned(rows["truth_mean"])),
     ]
 
 
@@ -199,14 +180,10 @@ def _candidates(rows: pd.DataFrame) -> Table:
     finest = _finest(rows).sort_values("r2", ascending=False, kind="stable")
     hidden = len(finest) - MOST_ROWS
     finest = finest.head(MOST_ROWS).reset_index(drop=True)
-    more = f" {count(hidden)} more in truth_comparison.csv." if hidden > 0 else ""
+    more = say("word.more_in", n=hidden, file="truth_comparison.csv") if hidden > 0 else ""
     return Table.of(
-        f"Every candidate against the truth, best R² first; {_blocks(finest)}, AGB dry mass, Mg/ha.",
-        [
-            ("Model", "short", [labels.model(m) for m in finest["model"]]),
-            ("Predictors", "short", [labels.predictor_set(p) for p in finest["predictors"]]),
-            *_score_columns(finest),
-        ],
+        say("truth.candidates", blocks=_blocks(finest)),
+        columns_of(TRUTH, finest, *CANDIDATES),
         marked=np.flatnonzero(finest["used_for_map"]).tolist(),
-        note=f"Shaded: the model of the map.{more}",
+        note=f"{say('truth.shaded')} {more}".rstrip(),
     )
