@@ -70,6 +70,8 @@ PLOT_COLUMNS = (
     Column("easting", "number", angle=True),
     Column("northing", "number", angle=True),
     Column("site", "text", required=False, may_miss=True),
+    Column("stratum", "text", required=False, may_miss=True),
+    Column("weight", "number", required=False),
     Column("area_ha", "number", "area_ha", required=False),
     Column("agb_mg_ha", "number", "mass_per_area_mg_ha", required=False),
     Column("agb_se_mg_ha", "number", "mass_per_area_mg_ha", required=False, may_miss=True),

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from phytomass.inventory.sampling import Design, DesignSettings
 from phytomass.settings import AnyCrs, FilePath, Settings
 
 Cell = str | int | float | bool
@@ -105,7 +106,8 @@ class InventorySettings(Settings):
     """The tree list: plot_id, species, dbh_cm, height_m, and tree_id if trees have numbers."""
 
     plots: TableSource
-    """The plots: plot_id, easting, northing (or points), and site, area_ha, elevation_m if known;
+    """The plots: plot_id, easting, northing (or points), and site, stratum, weight (of a design),
+    area_ha, elevation_m if known;
     without a tree list also agb_mg_ha and, if known, its standard error agb_se_mg_ha;
     agb_before_mg_ha for an earlier measurement."""
 
@@ -145,6 +147,9 @@ class InventorySettings(Settings):
     missing_height: Literal["reject", "keep"] = "reject"
     """A tree without a height: set aside, or kept for equations without height and for a model of
     heights (allometry.heights)."""
+
+    design: Design = DesignSettings()
+    """How the plots were drawn from the area: a mean, a total and a number of plots follow."""
 
     outlier_sd: float = Field(default=3.0, gt=0, le=100)
     """Plots beyond mean ± this many standard deviations of AGB are outliers."""

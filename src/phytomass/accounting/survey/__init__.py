@@ -21,6 +21,7 @@ from phytomass.accounting.survey.estimators import (
     regression,
     total,
 )
+from phytomass.accounting.survey.planning import plots_needed
 from phytomass.accounting.survey.skewed import bootstrap_t
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "codes_of",
     "domain_mean",
     "mean",
+    "plots_needed",
     "ratio",
     "regression",
     "simple_random",
