@@ -24,6 +24,7 @@ from phytomass.allometry.heights import (
     fit_heights,
 )
 from phytomass.allometry.settings import AllometrySettings
+from phytomass.allometry.spelling import names_of, resolve_name
 from phytomass.allometry.table import load_equations
 from phytomass.allometry.taxa import accepted_name, genus_of, group_of, known_taxa
 
@@ -50,6 +51,8 @@ __all__ = [
     "known_taxa",
     "load_equations",
     "load_wood_density",
+    "names_of",
+    "resolve_name",
     "tree_biomass",
     "wood_density",
 ]

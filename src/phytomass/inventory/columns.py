@@ -63,6 +63,7 @@ TREE_COLUMNS = (
     Column("tree_id", "text", required=False),
     Column("status", "text", required=False, may_miss=True),
     Column("per_ha", "number", "per_area_ha", required=False),
+    Column("wood_density_g_cm3", "number", "density_g_cm3", required=False, may_miss=True),
     Column("agb_kg", "number", "mass_kg", required=False),
 )
 PLOT_COLUMNS = (

@@ -10,7 +10,7 @@ import geopandas
 import pandas as pd
 
 from phytomass import tables
-from phytomass.allometry import tree_biomass
+from phytomass.allometry import names_of, tree_biomass
 from phytomass.carbon import POOLS
 from phytomass.files import write_geopackage
 from phytomass.inventory import (
@@ -64,6 +64,8 @@ def _work(context: Context) -> None:
             "agb_kg" in trees
         )  # the sheet brings the mass: no equation, and none of its errors
         if not weighed:
+            names = names_of(trees["species"].astype(str).tolist(), project.allometry, opened.root)
+            tables.write(folder, "species_names", names)
             trees = tree_biomass(trees, project.allometry, opened.root)
         tables.write(folder, "trees", trees)
     plots = plots_with_biomass(inventory, trees, project.carbon, project.inventory)

@@ -21,6 +21,7 @@ WRITES: Mapping[str, tuple[str, ...]] = {
         "plot_draws.zarr",
         "plot_statistics.csv",
         "trees.csv",
+        "species_names.csv",
         "suspicious_rows.csv",
         "rejected_rows.csv",
         "rejected_trees.csv",
