@@ -308,8 +308,15 @@ LayerName = Annotated[str, AfterValidator(layer_name)]
 FilePath = Annotated[Path, AfterValidator(_usable)]
 """Path of one file or folder."""
 
-FilePattern = Annotated[str, AfterValidator(usable_path)]
-"""Path of a file or folder, or a pattern of them."""
+
+class Pattern(str):
+    """Text of the project file that names files: a path, or a pattern of paths."""
+
+    __slots__ = ()
+
+
+FilePattern = Annotated[str, AfterValidator(usable_path), AfterValidator(Pattern)]
+"""Path of a file or folder, or a pattern of them; the value is a `Pattern`."""
 
 AnyCrs = Annotated[str, AfterValidator(known_crs)]
 """A coordinate reference system, in metres or degrees."""

@@ -13,6 +13,7 @@ from phytomass.cli.console import Screen
 from phytomass.cli.plain import any_console, harmless
 from phytomass.errors import Problem
 from phytomass.workflow.engine import Outcome, Step
+from phytomass.workflow.reads import Reads
 from tests.cli.test_frame import command
 
 NAMES = {
@@ -40,7 +41,7 @@ def test_names_are_shown_as_they_are_everywhere(name: str) -> None:
     shown.problem(Problem(name, name, name))
     shown.say("Wrote ", name)
     shown.warning(name)
-    step = Step("plots", name, (), lambda o: {}, lambda o: {}, lambda c: None, ())
+    step = Step("plots", name, Reads, lambda reads, context: None, ())
     shown.started(step, name)
     shown.finished(Outcome("plots", "run", "", 1.0, (name,)))
     shown.finished(Outcome("plots", "skipped", name, 1.0, ()))

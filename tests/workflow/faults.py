@@ -15,6 +15,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -23,6 +24,7 @@ from pydantic import BaseModel
 
 from phytomass.errors import DiskFullError
 from phytomass.workflow.engine import Context, Outcome, Step, run_steps
+from phytomass.workflow.reads import Part, Reads
 
 MAKES = ("open", "os.rename", "os.mkdir", "os.link", "os.symlink")
 REMOVES = ("os.remove", "os.rmdir", "shutil.rmtree")
@@ -34,6 +36,18 @@ class SmallProject(BaseModel):
     output: Path = Path("results")
     sheet: Path = Path("data/sheet.txt")
     random_state: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlotsReads(Reads):
+    sheet: Path
+    random_state: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class MapReads(Reads):
+    def parts(self) -> tuple[Part, ...]:
+        return (Part("plots.csv"), Part("plot_draws.zarr"))
 
 
 class Small:
@@ -64,8 +78,8 @@ class Small:
     def results(self) -> Path:
         return self.root / self.project.output
 
-    def plots(self, context: Context) -> None:
-        text, folder = self.sheet.read_text(), context.folder
+    def plots(self, reads: PlotsReads, context: Context) -> None:
+        text, folder = (reads.root / reads.sheet).read_text(), context.folder
         self.ran.append("plots")
         (folder / "plots.csv").write_text(f"plot,{text}\n" * 50)
         (folder / "plot_draws.zarr/c").mkdir(parents=True)
@@ -75,22 +89,21 @@ class Small:
             (folder / "trees.csv").write_text("no longer written with sheet b")
         self.meanwhile("plots")
 
-    def map(self, context: Context) -> None:
+    def map(self, reads: MapReads, context: Context) -> None:
         self.ran.append("map")
         context.unfinished.mkdir(exist_ok=True)
         (context.unfinished / "block").write_text("half")
-        text = (context.done / "plots.csv").read_text()
-        text += (context.done / "plot_draws.zarr/zarr.json").read_text()
+        text = reads.results.path("plots.csv").read_text()
+        text += (reads.results.path("plot_draws.zarr") / "zarr.json").read_text()
         (context.folder / "agb.tif").write_text(text)
         self.meanwhile("map")
 
     @property
     def steps(self) -> tuple[Step, ...]:
-        sheet = self.sheet
         writes = ("plots.csv", "plot_draws.zarr", "trees.csv")
         return (
-            Step("plots", "", (), lambda o: {"k": 1}, lambda o: {"s": [sheet]}, self.plots, writes),
-            Step("map", "", ("plots",), lambda o: {}, lambda o: {}, self.map, ("agb.tif",)),
+            Step("plots", "", PlotsReads, self.plots, writes),
+            Step("map", "", MapReads, self.map, ("agb.tif",)),
         )
 
     def run(self) -> list[Outcome]:

@@ -3,14 +3,31 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from phytomass.errors import InputError, PhytomassWarning
 from phytomass.workflow.engine import Context, Step, run_steps
 from phytomass.workflow.load import OpenProject, check_settings
+from phytomass.workflow.reads import Part, Reads
+
+
+@dataclass(frozen=True, kw_only=True)
+class FirstReads(Reads):
+    """A setting, and a file."""
+
+    description: str
+    study_area: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class SecondReads(Reads):
+    """A result."""
+
+    def parts(self) -> tuple[Part, ...]:
+        return (Part("one.txt"),)
 
 
 class Counter:
@@ -20,38 +37,36 @@ class Counter:
         self.root, self.ran, self.fail = root, [], None
         self.colour = "green"
         (root / "in.txt").write_text("1")
+
+    @property
+    def opened(self) -> OpenProject:
         content = {
             "name": "A",
+            "description": self.colour,
             "period": "2020",
+            "study_area": "in.txt",
             "grid": {"like": "a.tif"},
             "inventory": {"plots": {"path": "plots.csv"}},
             "predictors": {"rasters": {"s2": {"files": "a.tif"}}},
         }
-        self.opened = OpenProject(root / "project.yaml", check_settings(content, "p"))
+        return OpenProject(self.root / "project.yaml", check_settings(content, "p"))
 
-    def first(self, context: Context) -> None:
+    def first(self, reads: FirstReads, context: Context) -> None:
         self.ran.append("first")
-        text = (self.root / "in.txt").read_text()
+        text = (reads.root / reads.study_area).read_text()
         (context.folder / "one.txt").write_text(text)
         if self.fail:
             raise self.fail
 
-    def second(self, context: Context) -> None:
+    def second(self, reads: SecondReads, context: Context) -> None:
         self.ran.append("second")
-        (context.folder / "two.txt").write_text((context.done / "one.txt").read_text() * 2)
+        (context.folder / "two.txt").write_text(reads.results.path("one.txt").read_text() * 2)
 
     def run(self, *targets: str) -> dict[str, str]:
         self.ran.clear()
-
-        def inputs(opened: OpenProject) -> dict[str, list[Path]]:
-            return {"text": [self.root / "in.txt"]}
-
-        def settings(opened: OpenProject) -> dict[str, Any]:
-            return {"colour": self.colour}
-
         steps = (
-            Step("first", "", (), settings, inputs, self.first, ("one.txt",)),
-            Step("second", "", ("first",), lambda o: {}, lambda o: {}, self.second, ("two.txt",)),
+            Step("first", "", FirstReads, self.first, ("one.txt",)),
+            Step("second", "", SecondReads, self.second, ("two.txt",)),
         )
         return {o.name: o.why for o in run_steps(self.opened, steps, targets or ("second",))}
 
@@ -82,7 +97,7 @@ def test_a_changed_input_file_is_named(counter: Counter) -> None:
 def test_a_changed_setting_that_changes_nothing_below_stops_there(counter: Counter) -> None:
     counter.run()
     counter.colour = "blue"
-    assert counter.run()["first"] == "settings changed: colour"
+    assert counter.run()["first"] == "settings changed: description"
     assert counter.ran == ["first"]
 
 
@@ -116,7 +131,7 @@ def test_provenance_tells_inputs_settings_and_outputs(counter: Counter) -> None:
     assert [step["name"] for step in record["steps"]] == ["first", "second"]
     assert record["inputs"][0]["path"] == "in.txt"
     assert record["inputs"][0]["sha256"].startswith("6b86b273")  # SHA-256 of "1"
-    assert record["steps"][0]["settings"] == {"colour": "green"}
+    assert record["steps"][0]["settings"] == {"description": "green", "study_area": "in.txt"}
     assert record["project"]["name"] == "A"
 
 

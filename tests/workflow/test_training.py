@@ -12,7 +12,7 @@ import pytest
 import zarr
 
 from phytomass.workflow import STEPS, check_project, load_project, run_steps
-from phytomass.workflow.inputs import samples_of
+from phytomass.workflow.comparison import CompareReads
 from tests.workflow.conftest import small_settings, write_project
 
 
@@ -50,7 +50,7 @@ def test_errors_of_the_chain_weigh_the_plots(project: Path) -> None:
     assert not np.allclose(old["predicted"], after["predicted"])
     card = json.loads((results / "map_model.json").read_text())
     assert card["training"] == {"weights": "standard_errors", "draws": False}
-    samples = samples_of(load_project(project), results).samples
+    samples = CompareReads.of(load_project(project)).samples().samples
     plots = pd.read_csv(results / "plots.csv").set_index("plot_id")
     assert samples.y_se == pytest.approx(plots.loc[samples.plot_id, "agb_se_mg_ha"].to_numpy())
 
@@ -64,7 +64,7 @@ def test_the_draws_of_each_plot_reach_the_networks(project: Path) -> None:
     for _ in run_steps(load_project(project), STEPS, ["compare"]):
         pass
     results = project / "results"
-    samples = samples_of(load_project(project), results).samples
+    samples = CompareReads.of(load_project(project)).samples().samples
     group = zarr.open_group(str(results / "plot_draws.zarr"), mode="r")
     order = [list(group.attrs["plot_id"]).index(plot) for plot in samples.plot_id]
     assert np.array_equal(samples.y_draws, np.asarray(group["agb_mg_ha"])[order][:, :3])
@@ -77,7 +77,7 @@ def test_errors_of_the_sheet_weigh_the_plots(project: Path) -> None:
     assert problems_of(project) == ""
     for _ in run_steps(load_project(project), STEPS, ["compare"]):
         pass
-    assert samples_of(load_project(project), project / "results").samples.y_se.min() > 0
+    assert CompareReads.of(load_project(project)).samples().samples.y_se.min() > 0
 
 
 def test_check_refuses_weights_and_draws_that_are_not_there(project: Path) -> None:

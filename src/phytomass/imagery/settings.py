@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
+from collections.abc import Mapping
 from typing import Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
@@ -340,6 +341,14 @@ class PredictorSettings(Settings):
         if not self.rasters and self.terrain is None:
             raise ValueError("give at least one source under `rasters`, or `terrain`")
         return self
+
+    def with_files(self, files: Mapping[str, str | list[str]]) -> PredictorSettings:
+        """Return the section of another date: source → its files; others keep theirs."""
+        rasters = {
+            key: source.model_copy(update={"files": files.get(key, source.files)})
+            for key, source in self.rasters.items()
+        }
+        return self.model_copy(update={"rasters": rasters})
 
 
 class MaskSettings(Settings):

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from phytomass import tables
 from phytomass.accounting import (
     ALL,
+    PotentialSettings,
     change_estimates,
     class_shares,
     elevation_profile,
@@ -18,65 +19,66 @@ from phytomass.accounting import (
     potential_estimates,
     truth_summary,
 )
-from phytomass.inventory import plots_in_use
+from phytomass.carbon import CarbonSettings
+from phytomass.inventory import InventorySettings, plots_in_use
 from phytomass.workflow.engine import Context, Step
-from phytomass.workflow.inputs import existing, stack_in
-from phytomass.workflow.load import OpenProject
+from phytomass.workflow.inputs import stack_in, stack_parts
 from phytomass.workflow.names import TITLES, WRITES
-from phytomass.workflow.project import Project
+from phytomass.workflow.project import MapSettings, ZoneSettings
+from phytomass.workflow.reads import Part, Reads, setting
 
 
-def _settings(opened: OpenProject) -> dict[str, Any]:
-    project = opened.project
-    keys = {"carbon", "zones", "potential", "period", "earlier", "truth"}
-    own = project.model_dump(mode="json", include=keys)
-    own["map"] = project.map.model_dump(mode="json", include={"classes", "elevation_band_m"})
-    own["outliers"] = project.inventory.outliers
-    return own
+@dataclass(frozen=True, kw_only=True)
+class AccountReads(Reads):
+    """What the step reads: maps and plots, and what makes numbers about areas of them."""
+
+    period: str
+    earlier_period: str | None = setting("earlier.period")
+    carbon: CarbonSettings
+    inventory: InventorySettings = setting("inventory", only=("outliers",))
+    map: MapSettings = setting("map", only=("classes", "elevation_band_m"))
+    zones: ZoneSettings | None
+    potential: PotentialSettings | None
+    truth: Path | None = setting("truth.path")
+
+    def parts(self) -> tuple[Part, ...]:
+        """Return plots, maps and the stack, for its elevation."""
+        return (Part("plots.csv"), Part("agb.tif"), Part("agb_before.tif"), *stack_parts())
 
 
-def _inputs(opened: OpenProject) -> dict[str, list[Path]]:
-    project = opened.project
-    return existing(
-        opened.root,
-        zones=project.zones.path if project.zones else None,
-        truth=project.truth.path if project.truth else None,
-    )
-
-
-def _work(context: Context) -> None:
-    project, done, folder = context.opened.project, context.done, context.folder
-    before = done / "agb_before.tif"
-    earlier = before if project.earlier is not None and project.earlier.files else None
-    tables.write(folder, "class_shares", class_shares(done / "agb.tif", project.map.classes))
-    stack = stack_in(done)
+def _work(reads: AccountReads, context: Context) -> None:
+    folder, agb = context.folder, reads.results.path("agb.tif")
+    before = reads.results.path("agb_before.tif")
+    earlier = before if before.is_file() else None
+    tables.write(folder, "class_shares", class_shares(agb, reads.map.classes))
+    stack = stack_in(reads.results)
     if "elevation" in stack.names:
         profile = elevation_profile(
-            done / "agb.tif",
+            agb,
             stack.path,
-            project.map.elevation_band_m,
+            reads.map.elevation_band_m,
             before=earlier,
             dem_band=stack.names.index("elevation") + 1,
         )
         tables.write(folder, "elevation_profile", profile)
     context.progress("accounts", 1, 2)
-    tables.write(folder, "estimates", pd.concat(_tables(context, project, earlier)))
+    tables.write(folder, "estimates", pd.concat(_tables(reads, earlier)))
     context.progress("accounts", 2, 2)
 
 
-def _tables(context: Context, project: Project, earlier: Path | None) -> list[pd.DataFrame]:
-    agb = context.done / "agb.tif"
-    zones = context.opened.root / project.zones.path if project.zones else None
-    column = project.zones.column if project.zones else "name"
-    period_before = project.earlier.period if project.earlier else ""
+def _tables(reads: AccountReads, earlier: Path | None) -> list[pd.DataFrame]:
+    agb = reads.results.path("agb.tif")
+    zones = reads.root / reads.zones.path if reads.zones else None
+    column = reads.zones.column if reads.zones else "name"
+    period_before = reads.earlier_period or ""
     mapped = map_summary(
-        agb, zones=zones, zone_column=column, carbon=project.carbon, period=project.period
+        agb, zones=zones, zone_column=column, carbon=reads.carbon, period=reads.period
     )
     found = [
         plot_estimates(
-            plots_in_use(tables.read(context.done, "plots"), project.inventory),
-            carbon=project.carbon,
-            period=project.period,
+            plots_in_use(reads.results.table("plots"), reads.inventory),
+            carbon=reads.carbon,
+            period=reads.period,
             period_before=period_before,
         ),
         mapped,
@@ -87,29 +89,27 @@ def _tables(context: Context, project: Project, earlier: Path | None) -> list[pd
                 agb,
                 earlier,
                 period_before=period_before,
-                period=project.period,
+                period=reads.period,
                 zones=zones,
                 zone_column=column,
-                carbon=project.carbon,
+                carbon=reads.carbon,
             )
         )
-    if project.potential is not None:
-        found.append(_potential(mapped, project))
-    if project.truth is not None:
-        truth = context.opened.root / project.truth.path
-        found.append(truth_summary(truth, agb, period=project.period))
+    if reads.potential is not None:
+        found.append(_potential(mapped, reads.potential, reads.period))
+    if reads.truth is not None:
+        found.append(truth_summary(reads.root / reads.truth, agb, period=reads.period))
     return found
 
 
-def _potential(mapped: pd.DataFrame, project: Project) -> pd.DataFrame:
+def _potential(mapped: pd.DataFrame, settings: PotentialSettings, period: str) -> pd.DataFrame:
     """Take the density from the map: the potential is about the same pixels as the stock."""
-    assert project.potential is not None  # noqa: S101  # asked for
     wanted = {
         "quantity": "map_mean",
         "zone": ALL,
         "statistic": "mean",
-        "pool": project.potential.pool,
-        "kind": project.potential.kind,
+        "pool": settings.pool,
+        "kind": settings.kind,
     }
     density = mapped
     for key, value in wanted.items():
@@ -119,8 +119,8 @@ def _potential(mapped: pd.DataFrame, project: Project) -> pd.DataFrame:
         float(row["value"]),
         None,
         float(row["area_ha"]),
-        project.potential,
-        period=project.period,
+        settings,
+        period=period,
         n=int(row["n"]),
     )
 
@@ -128,9 +128,7 @@ def _potential(mapped: pd.DataFrame, project: Project) -> pd.DataFrame:
 STEP = Step(
     name="account",
     title=TITLES["account"],
-    needs=("plots", "stack", "map"),
-    settings=_settings,
-    inputs=_inputs,
+    reads=AccountReads,
     work=_work,
     writes=WRITES["account"],
 )

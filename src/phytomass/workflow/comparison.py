@@ -2,53 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from pathlib import Path
-from typing import Any
+from dataclasses import asdict, dataclass
 
 from phytomass import tables
 from phytomass.experiments import choose, compare, correlations, model_tables, sensor_comparison
 from phytomass.files import write_json
 from phytomass.workflow.engine import Context, Step
-from phytomass.workflow.inputs import index_names, layers_in, samples_of, sets_of
-from phytomass.workflow.load import OpenProject
+from phytomass.workflow.inputs import TrainingReads, layers_in
 from phytomass.workflow.names import TITLES, WRITES
 
 
-def _settings(opened: OpenProject) -> dict[str, Any]:
-    project = opened.project
-    return {
-        "models": [model.model_dump(mode="json") for model in project.models],
-        "training": project.training.model_dump(mode="json"),
-        "validation": project.validation.model_dump(mode="json"),
-        "predictors": project.predictors.model_dump(
-            mode="json", include={"sets", "missing_at_plots", "leave_out"}
-        ),
-        "outliers": project.inventory.outliers,
-        "random_state": project.random_state,
-        "model_tables": project.model_tables,
-    }
+@dataclass(frozen=True, kw_only=True)
+class CompareReads(TrainingReads):
+    """What the step reads: what training reads, and whose tables to repeat."""
+
+    model_tables: str | None
 
 
-def _inputs(opened: OpenProject) -> dict[str, list[Path]]:
-    return {}
-
-
-def _work(context: Context) -> None:
-    opened, done, folder = context.opened, context.done, context.folder
-    extraction = samples_of(opened, done)
+def _work(reads: CompareReads, context: Context) -> None:
+    folder = context.folder
+    extraction = reads.samples()
     samples = extraction.samples
     related = correlations(samples)
-    sensors = {layer.name: layer.sensor for layer in layers_in(done)}
+    sensors = {layer.name: layer.sensor for layer in layers_in(reads.results)}
     related.insert(1, "sensor", related["predictor"].map(sensors))
     tables.write(folder, "correlations", related)
     comparison = compare(
         samples,
-        sets_of(opened, done),
-        opened.project.models,
-        opened.project.validation,
-        index_names=index_names(done),
-        random_state=opened.project.random_state,
+        reads.sets(),
+        reads.models,
+        reads.validation,
+        index_names=reads.index_names(),
+        random_state=reads.random_state,
         jobs=context.workers,
         progress=context.progress,
     )
@@ -56,10 +41,10 @@ def _work(context: Context) -> None:
     tables.write(folder, "predictions", comparison.predictions)
     tables.write(folder, "sensor_comparison", sensor_comparison(comparison))
     tables.write(folder, "plots_left_out", extraction.left_out)
-    if opened.project.model_tables is not None:
-        rows = model_tables(comparison, opened.project.model_tables)
+    if reads.model_tables is not None:
+        rows = model_tables(comparison, reads.model_tables)
         tables.write(folder, "model_tables", rows)
-    choice = choose(comparison, opened.project.validation.select_by)
+    choice = choose(comparison, reads.validation.select_by)
     write_json(
         folder / "model_choice.json",
         {**asdict(choice), "splits": dict(comparison.notes)},
@@ -69,9 +54,7 @@ def _work(context: Context) -> None:
 STEP = Step(
     name="compare",
     title=TITLES["compare"],
-    needs=("plots", "stack"),
-    settings=_settings,
-    inputs=_inputs,
+    reads=CompareReads,
     work=_work,
     writes=WRITES["compare"],
 )

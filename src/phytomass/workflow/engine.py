@@ -17,9 +17,10 @@ from phytomass.errors import InputError, PhytomassError, PhytomassWarning, Probl
 from phytomass.files import FULL, full_disk_named, sha256_of
 from phytomass.progress import Progress, silent
 from phytomass.workflow.lock import one_run
-from phytomass.workflow.record import Done, Output, Record
+from phytomass.workflow.reads import Reads
+from phytomass.workflow.record import LAYOUT, RECORD, Done, Output, Record
 from phytomass.workflow.safety import inputs_apart, results_apart
-from phytomass.workflow.state import Fingerprints, State, changed_meanwhile, state_of, why_run
+from phytomass.workflow.state import Fingerprints, Memory, State, why_run
 from phytomass.workflow.workshop import (
     Workshop,
     discard,
@@ -35,16 +36,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Context:
-    """What a step works with.
+    """Where and how a step works: nothing that its results depend on.
 
     Parameters
     ----------
-    opened : OpenProject
-        The project.
-    done : Path
-        Folder with the results of earlier steps.
     folder : Path
-        Folder to write this step's results to; they are moved to `done` when the step succeeds.
+        Folder to write this step's results to; they are moved to the others when it succeeds.
     workers : int
         Threads or processes to use.
     progress : callable
@@ -56,8 +53,6 @@ class Context:
         succeeds.
     """
 
-    opened: OpenProject
-    done: Path
     folder: Path
     workers: int = 1
     progress: Progress = silent
@@ -73,24 +68,18 @@ class Step:
     ----------
     name, title : str
         Verb, and what it does in words.
-    needs : tuple of str
-        Steps whose results it reads.
-    settings : callable
-        Project → the settings it depends on (JSON-able): a change makes the step run again.
-    inputs : callable
-        Project → role → files it reads: a change of contents makes the step run again.
+    reads : type of Reads
+        What it reads of a project: a change makes the step run again.
     work : callable
-        Does it.
+        Does it; gets what it reads, and a `Context`.
     writes : tuple of str
         Names of all files and folders it may write; no other is ever replaced or removed.
     """
 
     name: str
     title: str
-    needs: tuple[str, ...]
-    settings: Callable[[OpenProject], dict[str, Any]]
-    inputs: Callable[[OpenProject], dict[str, list[Path]]]
-    work: Callable[[Context], None]
+    reads: type[Reads]
+    work: Callable[[Any, Context], None]
     writes: tuple[str, ...]
 
 
@@ -152,23 +141,24 @@ def run_steps(
     _refuse(inputs_apart(opened))
     _check_writable(results)
     with full_disk_named(results), one_run(results):
-        run = _Run(opened, steps, Record.read(results), Fingerprints())
+        run = _Run(Memory(opened, steps, Record.read(results), Fingerprints()))
         run.tidy()
-        wanted = with_needs({step.name: step for step in steps}, targets)
+        wanted = with_needs(run.memory, targets)
         for step in steps:
             if step.name not in wanted:
                 continue
-            state = state_of(step, opened, run.record, run.prints)
-            old = run.record.steps.get(step.name)
-            why = why_run(state, old, results, run.prints)
+            reads = step.reads.of(opened)
+            state = run.memory.state_of(step, reads)
+            old = run.memory.record.steps.get(step.name)
+            why = why_run(state, old, results, run.memory.prints)
             if old is not None and why is None:
                 skipped = "nothing it depends on has changed"
                 yield Outcome(step.name, "skipped", skipped, 0.0, old.names)
                 continue
             started(step, str(why))
             parts = unfinished(results, step.name)
-            context = Context(opened, results, parts, workers, progress, scheduler, parts)
-            done = run.work(step, state, str(why), context)
+            context = Context(parts, workers, progress, scheduler, parts)
+            done = run.work(step, reads, state, str(why), context)
             yield Outcome(step.name, "run", done.why, done.seconds, done.names)
 
 
@@ -176,15 +166,22 @@ def run_steps(
 class _Run:
     """One run, while it holds the lock of the results folder."""
 
-    opened: OpenProject
-    steps: Sequence[Step]
-    record: Record
-    prints: Fingerprints
+    memory: Memory
+
+    @property
+    def results(self) -> Path:
+        """Folder of the results."""
+        return self.memory.opened.results
+
+    @property
+    def record(self) -> Record:
+        """What was done so far."""
+        return self.memory.record
 
     def tidy(self) -> None:
         """Bring runs that were broken off to an end, then make sure that no file is in the way."""
-        steps = {step.name: step for step in self.steps}
-        for shop in left_behind(self.opened.results, steps):
+        steps = {step.name: step for step in self.memory.steps}
+        for shop in left_behind(self.results, steps):
             done = None if shop.folder.is_symlink() else shop.committed()
             if done is None or done.name not in steps or self._unfit(steps[done.name], done, shop):
                 discard(shop.folder)
@@ -197,14 +194,16 @@ class _Run:
                 PhytomassWarning,
                 stacklevel=2,
             )
-        _refuse(results_apart(self.opened, {step.name: step.writes for step in self.steps}))
+        _refuse(results_apart(self.memory.opened, {n: step.writes for n, step in steps.items()}))
 
-    def work(self, step: Step, state: State, why: str, context: Context) -> Done:
+    def work(self, step: Step, reads: Reads, state: State, why: str, context: Context) -> Done:
         """Do a step; bring its results into place and into the record."""
         begun, clock = datetime.now(UTC), time.perf_counter()
-        with workshop(context.done, step.name) as shop:
+        with workshop(self.results, step.name) as shop:
+            if any(part.name == RECORD for part in reads.parts()):
+                self._write_record(shop)  # with the settings of this run
             with self._changes_named(step, state):
-                step.work(replace(context, folder=shop.made))
+                step.work(reads, replace(context, folder=shop.made))
             done = Done(
                 name=step.name,
                 status="run",
@@ -213,10 +212,11 @@ class _Run:
                 seconds=round(time.perf_counter() - clock, 2),
                 **asdict(state),
                 outputs=_outputs(shop, step),
+                layout=LAYOUT,
             )
-            in_the_way = shop.in_the_way(done, self.record, context.done)
+            in_the_way = shop.in_the_way(done, self.record, self.results)
             if in_the_way:
-                raise foreign_files(in_the_way, context.done)
+                raise foreign_files(in_the_way, self.results)
             shop.commit(done)
             self._finish(shop, done, step)
         return done
@@ -224,12 +224,16 @@ class _Run:
     def _unfit(self, step: Step, done: Done, shop: Workshop) -> bool:
         """Tell whether what was broken off would write over something, or is not this step's."""
         strange = set(done.names) - set(step.writes)
-        return bool(strange or shop.in_the_way(done, self.record, self.opened.results))
+        return bool(strange or shop.in_the_way(done, self.record, self.results))
 
     def _finish(self, shop: Workshop, done: Done, step: Step) -> None:
-        shop.move(done, self.record, self.opened.results, step.writes)
-        self.record.write(self.opened, [step.name for step in self.steps], shop.folder)
+        shop.move(done, self.record, self.results, step.writes)
+        self._write_record(shop)
         shop.close(done)
+
+    def _write_record(self, shop: Workshop) -> None:
+        order = [step.name for step in self.memory.steps]
+        self.record.write(self.memory.opened, order, shop.folder)
 
     @contextmanager
     def _changes_named(self, step: Step, state: State) -> Iterator[None]:
@@ -244,7 +248,7 @@ class _Run:
         self._refuse_changes(step, state)
 
     def _refuse_changes(self, step: Step, state: State, error: Exception | None = None) -> None:
-        changed = changed_meanwhile(step, self.opened, state, self.record, self.prints)
+        changed = self.memory.changed_meanwhile(step, state)
         if changed:
             raise InputError(
                 f"changed while '{step.name}' was reading: its results are not kept",
@@ -261,15 +265,16 @@ def _outputs(shop: Workshop, step: Step) -> list[Output]:
     return [Output(path=path.name, sha256=sha256_of(path)) for path in made]
 
 
-def with_needs(steps: dict[str, Step], targets: Sequence[str]) -> set[str]:
+def with_needs(memory: Memory, targets: Sequence[str]) -> set[str]:
     """Return the target steps and those they need."""
+    steps = {step.name: step for step in memory.steps}
     wanted: set[str] = set()
     waiting = list(targets)
     while waiting:
         name = waiting.pop()
         if name not in wanted:
             wanted.add(name)
-            waiting += steps[name].needs
+            waiting += memory.needs_of(steps[name].reads.of(memory.opened))
     return wanted
 
 

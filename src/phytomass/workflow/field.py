@@ -2,61 +2,54 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass, replace
 
 import geopandas
 import pandas as pd
 
 from phytomass import tables
-from phytomass.allometry import names_of, tree_biomass
-from phytomass.carbon import POOLS
+from phytomass.allometry import AllometrySettings, names_of, tree_biomass
+from phytomass.carbon import POOLS, CarbonSettings
 from phytomass.files import write_geopackage
 from phytomass.inventory import (
+    InventorySettings,
     plot_statistics,
     plots_with_biomass,
     read_inventory,
     suspicious_trees,
 )
-from phytomass.inventory.field_error import ErrorModel, PlotDraws, plot_draws, variance_shares
+from phytomass.inventory.field_error import (
+    ErrorModel,
+    ErrorSettings,
+    PlotDraws,
+    plot_draws,
+    variance_shares,
+)
 from phytomass.workflow.engine import Context, Step
-from phytomass.workflow.inputs import existing, grid_of
-from phytomass.workflow.load import OpenProject
+from phytomass.workflow.inputs import grid_of
 from phytomass.workflow.names import TITLES, WRITES
+from phytomass.workflow.reads import Reads, derived, setting
 
 SHARE_DRAWS = 1000
 """Draws behind each source's share of the variance: enough for a table in whole percent."""
 
 
-def _settings(opened: OpenProject) -> dict[str, Any]:
-    project = opened.project
-    return {
-        "inventory": project.inventory.model_dump(mode="json"),
-        "allometry": project.allometry.model_dump(mode="json"),
-        "carbon": project.carbon.model_dump(mode="json"),
-        "errors": project.errors.model_dump(mode="json"),
-        "random_state": project.random_state,
-        "period": project.period,
-        "crs": str(grid_of(opened).crs),
-    }
+@dataclass(frozen=True, kw_only=True)
+class PlotsReads(Reads):
+    """What the step reads: sheets and factors, and of the grid only its CRS."""
+
+    inventory: InventorySettings = setting("inventory", without=("outliers",))
+    allometry: AllometrySettings
+    carbon: CarbonSettings
+    errors: ErrorSettings
+    random_state: int
+    period: str
+    crs: str = derived("grid.crs", lambda opened: str(grid_of(opened).crs))
 
 
-def _inputs(opened: OpenProject) -> dict[str, list[Path]]:
-    inventory = opened.project.inventory
-    return existing(
-        opened.root,
-        plots=inventory.plots.path,
-        trees=inventory.trees.path if inventory.trees else None,
-        equations=opened.project.allometry.equations,
-        wood_density=opened.project.allometry.wood_density_table,
-    )
-
-
-def _work(context: Context) -> None:
-    opened, project, folder = context.opened, context.opened.project, context.folder
-    crs = str(grid_of(opened).crs)
-    inventory = read_inventory(project.inventory, opened.root, crs)
+def _work(reads: PlotsReads, context: Context) -> None:
+    folder = context.folder
+    inventory = read_inventory(reads.inventory, reads.root, reads.crs)
     trees, weighed = inventory.trees, False
     if trees is not None:
         tables.write(folder, "suspicious_rows", suspicious_trees(trees))
@@ -64,30 +57,29 @@ def _work(context: Context) -> None:
             "agb_kg" in trees
         )  # the sheet brings the mass: no equation, and none of its errors
         if not weighed:
-            names = names_of(trees["species"].astype(str).tolist(), project.allometry, opened.root)
+            names = names_of(trees["species"].astype(str).tolist(), reads.allometry, reads.root)
             tables.write(folder, "species_names", names)
-            trees = tree_biomass(trees, project.allometry, opened.root)
+            trees = tree_biomass(trees, reads.allometry, reads.root)
         tables.write(folder, "trees", trees)
-    plots = plots_with_biomass(inventory, trees, project.carbon, project.inventory)
+    plots = plots_with_biomass(inventory, trees, reads.carbon, reads.inventory)
     tables.write(folder, "rejected_rows", inventory.rejected)
     if trees is not None:
         tables.write(folder, "rejected_trees", inventory.losses)
     tables.write(folder, "plot_statistics", plot_statistics(plots))
     if trees is not None and not weighed:
-        plots = _with_errors(context, trees, plots)
+        plots = _with_errors(reads, context, trees, plots)
     tables.write(folder, "plots", plots)
     points = geopandas.points_from_xy(plots["easting"], plots["northing"])
-    table = geopandas.GeoDataFrame(plots, geometry=points, crs=crs)
+    table = geopandas.GeoDataFrame(plots, geometry=points, crs=reads.crs)
     write_geopackage(folder / "plots.gpkg", table, "plots")
 
 
-def _with_errors(context: Context, trees: pd.DataFrame, plots: pd.DataFrame) -> pd.DataFrame:
+def _with_errors(
+    reads: PlotsReads, context: Context, trees: pd.DataFrame, plots: pd.DataFrame
+) -> pd.DataFrame:
     """Draw the whole error of the plots; write the draws, their mean and each source's share."""
-    project, folder = context.opened.project, context.folder
-    model = ErrorModel(
-        project.allometry, project.carbon, project.errors, context.opened.root, date=project.period
-    )
-    seed = project.random_state
+    folder, seed = context.folder, reads.random_state
+    model = ErrorModel(reads.allometry, reads.carbon, reads.errors, reads.root, date=reads.period)
     draws = plot_draws(
         trees,
         plots,
@@ -104,7 +96,7 @@ def _with_errors(context: Context, trees: pd.DataFrame, plots: pd.DataFrame) -> 
         "fractions_truncated": draws.fractions_truncated,
     }
     tables.write(folder, "draw_counts", pd.DataFrame({"what": counts.keys(), "n": counts.values()}))
-    fewer = project.errors.model_copy(update={"draws": min(project.errors.draws, SHARE_DRAWS)})
+    fewer = reads.errors.model_copy(update={"draws": min(reads.errors.draws, SHARE_DRAWS)})
     shares = variance_shares(
         trees, plots, replace(model, errors=fewer), random_state=seed, progress=context.progress
     )
@@ -145,9 +137,7 @@ def mean_error(draws: PlotDraws) -> pd.DataFrame:
 STEP = Step(
     name="plots",
     title=TITLES["plots"],
-    needs=(),
-    settings=_settings,
-    inputs=_inputs,
+    reads=PlotsReads,
     work=_work,
     writes=WRITES["plots"],
 )

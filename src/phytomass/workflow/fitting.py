@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,38 @@ from phytomass.models.patch_cnn import (
     save_network,
 )
 from phytomass.workflow.engine import Context
-from phytomass.workflow.inputs import index_names, layers_in, samples_of, sets_of, stack_in
+from phytomass.workflow.inputs import TrainingReads, layers_in, stack_in, stack_parts
+from phytomass.workflow.project import MapSettings, TruthSettings
+from phytomass.workflow.reads import Part, setting
+
+BEFORE = "predictors_before"
 
 
-def fit_for(context: Context, model: str, set_name: str) -> FittedModel:
+@dataclass(frozen=True, kw_only=True)
+class MapReads(TrainingReads):
+    """What the step `map` reads: what training reads, the scores, and where to map."""
+
+    name: str
+    period: str
+    map: MapSettings = setting("map", only=("model", "predictors", "minimum"))
+    mask: MaskSettings | None = setting("mask", without=("name",))
+    study_area: Path | None
+    earlier_period: str | None = setting("earlier.period")
+    earlier_mask: MaskSettings | None = setting("earlier.mask", without=("name",))
+    truth: TruthSettings | None
+
+    def parts(self) -> tuple[Part, ...]:
+        """Add the choice of the model, its scores, and the stack of the earlier date."""
+        chosen = (Part("model_choice.json"), Part("model_comparison.csv"))
+        return (*super().parts(), *chosen, *stack_parts(BEFORE))
+
+    @property
+    def two_dates(self) -> bool:
+        """Whether there is a stack of the earlier date."""
+        return any(self.results.path(part.name).exists() for part in stack_parts(BEFORE))
+
+
+def fit_for(reads: MapReads, context: Context, model: str, set_name: str) -> FittedModel:
     """Fit a model of the project on all plots, by its name and the name of its predictor set.
 
     Raises
@@ -28,8 +57,7 @@ def fit_for(context: Context, model: str, set_name: str) -> FittedModel:
     InputError
         For an unknown predictor set.
     """
-    opened, done = context.opened, context.done
-    sets = sets_of(opened, done)
+    sets = reads.sets()
     if set_name not in sets:
         raise InputError(
             f"no predictor set {set_name!r}",
@@ -37,18 +65,19 @@ def fit_for(context: Context, model: str, set_name: str) -> FittedModel:
             remedy=nearest(set_name, list(sets)) or f"known are {', '.join(sets)}",
         )
     return fit_final(
-        samples_of(opened, done).samples,
+        reads.samples().samples,
         set_name,
         sets[set_name],
-        next(m for m in opened.project.models if m.key == model),
-        opened.project.validation,
-        index_names=index_names(done),
-        random_state=opened.project.random_state,
+        next(m for m in reads.models if m.key == model),
+        reads.validation,
+        index_names=reads.index_names(),
+        random_state=reads.random_state,
         jobs=context.workers,
     )
 
 
 def write_map(
+    reads: MapReads,
     context: Context,
     fitted: FittedModel,
     target: Path,
@@ -59,18 +88,17 @@ def write_map(
     label: str = "map",
 ) -> MapCounts:
     """Write the map of a fitted model over one of the project's stacks."""
-    opened = context.opened
-    predictors = stack_in(context.done, stack)
+    predictors = stack_in(reads.results, stack)
     tags = {
-        "title": opened.project.name,
+        "title": reads.name,
         "quantity": "aboveground biomass, dry mass",
         "units": "Mg/ha",
         "period": period,
         "model": fitted.model,
         "predictors": ", ".join(fitted.predictors),
     }
-    rules = MapRules(opened.project.map.minimum, (fitted.y_min, fitted.y_max))
-    with open_mask(mask, opened.root, predictors.grid, opened.project.study_area) as inside:
+    rules = MapRules(reads.map.minimum, (fitted.y_min, fitted.y_max))
+    with open_mask(mask, reads.root, predictors.grid, reads.study_area) as inside:
         return predict_map(
             fitted.estimator,
             predictors,
@@ -85,7 +113,7 @@ def write_map(
 
 
 def write_network(
-    context: Context, fitted: FittedModel, scores: dict[str, Any]
+    reads: MapReads, context: Context, fitted: FittedModel, scores: dict[str, Any]
 ) -> PrecisionError | None:
     """Save the map's model as safetensors with a card, where it is a network (`map_network.*`).
 
@@ -97,12 +125,12 @@ def write_network(
     network = field_regressor(fitted.estimator)
     if not isinstance(network, PatchRegressor):
         return None
-    units = {layer.name: layer.unit for layer in layers_in(context.done)}
+    units = {layer.name: layer.unit for layer in layers_in(reads.results)}
     error = None
     if network.precision not in ("fp32", "fp64"):
-        samples = samples_of(context.opened, context.done).samples
-        model = next(m for m in context.opened.project.models if m.key == fitted.model)
-        error = precision_error(network, inputs_for(samples, fitted.predictors, model))
+        model = next(m for m in reads.models if m.key == fitted.model)
+        patches = inputs_for(reads.samples().samples, fitted.predictors, model)
+        error = precision_error(network, patches)
     save_network(
         network,
         context.folder / "map_network.safetensors",

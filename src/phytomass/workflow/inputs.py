@@ -1,14 +1,14 @@
-"""What the steps read: the grid, the files, and the results of earlier steps."""
+"""What several steps read: the grid, the stack, and what models are trained with."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from odc.geo.geobox import GeoBox
 
-from phytomass import tables
 from phytomass.errors import InputError
+from phytomass.experiments import TrainingSettings
 from phytomass.features import (
     Extraction,
     PredictorStack,
@@ -18,32 +18,41 @@ from phytomass.features import (
 from phytomass.features.layers import Layer
 from phytomass.files import require_file
 from phytomass.grid import grid_from_bounds, grid_of_raster, pixel_area_ha, refuse_turned
-from phytomass.imagery import PredictorSettings, files_of
-from phytomass.inventory import plots_in_use
-from phytomass.models import patch_of
+from phytomass.imagery import PredictorSettings
+from phytomass.inventory import InventorySettings, plots_in_use
+from phytomass.models import ModelSettings, patch_of
+from phytomass.validation import ValidationSettings
 from phytomass.vectors import read_polygons
 from phytomass.workflow.load import OpenProject
-from phytomass.workflow.plot_errors import with_errors
+from phytomass.workflow.names import WRITES
+from phytomass.workflow.plot_errors import DRAWS, SE, with_errors
+from phytomass.workflow.project import GridSettings
+from phytomass.workflow.reads import Part, Reads, Results, setting
 
 WIDEST = 1e7
 """No study area is 10 000 km wide; one that seems so lies across the edge of its projection."""
 
 
 def grid_of(opened: OpenProject) -> GeoBox:
-    """Return the project's grid.
+    """Return the project's grid; see `make_grid`."""
+    project = opened.project
+    return make_grid(project.grid, project.study_area, opened.root)
+
+
+def make_grid(settings: GridSettings, area: Path | None, root: Path) -> GeoBox:
+    """Return the grid that settings, or the study area, describe.
 
     Raises
     ------
     InputError
         If it cannot be made: no bounds, unknown CRS, or a CRS without metres.
     """
-    settings = opened.project.grid
     if settings.like is not None:
-        grid = grid_of_raster(opened.root / settings.like)
+        grid = grid_of_raster(root / settings.like)
         refuse_turned(grid, f"{settings.like} (grid.like)")
     else:
         assert settings.crs is not None and settings.resolution is not None  # noqa: S101  # checked
-        bounds = settings.bounds or _area_bounds(opened, settings.crs)
+        bounds = settings.bounds or _area_bounds(area, settings.crs, root)
         grid = grid_from_bounds(settings.crs, settings.resolution, bounds)
     pixel_area_ha(grid)
     try:
@@ -53,16 +62,15 @@ def grid_of(opened: OpenProject) -> GeoBox:
     return grid
 
 
-def _area_bounds(opened: OpenProject, crs: str) -> tuple[float, float, float, float]:
-    area = opened.project.study_area
+def _area_bounds(area: Path | None, crs: str, root: Path) -> tuple[float, float, float, float]:
     if area is None:
         raise InputError(
             "neither bounds nor a study area",
             where="grid",
             remedy="give grid.bounds, grid.like, or study_area",
         )
-    existing(opened.root, study_area=area)
-    west, south, east, north = read_polygons(opened.root / area, str(area), crs).total_bounds
+    require_file(root / area, f"{area} (study_area)")
+    west, south, east, north = read_polygons(root / area, str(area), crs).total_bounds
     if not max(east - west, north - south) < WIDEST:
         raise InputError(
             f"reaches around the globe in {crs}: it crosses the antimeridian or holds a pole there",
@@ -72,69 +80,66 @@ def _area_bounds(opened: OpenProject, crs: str) -> tuple[float, float, float, fl
     return float(west), float(south), float(east), float(north)
 
 
-def raster_files(opened: OpenProject, settings: PredictorSettings) -> dict[str, list[Path]]:
-    """Return the files of every predictor source, by role."""
-    files: dict[str, list[Path]] = {}
-    for key, source in settings.rasters.items():
-        where = f"predictors.rasters.{key}"
-        files[f"predictor {key}"] = files_of(source.files, opened.root, where)
-        for rule in (source.slope, source.topography):
-            if rule is not None:
-                files[f"elevation for {key}"] = files_of(rule.dem, opened.root, where)
-    if settings.terrain is not None:
-        files["elevation"] = files_of(settings.terrain.dem, opened.root, "predictors.terrain")
-    return files
+TRAINED_ON = ("plot_id", "easting", "northing", "site", "agb_mg_ha")
+"""Columns of the plots that models are always trained with: no pool but the biomass itself."""
 
 
-def existing(root: Path, **paths: Path | None) -> dict[str, list[Path]]:
-    """Return the given files by role; None is left out.
-
-    Raises
-    ------
-    InputError
-        If one does not exist or cannot be read.
-    """
-    found = {}
-    for role, path in paths.items():
-        if path is None:
-            continue
-        require_file(root / path, f"{path} ({role})")
-        found[role] = [root / path]
-    return found
+def stack_parts(name: str = "predictors") -> tuple[Part, ...]:
+    """Return the results that hold a stack, whichever way it is stored."""
+    return tuple(Part(one) for one in WRITES["stack"] if one.partition(".")[0] == name)
 
 
-def layers_in(results: Path) -> list[Layer]:
-    """Return the layers of the stack of a results folder."""
-    table = tables.read(results, "predictors")
+@dataclass(frozen=True, kw_only=True)
+class TrainingReads(Reads):
+    """What training a model reads: of the plots only what it learns from."""
+
+    predictors: PredictorSettings = setting(
+        "predictors", only=("sets", "leave_out", "missing_at_plots")
+    )
+    inventory: InventorySettings = setting("inventory", only=("outliers",))
+    models: list[ModelSettings]
+    training: TrainingSettings
+    validation: ValidationSettings
+    random_state: int
+
+    def parts(self) -> tuple[Part, ...]:
+        """Add standard errors, draws and the mark of outliers where they are asked for."""
+        weighed = (SE,) if self.training.weights == "standard_errors" else ()
+        marked = ("outlier",) if self.inventory.outliers != "flag" else ()
+        draws = (Part(DRAWS, array="agb_mg_ha"),) if self.training.draws else ()
+        return (Part("plots.csv", (*TRAINED_ON, *marked, *weighed)), *draws, *stack_parts())
+
+    def samples(self) -> Extraction:
+        """Join plots and stack; outliers are left out only when asked for.
+
+        Patches come along where a model sees them, standard errors and draws where it trains with
+        them.
+        """
+        plots = plots_in_use(self.results.table("plots"), self.inventory)
+        side = max(patch_of(model) for model in self.models)
+        missing = self.predictors.missing_at_plots
+        extraction = extract_samples(stack_in(self.results), plots, missing=missing, patch=side)
+        samples = with_errors(extraction.samples, self.results, self.training, self.models)
+        return replace(extraction, samples=samples)
+
+    def sets(self) -> dict[str, list[str]]:
+        """Return the predictor sets to compare."""
+        return predictor_sets(self.predictors, layers_in(self.results))
+
+    def index_names(self) -> list[str]:
+        """Return the predictors that are indices: candidates of the simple linear regression."""
+        layers = layers_in(self.results)
+        return [layer.name for layer in layers if layer.kind in ("index", "ratio")]
+
+
+def layers_in(results: Results) -> list[Layer]:
+    """Return the layers of the stack."""
+    table = results.table("predictors")
     keys = ("name", "sensor", "kind", "formula", "source", "unit")
     return [Layer(*(str(row[k]) for k in keys)) for row in table.to_dict("records")]
 
 
-def stack_in(results: Path, name: str = "predictors") -> PredictorStack:
-    """Open a stack of a results folder, whichever way it is stored."""
-    folders = (path for path in (results / f"{name}.zarr", results / name) if path.is_dir())
-    return PredictorStack.open(next(folders, results / f"{name}.tif"))
-
-
-def samples_of(opened: OpenProject, results: Path) -> Extraction:
-    """Join plots and stack of a results folder; outliers are left out only when asked for.
-
-    Patches come along where a model of the project sees them, standard errors and draws where it
-    trains with them.
-    """
-    plots = plots_in_use(tables.read(results, "plots"), opened.project.inventory)
-    stack = stack_in(results)
-    side = max(patch_of(model) for model in opened.project.models)
-    missing = opened.project.predictors.missing_at_plots
-    extraction = extract_samples(stack, plots, missing=missing, patch=side)
-    return replace(extraction, samples=with_errors(opened, results, extraction.samples))
-
-
-def sets_of(opened: OpenProject, results: Path) -> dict[str, list[str]]:
-    """Return the predictor sets to compare."""
-    return predictor_sets(opened.project.predictors, layers_in(results))
-
-
-def index_names(results: Path) -> list[str]:
-    """Return the predictors that are indices: candidates of the simple linear regression."""
-    return [layer.name for layer in layers_in(results) if layer.kind in ("index", "ratio")]
+def stack_in(results: Results, name: str = "predictors") -> PredictorStack:
+    """Open a stack, whichever way it is stored."""
+    folders = (path for end in (".zarr", "") if (path := results.path(f"{name}{end}")).is_dir())
+    return PredictorStack.open(next(folders, results.path(f"{name}.tif")))

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from phytomass.workflow.durations import Duration, before, from_rates, machine_factor
 from phytomass.workflow.engine import Step, with_needs
 from phytomass.workflow.load import OpenProject
 from phytomass.workflow.preflight.findings import Sizes
+from phytomass.workflow.reads import Reads
 from phytomass.workflow.record import Done, Record
-from phytomass.workflow.state import Fingerprints, shown, stamp, state_of, why_run
+from phytomass.workflow.state import Fingerprints, Memory, shown, stamp, why_run
 
 COMPARED = 1_000_000_000
 """Bytes of inputs up to which contents are compared; beyond, files of the same size count as the
@@ -30,12 +30,15 @@ class Planned:
         Why it would run; None when its results are up to date.
     duration : Duration or None
         About how long it would take.
+    sure : bool
+        False where it would run only if what it reads of an earlier step comes out otherwise.
     """
 
     name: str
     title: str
     why: str | None
     duration: Duration | None = None
+    sure: bool = True
 
 
 def plan_steps(
@@ -61,45 +64,57 @@ def plan_steps(
     workers : int
         Threads or processes that would work.
     """
-    record, results = Record.read(opened.results), opened.results
-    wanted = with_needs({step.name: step for step in steps}, targets)
+    memory = Memory(opened, steps, Record.read(opened.results), Fingerprints())
+    wanted = with_needs(memory, targets)
     planned: list[Planned] = []
     for step in steps:
-        if step.name not in wanted:
-            continue
-        old = record.steps.get(step.name)
-        again = [p.name for p in planned if p.why is not None and p.name in step.needs]
-        why = _why(step, opened, record, results, again)
-        planned.append(
-            Planned(step.name, step.title, why, None if why is None else _took(old, why))
-        )
+        if step.name in wanted:
+            planned.append(_planned(step, memory, {p.name: p.sure for p in planned if p.why}))
     if sizes is None or all(p.why is None or p.duration for p in planned):
         return planned
     factor = machine_factor()
     return [
         p
         if p.why is None or p.duration
-        else Planned(
-            p.name, p.title, p.why, from_rates(p.name, opened.project, sizes, workers, factor)
-        )
+        else replace(p, duration=from_rates(p.name, opened.project, sizes, workers, factor))
         for p in planned
     ]
 
 
-def _why(
-    step: Step, opened: OpenProject, record: Record, results: Path, again: list[str]
-) -> str | None:
-    old = record.steps.get(step.name)
-    prints = _prints(step, opened, old)
-    why = why_run(state_of(step, opened, record, prints), old, results, prints)
-    if why is None and again:
-        return f"it needs what '{again[0]}' makes anew"
-    return why
+def _planned(step: Step, memory: Memory, again: Mapping[str, bool]) -> Planned:
+    reads, old = step.reads.of(memory.opened), memory.record.steps.get(step.name)
+    seen = replace(memory, prints=_prints(reads, memory.opened, old))
+    why, sure = why_run(seen.state_of(step, reads), old, memory.opened.results, seen.prints), True
+    if why is None:
+        why, sure = _made_anew(reads, [one for one in memory.steps if one.name in again], again)
+    took = None if why is None else _took(old, why)
+    if took is not None and not sure:
+        took = replace(took, low=0.0)
+    return Planned(step.name, step.title, why, took, sure)
 
 
-def _prints(step: Step, opened: OpenProject, old: Done | None) -> Fingerprints:
+def _made_anew(
+    reads: Reads, steps: Sequence[Step], again: Mapping[str, bool]
+) -> tuple[str | None, bool]:
+    """Say which step makes anew what is read; a part of it may well come out the same."""
+    read = {part.name: part for part in reads.parts()}
+    found = [
+        (read[name].whole and again[step.name], step.name)
+        for step in steps
+        for name in step.writes
+        if name in read
+    ]
+    if not found:
+        return None, True
+    sure, name = max(found, key=lambda one: one[0])
+    if sure:
+        return f"it needs what '{name}' makes anew", True
+    return f"it is skipped if what it reads of '{name}' stays the same", False
+
+
+def _prints(reads: Reads, opened: OpenProject, old: Done | None) -> Fingerprints:
     """Return how contents are told apart: read, or, where that takes long, by size."""
-    files = [path for paths in step.inputs(opened).values() for path in paths]
+    files = [path for paths in reads.files().values() for path in paths]
     if old is None or sum(path.stat().st_size for path in files) <= COMPARED:
         return Fingerprints()
     kept = {(entry.path, entry.bytes): entry.sha256 for entry in old.inputs}

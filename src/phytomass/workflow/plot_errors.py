@@ -2,39 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from phytomass import tables
-from phytomass.draws import Draws
 from phytomass.errors import InputError, Problem
+from phytomass.experiments import TrainingSettings
 from phytomass.features.samples import Samples
 from phytomass.inventory import Inventory
-from phytomass.models import members_of
+from phytomass.models import ModelSettings, members_of
 from phytomass.workflow.load import OpenProject
 from phytomass.workflow.project import Project
+from phytomass.workflow.reads import Results
 
 SE = "agb_se_mg_ha"
+DRAWS = "plot_draws.zarr"
 
 
-def with_errors(opened: OpenProject, results: Path, samples: Samples) -> Samples:
-    """Give samples the standard errors and draws that the project trains with.
+def with_errors(
+    samples: Samples,
+    results: Results,
+    training: TrainingSettings,
+    models: Sequence[ModelSettings],
+) -> Samples:
+    """Give samples the standard errors and draws that models train with.
 
     Raises
     ------
     InputError
         If plots lack a standard error or draws.
     """
-    training = opened.project.training
     if training.weights == "standard_errors":
-        plots = tables.read(results, "plots")
-        samples = replace(samples, y_se=_errors_of(plots, samples.plot_id))
+        samples = replace(samples, y_se=_errors_of(results.table("plots"), samples.plot_id))
     if training.draws:
-        samples = replace(samples, y_draws=_draws_of(opened.project, results, samples.plot_id))
+        most = max(members_of(model) for model in models)
+        samples = replace(samples, y_draws=_draws_of(results, samples.plot_id, most))
     return samples
 
 
@@ -46,13 +51,12 @@ def _errors_of(plots: pd.DataFrame, ids: NDArray[np.str_]) -> NDArray[np.float64
     return by_id.reindex(pd.Index(ids.tolist())).to_numpy(np.float64)
 
 
-def _draws_of(project: Project, results: Path, ids: NDArray[np.str_]) -> NDArray[np.float32]:
+def _draws_of(results: Results, ids: NDArray[np.str_], kept: int) -> NDArray[np.float32]:
     """Read as many draws as the largest ensemble has members."""
-    store = results / "plot_draws.zarr"
+    store = results.folder / DRAWS
     if not store.is_dir():
         raise InputError("no draws of the plots", where=str(store), remedy=CHAIN)
-    kept = max(members_of(model) for model in project.models)
-    draws = Draws.open(store, "agb_mg_ha").first(kept).take([str(plot) for plot in ids])
+    draws = results.draws(DRAWS).first(kept).take([str(plot) for plot in ids])
     return np.asarray(draws.values, dtype=np.float32)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,57 +14,50 @@ from phytomass.features import Workers, compute_blocks, illumination_table, writ
 from phytomass.imagery import PredictorSettings, scenes_of
 from phytomass.progress import Progress
 from phytomass.workflow.engine import Context, Step
-from phytomass.workflow.inputs import existing, grid_of, raster_files
-from phytomass.workflow.load import OpenProject
+from phytomass.workflow.inputs import make_grid
 from phytomass.workflow.names import TITLES, WRITES
+from phytomass.workflow.project import GridSettings
+from phytomass.workflow.reads import Reads, setting
 
 SUFFIXES = {"geotiff": ".tif", "cogs": "", "zarr": ".zarr"}
 
 
-def _settings(opened: OpenProject) -> dict[str, Any]:
-    predictors = opened.project.predictors
-    earlier = opened.project.earlier_predictors()
-    ours = {"sets", "missing_at_plots", "leave_out"}
-    return {
-        "predictors": predictors.model_dump(mode="json", exclude=ours),
-        "earlier": earlier.model_dump(mode="json", exclude=ours) if earlier else None,
-        "grid": opened.project.grid.model_dump(mode="json"),
-    }
+OF_TRAINING = ("sets", "missing_at_plots", "leave_out")
+"""Settings of `predictors` that change nothing in the stack."""
 
 
-def _inputs(opened: OpenProject) -> dict[str, list[Path]]:
-    project = opened.project
-    files = raster_files(opened, project.predictors)
-    earlier = project.earlier_predictors()
-    if earlier is not None:
-        files |= {f"{k}, earlier": v for k, v in raster_files(opened, earlier).items()}
-    area = project.study_area if project.grid.bounds is None and not project.grid.like else None
-    return files | existing(opened.root, study_area=area, grid=project.grid.like)
+@dataclass(frozen=True, kw_only=True)
+class StackReads(Reads):
+    """What the step reads: the sources of both dates, and what the grid is made of."""
+
+    predictors: PredictorSettings = setting("predictors", without=OF_TRAINING)
+    earlier_files: dict[str, Any] | None = setting("earlier.files")
+    grid: GridSettings
+    study_area: Path | None = setting("study_area", when=lambda project: project.grid.by_area)
 
 
-def _work(context: Context) -> None:
-    opened, grid = context.opened, grid_of(context.opened)
-    settings = opened.project.predictors
-    scenes = _scenes(settings, opened, grid, context.progress)
+def _work(reads: StackReads, context: Context) -> None:
+    grid = make_grid(reads.grid, reads.study_area, reads.root)
+    settings = reads.predictors
+    scenes = _scenes(settings, reads.root, grid, context.progress)
     if scenes is not None:
         tables.write(context.folder, "scenes", scenes)
     wanted = {"predictors": settings}
-    earlier = opened.project.earlier_predictors()
-    if earlier is not None:
-        wanted["predictors_before"] = earlier
+    if reads.earlier_files:
+        wanted["predictors_before"] = settings.with_files(reads.earlier_files)
     workers = Workers(context.workers, context.scheduler)
     computed = {  # all before any is finished: what is broken off goes on where it was
         name: compute_blocks(
             one,
             grid,
-            opened.root,
+            reads.root,
             context.unfinished / name,
             workers=workers,
             progress=context.progress,
         )
         for name, one in wanted.items()
     }
-    lit = [illumination_table(one, grid, opened.root) for one in wanted.values()]
+    lit = [illumination_table(one, grid, reads.root) for one in wanted.values()]
     rows = pd.concat([table for table in lit if len(table)] or lit[:1])
     if len(rows):
         tables.write(context.folder, "illumination", rows.drop_duplicates())
@@ -75,7 +69,7 @@ def _work(context: Context) -> None:
 
 
 def _scenes(
-    settings: PredictorSettings, opened: OpenProject, grid: GeoBox, progress: Progress
+    settings: PredictorSettings, root: Path, grid: GeoBox, progress: Progress
 ) -> pd.DataFrame | None:
     """Fetch the scenes of catalogues; list those of every product: used, kept or left out."""
     tables = []
@@ -83,11 +77,11 @@ def _scenes(
         if source.catalog is not None and not source.files:
             from phytomass.imagery import fetch_scenes  # asks for the extra `catalogs`
 
-            tables.append(fetch_scenes(key, source, opened.root, grid, progress=progress))
+            tables.append(fetch_scenes(key, source, root, grid, progress=progress))
         elif source.record is not None and not source.record.grid_crs:
             rows = [
                 {"source": key, "scene": scene.name, "date": scene.date, "status": "used"}
-                for scene in scenes_of(key, source, opened.root)
+                for scene in scenes_of(key, source, root)
             ]
             tables.append(pd.DataFrame(rows))
     return pd.concat(tables, ignore_index=True) if tables else None
@@ -96,9 +90,7 @@ def _scenes(
 STEP = Step(
     name="stack",
     title=TITLES["stack"],
-    needs=(),
-    settings=_settings,
-    inputs=_inputs,
+    reads=StackReads,
     work=_work,
     writes=WRITES["stack"],
 )

@@ -116,6 +116,11 @@ class GridSettings(Settings):
             self.refuse_huge((north - south) / self.resolution, (east - west) / self.resolution)
         return self
 
+    @property
+    def by_area(self) -> bool:
+        """Whether the study area says where the grid lies."""
+        return self.bounds is None and self.like is None
+
     def refuse_huge(self, rows: float, cols: float) -> None:
         """Raise when a grid has more pixels than `max_pixels`.
 
@@ -323,8 +328,4 @@ class Project(Settings):
         """Return the `predictors` section of the earlier date; None where none is mapped."""
         if self.earlier is None or not self.earlier.files:
             return None
-        rasters = {
-            key: source.model_copy(update={"files": self.earlier.files.get(key, source.files)})
-            for key, source in self.predictors.rasters.items()
-        }
-        return self.predictors.model_copy(update={"rasters": rasters})
+        return self.predictors.with_files(self.earlier.files)

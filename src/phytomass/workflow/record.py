@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from phytomass.workflow.load import OpenProject
 
 RECORD = "provenance.json"
+LAYOUT = 2
+"""Of what is written about a step; one of another layout runs again."""
+
 LARGEST = 256 * 2**20
 """Bytes. The longest record of a real run is a few megabytes."""
 
@@ -93,6 +96,7 @@ class Done(_Entry):
     inputs: list[Input]
     needs: dict[str, dict[str, Sha256]]
     outputs: list[Output] = Field(min_length=1)
+    layout: int = 1
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -150,15 +154,11 @@ class Record:
         """Names of all results that phytomass wrote."""
         return {name for step in self.steps.values() for name in step.names}
 
-    def write(self, opened: OpenProject, order: Sequence[str], beside: Path) -> None:
-        """Write the record, with everything a verifier needs to repeat the run.
-
-        It is written in the folder `beside` and then moved into place. A record that could not be
-        believed is kept under another name.
-        """
+    def content(self, opened: OpenProject, order: Sequence[str]) -> dict[str, Any]:
+        """Return everything a verifier needs to repeat the run."""
         steps = [self.steps[name] for name in order if name in self.steps]
         inputs = {(entry.path, entry.role): entry for step in steps for entry in step.inputs}
-        content = {
+        return {
             "phytomass": version("phytomass"),
             "python": platform.python_version(),
             "platform": f"{platform.system()} {platform.machine()}",
@@ -166,9 +166,27 @@ class Record:
             "random_state": opened.project.random_state,
             "project": opened.project.model_dump(mode="json"),
             "inputs": [inputs[key].model_dump() for key in sorted(inputs)],
-            "steps": [step.model_dump() for step in steps],
+            "steps": [step.model_dump(exclude_unset=True) for step in steps],
             "steps_sha256": _fingerprint(steps),
         }
+
+    def sha256(self, opened: OpenProject, order: Sequence[str], reader: str) -> str:
+        """Return the fingerprint of what a step finds in the record: no times, and not itself."""
+        content = self.content(opened, [name for name in order if name != reader])
+        del content["steps_sha256"]
+        for step in content["steps"]:
+            for key in ("status", "why", "started", "seconds"):
+                del step[key]
+        text = json.dumps(content, sort_keys=True, default=str)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def write(self, opened: OpenProject, order: Sequence[str], beside: Path) -> None:
+        """Write the record.
+
+        It is written in the folder `beside` and then moved into place. A record that could not be
+        believed is kept under another name.
+        """
+        content = self.content(opened, order)
         new = beside / RECORD
         with new.open("w", encoding="utf-8", newline="\n") as stream:
             json.dump(content, stream, indent=2, ensure_ascii=False, default=str)
@@ -182,7 +200,8 @@ class Record:
 
 
 def _fingerprint(steps: Sequence[Done]) -> str:
-    text = json.dumps([step.model_dump() for step in steps], sort_keys=True)
+    listed = [step.model_dump(exclude_unset=True) for step in steps]  # as it is read back
+    text = json.dumps(listed, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
 
 from phytomass import tables
 from phytomass.extras import require
 from phytomass.files import write_text
 from phytomass.report import write_report
 from phytomass.workflow.engine import Context, Step
-from phytomass.workflow.load import OpenProject
 from phytomass.workflow.names import TITLES, WRITES
 from phytomass.workflow.preflight.findings import FINDINGS
+from phytomass.workflow.project import Project
+from phytomass.workflow.reads import Part, Reads, setting
+from phytomass.workflow.record import RECORD
 
 README = """What the tables of this folder hold, column by column. The report is report.html; where every
 number comes from, down to the hash of each input file, stands in provenance.json.
@@ -20,36 +21,36 @@ number comes from, down to the hash of each input file, stands in provenance.jso
 """
 
 
-def _settings(opened: OpenProject) -> dict[str, Any]:
-    return {"name": opened.project.name, "description": opened.project.description}
+@dataclass(frozen=True, kw_only=True)
+class ReportReads(Reads):
+    """What the step reads: everything, since the report shows every result and every setting."""
+
+    project: Project = setting("", opens=False)
+
+    def parts(self) -> tuple[Part, ...]:
+        """Return all results of the other steps, what was found before them, and the record."""
+        others = (name for step, names in WRITES.items() if step != "report" for name in names)
+        return tuple(Part(name) for name in (*others, FINDINGS, RECORD))
 
 
-def _inputs(opened: OpenProject) -> dict[str, list[Path]]:
-    found = opened.results / FINDINGS
-    return {"findings": [found]} if found.is_file() else {}
-
-
-def _work(context: Context) -> None:
+def _work(reads: ReportReads, context: Context) -> None:
     require("report", "reports")
-
-    project = context.opened.project
+    results = reads.results.folder
     write_report(
-        context.done,
+        results,
         context.folder / "report.html",
-        title=project.name,
-        description=project.description,
+        title=reads.project.name,
+        description=reads.project.description,
         progress=context.progress,
     )
-    written = [name for name, one in tables.tables().items() if (context.done / one.file).is_file()]
+    written = [name for name, one in tables.tables().items() if (results / one.file).is_file()]
     write_text(context.folder / "README.txt", README + tables.dictionary_text(written))
 
 
 STEP = Step(
     name="report",
     title=TITLES["report"],
-    needs=("plots", "stack", "compare", "map", "account"),
-    settings=_settings,
-    inputs=_inputs,
+    reads=ReportReads,
     work=_work,
     writes=WRITES["report"],
 )

@@ -9,10 +9,9 @@ from glob import has_magic
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel
-
 from phytomass.errors import InputError, Problem
 from phytomass.imagery.scenes.places import files_of
+from phytomass.workflow.named import named_files
 from phytomass.workflow.names import WRITES
 from phytomass.workflow.record import Record
 from phytomass.workflow.workshop import foreign_files, pending
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
     from phytomass.workflow.load import OpenProject
 
 Identity = tuple[int, int]
-PATTERN_KEYS = ("files", "dem", "folder", "url")
-"""Keys of the project file whose text names files; all others that do are of type `Path`."""
 
 
 def results_apart(
@@ -90,7 +87,9 @@ def _inputs(opened: OpenProject) -> Iterator[tuple[Path, str]]:
     yield opened.path, opened.path.name
     sections = dict(opened.project)
     sections.pop("output", None)
-    for key, value in _named(sections):
+    predictors = sections.get("predictors")
+    kept = () if predictors is None else _kept_scenes(predictors)
+    for key, value in (*named_files(sections), *kept):
         if isinstance(value, Path):
             yield opened.root / value, f"{value} ({key})"
         else:
@@ -98,24 +97,13 @@ def _inputs(opened: OpenProject) -> Iterator[tuple[Path, str]]:
                 yield path, f"{os.path.relpath(path, opened.root)} ({key})"
 
 
-def _named(value: Any, key: str = "") -> Iterator[tuple[str, Path | str]]:
-    """Give key and value of all that names files, anywhere in the project file."""
-    if isinstance(value, Path):
-        yield key, value
-    elif isinstance(value, BaseModel):
-        yield from _named(dict(value), key)
-    elif isinstance(value, dict):
-        for name, below in value.items():
-            yield from _named(below, f"{key}.{name}".strip("."))
-    elif isinstance(value, list | tuple):
-        for below in value:
-            yield from _named(below, key)
-    elif isinstance(value, str) and _names_files(key) and "://" not in value:
-        yield key, value
-
-
-def _names_files(key: str) -> bool:
-    return key.rsplit(".", 1)[-1] in PATTERN_KEYS or key.startswith("earlier.files.")
+def _kept_scenes(predictors: Any) -> Iterator[tuple[str, str]]:
+    """Give the folders of scenes of catalogues, and catalogues that are files."""
+    for key, source in predictors.rasters.items():
+        if source.catalog is not None:
+            for name in ("folder", "url"):
+                if "://" not in (value := getattr(source.catalog, name)):
+                    yield f"predictors.rasters.{key}.catalog.{name}", value
 
 
 def _matches(pattern: str, root: Path) -> Iterator[Path]:

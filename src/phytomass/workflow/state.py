@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from phytomass.files import sha256_of
-from phytomass.workflow.record import Done, Input, Record
+from phytomass.workflow.reads import Part, Reads
+from phytomass.workflow.record import LAYOUT, RECORD, Done, Input, Record
 
 if TYPE_CHECKING:
     from phytomass.workflow.engine import Step
@@ -62,25 +63,82 @@ class State:
     needs: dict[str, dict[str, str]]
 
 
-def state_of(step: Step, opened: OpenProject, record: Record, prints: Fingerprints) -> State:
-    """Return everything the results of a step depend on."""
-    inputs = [
-        Input(
-            path=shown(path, opened.root),
-            role=role,
-            sha256=prints.of(path),
-            bytes=path.stat().st_size,
-        )
-        for role, paths in step.inputs(opened).items()
-        for path in paths
-    ]
-    needs = {
-        name: {output.path: output.sha256 for output in record.steps[name].outputs}
-        for name in step.needs
-        if name in record.steps
-    }
-    settings = json.loads(json.dumps(step.settings(opened), default=str))
-    return State(version("phytomass"), settings, inputs, needs)
+@dataclass(frozen=True)
+class Memory:
+    """What is known of a results folder, to find out what steps depend on.
+
+    Parameters
+    ----------
+    opened : OpenProject
+        The project.
+    steps : sequence of Step
+        All steps, in order.
+    record : Record
+        What was done last.
+    prints : Fingerprints
+        Of files.
+    """
+
+    opened: OpenProject
+    steps: Sequence[Step]
+    record: Record
+    prints: Fingerprints
+
+    def needs_of(self, reads: Reads) -> list[str]:
+        """Return the steps that write what is read, in order."""
+        names = {part.name for part in reads.parts()}
+        return [step.name for step in self.steps if names & set(step.writes)]
+
+    def state_of(self, step: Step, reads: Reads) -> State:
+        """Return everything the results of a step depend on."""
+        inputs = [
+            Input(
+                path=shown(path, self.opened.root),
+                role=role,
+                sha256=self.prints.of(path),
+                bytes=path.stat().st_size,
+            )
+            for role, paths in reads.files().items()
+            for path in paths
+        ]
+        needs: dict[str, dict[str, str]] = {}
+        for part in reads.parts():
+            writer = next((s.name for s in self.steps if part.name in s.writes), BESIDES)
+            sha256 = self._sha256(part, writer, step)
+            if sha256 is not None:
+                needs.setdefault(writer, {})[str(part)] = sha256
+        settings = json.loads(json.dumps(reads.settings(), default=str))
+        return State(version("phytomass"), settings, inputs, needs)
+
+    def _sha256(self, part: Part, writer: str, reader: Step) -> str | None:
+        if part.name == RECORD:
+            return self.record.sha256(self.opened, [s.name for s in self.steps], reader.name)
+        done = self.record.steps.get(writer)
+        if part.whole and done is not None:  # that it is still so was seen when it was their turn
+            return next((o.sha256 for o in done.outputs if o.path == part.name), None)
+        return part.sha256(self.opened.results, self.prints)
+
+    def changed_meanwhile(self, step: Step, before: State) -> list[str]:
+        """Return what a step read that is no longer as it was when the step began.
+
+        Raises
+        ------
+        InputError
+            If an input is gone.
+        """
+        reads = step.reads.of(self.opened)
+        now = self.state_of(step, reads)
+        names = changed_files(before.inputs, now.inputs)
+        kept = {name: sha for parts in before.needs.values() for name, sha in parts.items()}
+        for part in reads.parts():
+            found = part.sha256(self.opened.results, self.prints)
+            if part.name != RECORD and found != kept.get(str(part)):
+                names.append(str(self.opened.results / part.name))
+        return names + ([] if before.settings == now.settings else ["the grid"])
+
+
+BESIDES = "besides"
+"""Stands for the writer of results that no step writes: findings, and the record."""
 
 
 def shown(path: Path, root: Path) -> str:
@@ -97,6 +155,8 @@ def why_run(state: State, old: Done | None, results: Path, prints: Fingerprints)
         return "it has no results yet"
     if old.version != state.version:
         return f"phytomass changed from {old.version} to {state.version}"
+    if old.layout != LAYOUT:
+        return "its results are of an earlier phytomass, which noted less of what they depend on"
     for output in old.outputs:
         path = results / output.path
         if not path.exists():
@@ -109,10 +169,14 @@ def why_run(state: State, old: Done | None, results: Path, prints: Fingerprints)
     files = changed_files(old.inputs, state.inputs)
     if files:
         return f"input files changed: {', '.join(files[:4])}"
-    for name, outputs in state.needs.items():
-        if outputs != old.needs.get(name):
-            return f"the results of '{name}' changed"
+    for name, parts in state.needs.items():
+        if parts != old.needs.get(name):
+            return f"the results of '{name}' changed" if name != BESIDES else _named(parts)
     return None
+
+
+def _named(parts: Iterable[str]) -> str:
+    return f"{' or '.join(parts)} changed"
 
 
 def changed_files(before: list[Input], now: list[Input]) -> list[str]:
@@ -120,25 +184,6 @@ def changed_files(before: list[Input], now: list[Input]) -> list[str]:
     old = {(entry.role, entry.path): entry.sha256 for entry in before}
     new = {(entry.role, entry.path): entry.sha256 for entry in now}
     return sorted({key[1] for key in old.keys() | new.keys() if old.get(key) != new.get(key)})
-
-
-def changed_meanwhile(
-    step: Step, opened: OpenProject, before: State, record: Record, prints: Fingerprints
-) -> list[str]:
-    """Return what a step read that is no longer as it was when the step began.
-
-    Raises
-    ------
-    InputError
-        If an input is gone.
-    """
-    names = changed_files(before.inputs, state_of(step, opened, record, prints).inputs)
-    for outputs in before.needs.values():
-        for name, sha256 in outputs.items():
-            path = opened.results / name
-            if not path.exists() or prints.of(path) != sha256:
-                names.append(str(path))
-    return names
 
 
 def _differences(old: Any, new: Any, key: str = "") -> Iterator[str]:

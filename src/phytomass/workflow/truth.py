@@ -16,8 +16,8 @@ from phytomass.experiments import FittedModel
 from phytomass.grid import cells_at, grid_of_raster, same_grid
 from phytomass.rasters import open_raster, pixels_of
 from phytomass.workflow.engine import Context
-from phytomass.workflow.fitting import fit_for, write_map
-from phytomass.workflow.inputs import grid_of, samples_of, sets_of
+from phytomass.workflow.fitting import MapReads, fit_for, write_map
+from phytomass.workflow.inputs import stack_in
 from phytomass.workflow.project import TruthSettings
 
 DIFFERENCE_COLUMNS = (
@@ -59,7 +59,7 @@ class TruthComparison:
 
 
 def compare_with_truth(
-    context: Context, fitted: FittedModel, settings: TruthSettings
+    reads: MapReads, context: Context, fitted: FittedModel, settings: TruthSettings
 ) -> TruthComparison:
     """Compare the map, and the map every other candidate would make, with the reference.
 
@@ -70,8 +70,8 @@ def compare_with_truth(
     InputError
         If the reference is on another grid.
     """
-    project, grid = context.opened.project, grid_of(context.opened)
-    samples = samples_of(context.opened, context.done).samples
+    grid = stack_in(reads.results).grid
+    samples = reads.samples().samples
     rows, cols, _ = cells_at(grid, samples.easting, samples.northing)
     trained = np.zeros(grid.shape, dtype=bool)
     trained[rows, cols] = True
@@ -79,19 +79,19 @@ def compare_with_truth(
     side = abs(float(grid.transform.a))
     block_m = settings.block_m or [side, 2 * side, 4 * side]
     parts, differences = [], []
-    reference, ours = _reference(context, settings.path), _band(context.folder / "agb.tif")
-    for model, predictors, predicted in _maps(context, fitted, settings):
+    reference, ours = _reference(reads, settings.path), _band(context.folder / "agb.tif")
+    for model, predictors, predicted in _maps(reads, context, fitted, settings):
         table = truth_scores(predicted, reference, trained, block_m, side)
-        parts.append(_labelled(table, project.period, model, predictors, own))
+        parts.append(_labelled(table, reads.period, model, predictors, own))
         if (model, predictors) != own:
-            seed = project.random_state
+            seed = reads.random_state
             pair = truth_difference((ours, predicted), reference, trained, block_m, side, seed)
             differences.append(_against(pair, own, (model, predictors)))
-    if settings.earlier is not None and project.earlier is not None and project.earlier.files:
+    if settings.earlier is not None and reads.two_dates:
         before = _band(context.folder / "agb_before.tif")
         nowhere = np.zeros_like(trained)  # the plots were measured at the other date
-        table = truth_scores(before, _reference(context, settings.earlier), nowhere, block_m, side)
-        parts.append(_labelled(table, project.earlier.period, *own, own))
+        table = truth_scores(before, _reference(reads, settings.earlier), nowhere, block_m, side)
+        parts.append(_labelled(table, reads.earlier_period or "", *own, own))
     return TruthComparison(
         pd.concat(parts, ignore_index=True),
         pd.concat(differences, ignore_index=True)
@@ -113,9 +113,9 @@ def _labelled(
     return pd.concat([labels, table, used], axis=1)
 
 
-def _reference(context: Context, path: Path) -> NDArray[np.float32]:
-    full = context.opened.root / path
-    if not same_grid(grid_of_raster(full), grid_of(context.opened)):
+def _reference(reads: MapReads, path: Path) -> NDArray[np.float32]:
+    full = reads.root / path
+    if not same_grid(grid_of_raster(full), stack_in(reads.results).grid):
         raise InputError(
             "is on another grid than the project",
             where=f"{path} (truth)",
@@ -131,23 +131,23 @@ def _band(path: Path) -> NDArray[np.float32]:
 
 
 def _maps(
-    context: Context, fitted: FittedModel, settings: TruthSettings
+    reads: MapReads, context: Context, fitted: FittedModel, settings: TruthSettings
 ) -> Iterator[tuple[str, str, NDArray[np.float32]]]:
     """Give the map's own model first, then the maps of the other candidates."""
     yield fitted.model, fitted.predictors_set, _band(context.folder / "agb.tif")
-    grid = grid_of(context.opened)
+    grid = stack_in(reads.results).grid
     if settings.models == "map" or grid.shape[0] * grid.shape[1] > LARGEST:
         return
     others = [
         (model.key, set_name)
-        for set_name in sets_of(context.opened, context.done)
-        for model in context.opened.project.models
+        for set_name in reads.sets()
+        for model in reads.models
         if (model.key, set_name) != (fitted.model, fitted.predictors_set)
     ]
     scratch = context.folder / "candidate.tif"
     for done, (model_name, set_name) in enumerate(others, 1):
-        candidate = fit_for(context, model_name, set_name)
-        write_map(context, candidate, scratch, mask=context.opened.project.mask, label="candidate")
+        candidate = fit_for(reads, context, model_name, set_name)
+        write_map(reads, context, candidate, scratch, mask=reads.mask, label="candidate")
         yield model_name, set_name, _band(scratch)
         scratch.unlink()
         context.progress("candidates against the truth", done, len(others))

@@ -9,8 +9,8 @@ from phytomass.errors import InputError, Problem
 from phytomass.features import listed
 from phytomass.inventory import Inventory, Survey, survey_inventory
 from phytomass.models import plots_needed
-from phytomass.workflow.inputs import existing
 from phytomass.workflow.load import OpenProject
+from phytomass.workflow.named import found_files, named_files
 from phytomass.workflow.plot_errors import check_training
 from phytomass.workflow.preflight.findings import Findings
 
@@ -36,9 +36,8 @@ def check_field(findings: Findings, opened: OpenProject, crs: str | None) -> Sur
     findings.notes += survey.notes
     findings.sizes.n_trees = 0 if survey.trees is None else len(survey.trees)
     findings.sizes.n_plots = 0 if survey.plots is None else len(survey.plots)
-    tables = project.allometry
     known = findings.attempt(
-        lambda: existing(root, equations=tables.equations, wood_density=tables.wood_density_table)
+        lambda: [found_files(root, *one) for one in named_files(project.allometry, "allometry")]
     )
     if known is not None and survey.trees is not None and "agb_kg" not in survey.trees:
         findings.attempt(lambda: _refuse_species(survey.trees, opened))

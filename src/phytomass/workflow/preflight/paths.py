@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 from phytomass.errors import InputError, Problem
 from phytomass.features import refuse_truncated
-from phytomass.workflow.inputs import existing, raster_files
+from phytomass.workflow import field, predictors
 from phytomass.workflow.load import OpenProject
+from phytomass.workflow.named import found_files
 from phytomass.workflow.preflight.findings import Findings
+from phytomass.workflow.steps import STEPS
 
 SHOWN = 3
 
@@ -34,29 +38,25 @@ def refuse_unwritable(results: Path) -> None:
         )
 
 
+def single_files(opened: OpenProject) -> dict[str, Path]:
+    """Return the files that the later steps read besides sheets and sources, by key."""
+    named = (pair for step in STEPS for pair in step.reads.named(opened.project))
+    early = {key for s in (field, predictors) for key, _ in s.STEP.reads.named(opened.project)}
+    return {key: p for key, p in named if isinstance(p, Path) and key not in early}
+
+
 def check_single_files(findings: Findings, opened: OpenProject) -> None:
-    """Say which of the files that the project names by their whole path are missing."""
-    project = opened.project
-    earlier = project.earlier.mask if project.earlier else None
-    named = {
-        "mask": project.mask.path if project.mask else None,
-        "earlier mask": earlier.path if earlier else None,
-        "zones": project.zones.path if project.zones else None,
-        "truth": project.truth.path if project.truth else None,
-        "earlier truth": project.truth.earlier if project.truth else None,
-    }
-    for role, path in named.items():
-        findings.attempt(partial(existing, opened.root, **{role: path}))
+    """Say which of the files that the later steps read are missing."""
+    for key, path in single_files(opened).items():
+        findings.attempt(partial(found_files, opened.root, key, path))
 
 
 def check_whole(findings: Findings, opened: OpenProject) -> set[Path]:
     """Say which rasters beside the predictors' sources are cut off; return them."""
-    project = opened.project
-    masks = [project.mask, project.earlier.mask if project.earlier else None]
-    truths = (project.truth.path, project.truth.earlier) if project.truth else ()
-    named = [project.grid.like, *(mask.path for mask in masks if mask is not None), *truths]
+    like = opened.project.grid.like
+    named = [*([like] if like else []), *single_files(opened).values()]
     cut = set()
-    for path in dict.fromkeys(opened.root / path for path in named if path is not None):
+    for path in dict.fromkeys(opened.root / path for path in named):
         before = len(findings.problems)
         if path.is_file():
             findings.attempt(partial(refuse_truncated, path))
@@ -65,29 +65,14 @@ def check_whole(findings: Findings, opened: OpenProject) -> set[Path]:
     return cut
 
 
-def _named_paths(opened: OpenProject) -> list[Path]:
-    project, root = opened.project, opened.root
-    inventory, masks = project.inventory, [project.mask]
-    if project.earlier is not None:
-        masks.append(project.earlier.mask)
-    paths = [
-        inventory.plots.path,
-        inventory.trees.path if inventory.trees else None,
-        project.allometry.equations,
-        project.study_area,
-        project.grid.like,
-        project.zones.path if project.zones else None,
-        *(mask.path for mask in masks if mask is not None),
-        *((project.truth.path, project.truth.earlier) if project.truth else ()),
-    ]
-    named = [root / path for path in paths if path is not None]
-    for settings in (project.predictors, project.earlier_predictors()):
-        if settings is not None:
-            try:
-                named += [p for files in raster_files(opened, settings).values() for p in files]
-            except InputError:
-                continue  # a missing file is listed as a problem elsewhere
-    return named
+def _named_paths(opened: OpenProject) -> Iterator[Path]:
+    for step in STEPS:
+        for key, value in step.reads.named(opened.project):
+            if isinstance(value, Path):
+                yield opened.root / value
+                continue
+            with suppress(InputError):  # a missing file is listed as a problem elsewhere
+                yield from found_files(opened.root, key, value)
 
 
 def paths_elsewhere(opened: OpenProject) -> list[Problem]:
