@@ -15,6 +15,7 @@ from phytomass.allometry.density import (
 from phytomass.allometry.equations import AllometricEquation
 from phytomass.allometry.fit import FittedEquation, fit_equation
 from phytomass.allometry.forms import FORMS, Form
+from phytomass.allometry.heights import LOADS as HEIGHT_LOADS
 from phytomass.allometry.heights import (
     HeightModel,
     HeightSettings,
@@ -29,6 +30,7 @@ from phytomass.allometry.taxa import accepted_name, genus_of, group_of, known_ta
 
 __all__ = [
     "FORMS",
+    "HEIGHT_LOADS",
     "AllometricEquation",
     "AllometrySettings",
     "DensityTable",

@@ -15,11 +15,18 @@ from phytomass.carbon import POOLS
 from phytomass.files import write_geopackage
 from phytomass.inventory import (
     plot_statistics,
+    plots_in_use,
     plots_with_biomass,
     read_inventory,
     suspicious_trees,
 )
-from phytomass.inventory.field_error import ErrorModel, PlotDraws, plot_draws, variance_shares
+from phytomass.inventory.field_error import (
+    ErrorModel,
+    PlotDraws,
+    ensemble_biomass,
+    plot_draws,
+    variance_shares,
+)
 from phytomass.workflow.engine import Context, Step
 from phytomass.workflow.inputs import existing, grid_of
 from phytomass.workflow.load import OpenProject
@@ -65,6 +72,7 @@ def _work(context: Context) -> None:
         )  # the sheet brings the mass: no equation, and none of its errors
         if not weighed:
             trees = tree_biomass(trees, project.allometry, opened.root)
+            trees = ensemble_biomass(trees, _model_of(opened))
         tables.write(folder, "trees", trees)
     plots = plots_with_biomass(inventory, trees, project.carbon, project.inventory)
     tables.write(folder, "rejected_rows", inventory.rejected)
@@ -79,13 +87,16 @@ def _work(context: Context) -> None:
     write_geopackage(folder / "plots.gpkg", table, "plots")
 
 
+def _model_of(opened: OpenProject) -> ErrorModel:
+    project = opened.project
+    sections = (project.allometry, project.carbon, project.errors)
+    return ErrorModel(*sections, opened.root, date=project.period)
+
+
 def _with_errors(context: Context, trees: pd.DataFrame, plots: pd.DataFrame) -> pd.DataFrame:
     """Draw the whole error of the plots; write the draws, their mean and each source's share."""
     project, folder = context.opened.project, context.folder
-    model = ErrorModel(
-        project.allometry, project.carbon, project.errors, context.opened.root, date=project.period
-    )
-    seed = project.random_state
+    model, seed = _model_of(context.opened), project.random_state
     draws = plot_draws(
         trees,
         plots,
@@ -95,7 +106,9 @@ def _with_errors(context: Context, trees: pd.DataFrame, plots: pd.DataFrame) -> 
         workers=context.workers,
         progress=context.progress,
     )
-    tables.write(folder, "field_error", mean_error(draws))
+    used = plots_in_use(plots, project.inventory)
+    kept = used["plot_id"].astype(str)
+    tables.write(folder, "field_error", mean_error(draws.take(kept.tolist())))
     counts = {
         "drawn_again": draws.drawn_again,
         "below_zero": draws.below_zero,
@@ -103,8 +116,9 @@ def _with_errors(context: Context, trees: pd.DataFrame, plots: pd.DataFrame) -> 
     }
     tables.write(folder, "draw_counts", pd.DataFrame({"what": counts.keys(), "n": counts.values()}))
     fewer = project.errors.model_copy(update={"draws": min(project.errors.draws, SHARE_DRAWS)})
+    theirs = trees[trees["plot_id"].astype(str).isin(kept)]
     shares = variance_shares(
-        trees, plots, replace(model, errors=fewer), random_state=seed, progress=context.progress
+        theirs, used, replace(model, errors=fewer), random_state=seed, progress=context.progress
     )
     tables.write(folder, "error_shares", shares)
     bounds = draws.table().drop(columns=["agb_mg_ha"])
@@ -112,13 +126,14 @@ def _with_errors(context: Context, trees: pd.DataFrame, plots: pd.DataFrame) -> 
 
 
 def mean_error(draws: PlotDraws) -> pd.DataFrame:
-    """Return the error of the mean of all plots that comes from the field: more plots do not cure it.
+    """Return the error of the mean of plots that comes from the field: more plots do not cure it.
 
     Returns
     -------
     DataFrame
         pool (column of `phytomass.carbon.POOLS`), unit, n, mean (of the plots, without errors),
-        se, low90, high90, low95, high95 (of the draws of the mean).
+        draws_mean, percentile (share of the draws below the mean), se, low90, high90, low95,
+        high95 (of the draws of the mean).
     """
     rows = []
     for column, meaning in POOLS.items():
@@ -130,6 +145,8 @@ def mean_error(draws: PlotDraws) -> pd.DataFrame:
                 "unit": meaning.unit,
                 "n": len(draws.agb),
                 "mean": mean.point[0],
+                "draws_mean": mean.values[0].mean(),
+                "percentile": 100 * (mean.values[0] < mean.point[0]).mean(),
                 "se": mean.se()[0],
                 "low90": low90,
                 "high90": high90,

@@ -6,6 +6,7 @@ error matters. Sources and values: `parameters.csv`; the reasons: docs/field-err
 
 from phytomass.inventory.field_error.draws import plot_draws
 from phytomass.inventory.field_error.plot_draws import PlotDraws
+from phytomass.inventory.field_error.prepare import ensemble_biomass
 from phytomass.inventory.field_error.settings import (
     SOURCES,
     ErrorSettings,
@@ -21,6 +22,7 @@ __all__ = [
     "ErrorSettings",
     "PlotDraws",
     "Source",
+    "ensemble_biomass",
     "error_parameters",
     "plot_draws",
     "variance_shares",
