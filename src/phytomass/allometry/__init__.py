@@ -25,6 +25,7 @@ from phytomass.allometry.heights import (
     fit_heights,
 )
 from phytomass.allometry.settings import AllometrySettings
+from phytomass.allometry.sites import SiteSpread, site_spread
 from phytomass.allometry.table import load_equations
 from phytomass.allometry.taxa import accepted_name, genus_of, group_of, known_taxa
 
@@ -39,6 +40,7 @@ __all__ = [
     "HeightModel",
     "HeightSettings",
     "HeightWarning",
+    "SiteSpread",
     "accepted_name",
     "check_species",
     "choose_equations",
@@ -52,6 +54,7 @@ __all__ = [
     "known_taxa",
     "load_equations",
     "load_wood_density",
+    "site_spread",
     "tree_biomass",
     "wood_density",
 ]
