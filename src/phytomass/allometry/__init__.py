@@ -15,6 +15,7 @@ from phytomass.allometry.density import (
 from phytomass.allometry.equations import AllometricEquation
 from phytomass.allometry.fit import FittedEquation, fit_equation
 from phytomass.allometry.forms import FORMS, Form
+from phytomass.allometry.heights import LOADS as HEIGHT_LOADS
 from phytomass.allometry.heights import (
     HeightModel,
     HeightSettings,
@@ -25,11 +26,13 @@ from phytomass.allometry.heights import (
 )
 from phytomass.allometry.settings import AllometrySettings
 from phytomass.allometry.spelling import names_of, resolve_name
+from phytomass.allometry.sites import SiteSpread, site_spread
 from phytomass.allometry.table import load_equations
 from phytomass.allometry.taxa import accepted_name, genus_of, group_of, known_taxa
 
 __all__ = [
     "FORMS",
+    "HEIGHT_LOADS",
     "AllometricEquation",
     "AllometrySettings",
     "DensityTable",
@@ -38,6 +41,7 @@ __all__ = [
     "HeightModel",
     "HeightSettings",
     "HeightWarning",
+    "SiteSpread",
     "accepted_name",
     "check_species",
     "choose_equations",
@@ -53,6 +57,7 @@ __all__ = [
     "load_wood_density",
     "names_of",
     "resolve_name",
+    "site_spread",
     "tree_biomass",
     "wood_density",
 ]

@@ -50,7 +50,8 @@ def tree_biomass(
         range_known; extrapolated (outside the known range); wood_density and wood_density_sd
         (g/cm³, NaN where not used or not known), wood_density_level (own, species, genus, family
         or plot); implied_density_impossible (AGB/(0.0509 D²H) > 1.39 g/cm³: no wood is so dense;
-        False without a height); agb_kg (dry mass). With `settings.heights`, missing heights are
+        False without a height); agb_kg (dry mass,
+        with exp(RSE²/2) where the equation's constant lacks it). With `settings.heights`, missing heights are
         filled in and the columns of `fill_heights` are there.
 
     Raises
@@ -316,9 +317,9 @@ def _with_mass(
     ids = table["equation_id"].to_numpy()
     for one in equations.values():
         rows = np.flatnonzero(ids == one.id)
-        mass[rows] = one.agb_kg(
-            dbh[rows], height[rows], density[rows], settings.environmental_stress
-        )
+        stress = settings.environmental_stress
+        printed = one.agb_kg(dbh[rows], height[rows], density[rows], stress)
+        mass[rows] = printed * one.correction_factor
         inside[rows] = one.in_range(dbh[rows], height[rows])
     densest = IMPOSSIBLE_DENSITY * FORM_FACTOR_MOIST * dbh**2 * height
     impossible = mass > densest

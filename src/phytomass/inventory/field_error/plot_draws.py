@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -80,6 +81,11 @@ class PlotDraws:
     def __getitem__(self, rows: slice) -> PlotDraws:
         """Return some plots, with their draws in memory."""
         return replace(self, agb=self.agb[rows], agc=None if self.agc is None else self.agc[rows])
+
+    def take(self, ids: Sequence[str]) -> PlotDraws:
+        """Return the named plots, in that order, with their draws in memory."""
+        agc = None if self.agc is None else self.agc.take(ids)
+        return replace(self, agb=self.agb.take(ids), agc=agc)
 
     def pool(self, column: str) -> Draws:
         """Return one pool of the plots; its draws are computed when they are asked for.

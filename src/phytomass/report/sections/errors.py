@@ -70,8 +70,7 @@ def _mean(results: Results) -> list[Block]:
             ("Unit", "short", table["unit"]),
             *((head, "number", [measured(v) for v in table[column]]) for column, head in columns),
         ],
-        note="The bounds need not be centred on the mean: they also hold what other equations "
-        "would give. Bounds of each plot: plots.csv; all draws: plot_draws.zarr.",
+        note="Bounds of each plot: plots.csv; all draws: plot_draws.zarr.",
     )
     return [Words(words), shown]
 
