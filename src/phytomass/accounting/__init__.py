@@ -4,6 +4,7 @@ A line of code belongs here if it turns a map or plots into a number about an ar
 carries its pool, kind, unit, area, statistic, period and method.
 """
 
+from phytomass.accounting.area import area_estimates, planned_plots
 from phytomass.accounting.change import change_estimates, years_between
 from phytomass.accounting.estimate import COLUMNS, Estimate, in_all_pools, table_of
 from phytomass.accounting.plots import plot_estimates
@@ -21,12 +22,14 @@ __all__ = [
     "Estimate",
     "PotentialSettings",
     "Zones",
+    "area_estimates",
     "change_estimates",
     "check_zones",
     "class_shares",
     "elevation_profile",
     "in_all_pools",
     "map_summary",
+    "planned_plots",
     "plot_estimates",
     "potential_estimates",
     "read_zones",

@@ -25,8 +25,8 @@ from phytomass.allometry.heights import (
     fit_heights,
 )
 from phytomass.allometry.settings import AllometrySettings
-from phytomass.allometry.spelling import names_of, resolve_name
 from phytomass.allometry.sites import SiteSpread, site_spread
+from phytomass.allometry.spelling import names_of, resolve_name
 from phytomass.allometry.table import load_equations
 from phytomass.allometry.taxa import accepted_name, genus_of, group_of, known_taxa
 

@@ -166,6 +166,11 @@ class InventorySettings(Settings):
             )
         if self.radius_along == "slope" and self.plot_radius_m is None and not self.subplots:
             raise ValueError("radius_along: slope needs plot_radius_m or subplots")
+        if self.design.is_sample and self.outliers == "remove":
+            raise ValueError(
+                "outliers: remove breaks the sample that design declares: keep them, or set "
+                "design: none"
+            )
         ordered = sorted(self.subplots, key=lambda part: part.dbh_min_cm)
         for one, two in pairwise(ordered):
             if two.dbh_min_cm < one.dbh_max_cm:

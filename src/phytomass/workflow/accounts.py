@@ -11,19 +11,23 @@ from phytomass import tables
 from phytomass.accounting import (
     ALL,
     PotentialSettings,
+    area_estimates,
     change_estimates,
     class_shares,
     elevation_profile,
     map_summary,
+    planned_plots,
     plot_estimates,
     potential_estimates,
+    table_of,
     truth_summary,
 )
 from phytomass.carbon import CarbonSettings
 from phytomass.inventory import InventorySettings, plots_in_use
+from phytomass.inventory.field_error import PlotDraws
 from phytomass.workflow.engine import Context, Step
 from phytomass.workflow.inputs import stack_in, stack_parts
-from phytomass.workflow.names import TITLES, WRITES
+from phytomass.workflow.names import SHARED_DRAWS, TITLES, WRITES
 from phytomass.workflow.project import MapSettings, ZoneSettings
 from phytomass.workflow.reads import Part, Reads, setting
 
@@ -35,7 +39,8 @@ class AccountReads(Reads):
     period: str
     earlier_period: str | None = setting("earlier.period")
     carbon: CarbonSettings
-    inventory: InventorySettings = setting("inventory", only=("outliers",))
+    inventory: InventorySettings = setting("inventory", only=("outliers", "design"))
+    random_state: int
     map: MapSettings = setting("map", only=("classes", "elevation_band_m"))
     zones: ZoneSettings | None
     potential: PotentialSettings | None
@@ -43,7 +48,8 @@ class AccountReads(Reads):
 
     def parts(self) -> tuple[Part, ...]:
         """Return plots, maps and the stack, for its elevation."""
-        return (Part("plots.csv"), Part("agb.tif"), Part("agb_before.tif"), *stack_parts())
+        field = (Part("plots.csv"), Part(SHARED_DRAWS))
+        return (*field, Part("agb.tif"), Part("agb_before.tif"), *stack_parts())
 
 
 def _work(reads: AccountReads, context: Context) -> None:
@@ -63,7 +69,40 @@ def _work(reads: AccountReads, context: Context) -> None:
         tables.write(folder, "elevation_profile", profile)
     context.progress("accounts", 1, 2)
     tables.write(folder, "estimates", pd.concat(_tables(reads, earlier)))
+    _plan_plots(reads, folder)
     context.progress("accounts", 2, 2)
+
+
+def _plots(reads: AccountReads) -> pd.DataFrame:
+    return plots_in_use(reads.results.table("plots"), reads.inventory)
+
+
+def _plan_plots(reads: AccountReads, folder: Path) -> None:
+    """Write how many plots the wanted precision takes, where the area and the plots' are known."""
+    plots, design = _plots(reads), reads.inventory.design
+    if design.is_sample and design.area is not None and "area_ha" in plots:
+        tables.write(folder, "plots_needed", planned_plots(plots, design))
+
+
+def _area(reads: AccountReads) -> pd.DataFrame:
+    """Return what follows from the plots for the area that they were drawn from, if they were."""
+    plots, design = _plots(reads), reads.inventory.design
+    if not design.is_sample:
+        return table_of(())
+    path = reads.results.path(SHARED_DRAWS)
+    shared = None
+    if path.exists():
+        drawn = PlotDraws.open(path, reads.carbon).take(plots["plot_id"].astype(str).tolist())
+        shared = drawn.in_pool
+    rows = area_estimates(
+        plots,
+        design,
+        carbon=reads.carbon,
+        shared=shared,
+        period=reads.period,
+        random_state=reads.random_state,
+    )
+    return table_of(rows)
 
 
 def _tables(reads: AccountReads, earlier: Path | None) -> list[pd.DataFrame]:
@@ -76,11 +115,12 @@ def _tables(reads: AccountReads, earlier: Path | None) -> list[pd.DataFrame]:
     )
     found = [
         plot_estimates(
-            plots_in_use(reads.results.table("plots"), reads.inventory),
+            _plots(reads),
             carbon=reads.carbon,
             period=reads.period,
             period_before=period_before,
         ),
+        _area(reads),
         mapped,
     ]
     if earlier is not None:

@@ -20,6 +20,7 @@ from phytomass.inventory import (
     suspicious_trees,
 )
 from phytomass.inventory.field_error import (
+    SHARED,
     ErrorModel,
     ErrorSettings,
     PlotDraws,
@@ -29,11 +30,14 @@ from phytomass.inventory.field_error import (
 )
 from phytomass.workflow.engine import Context, Step
 from phytomass.workflow.inputs import grid_of
-from phytomass.workflow.names import TITLES, WRITES
+from phytomass.workflow.names import SHARED_DRAWS, TITLES, WRITES
 from phytomass.workflow.reads import Reads, derived, setting
 
 SHARE_DRAWS = 1000
 """Draws behind each source's share of the variance: enough for a table in whole percent."""
+
+SHARED_MANY = 2000
+"""Draws of what plots share: the SE of an area from them is right to 2 %."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +100,19 @@ def _with_errors(
         workers=context.workers,
         progress=context.progress,
     )
+    if reads.inventory.design.is_sample:
+        only = reads.errors.only(*SHARED).model_copy(
+            update={"draws": min(reads.errors.draws, SHARED_MANY)}
+        )
+        plot_draws(
+            trees,
+            plots,
+            replace(model, errors=only),
+            random_state=seed,
+            store=folder / SHARED_DRAWS,
+            workers=context.workers,
+            progress=context.progress,
+        )
     used = plots_in_use(plots, reads.inventory)
     kept = used["plot_id"].astype(str)
     tables.write(folder, "field_error", mean_error(draws.take(kept.tolist())))

@@ -14,11 +14,15 @@ TITLES: Mapping[str, str] = {
 }
 """Step, in order → what it does."""
 
+SHARED_DRAWS = "plot_shared_draws.zarr"
+"""Draws of the plots in which only what all of them share varies."""
+
 WRITES: Mapping[str, tuple[str, ...]] = {
     "plots": (
         "plots.csv",
         "plots.gpkg",
         "plot_draws.zarr",
+        SHARED_DRAWS,
         "plot_statistics.csv",
         "trees.csv",
         "species_names.csv",

@@ -9,6 +9,7 @@ from phytomass.inventory.field_error.draws import plot_draws
 from phytomass.inventory.field_error.plot_draws import PlotDraws
 from phytomass.inventory.field_error.prepare import ensemble_biomass
 from phytomass.inventory.field_error.settings import (
+    SHARED,
     SOURCES,
     ErrorSettings,
     Source,
@@ -18,6 +19,7 @@ from phytomass.inventory.field_error.shared import Candidates, ErrorModel
 from phytomass.inventory.field_error.shares import variance_shares
 
 __all__ = [
+    "SHARED",
     "SOURCES",
     "Candidates",
     "ErrorModel",

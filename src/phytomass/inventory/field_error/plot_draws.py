@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from phytomass.carbon import (
     POOLS,
     CarbonSettings,
+    Kind,
+    Pool,
     add_pools,
     dead_columns,
     dead_pools,
@@ -87,6 +89,10 @@ class PlotDraws:
         agc = None if self.agc is None else self.agc.take(ids)
         return replace(self, agb=self.agb.take(ids), agc=agc)
 
+    def in_pool(self, pool: Pool, kind: Kind) -> Draws:
+        """Return a pool of the living in a kind, per hectare."""
+        return to_pool(self.agb, pool, kind, self.carbon, self.fraction())
+
     def pool(self, column: str) -> Draws:
         """Return one pool of the plots; its draws are computed when they are asked for.
 
@@ -108,7 +114,7 @@ class PlotDraws:
         if column not in POOLS:
             return to_dead(self.agb, column, self.carbon)
         meaning = POOLS[column]
-        return to_pool(self.agb, meaning.pool, meaning.kind, self.carbon, self.fraction())
+        return self.in_pool(meaning.pool, meaning.kind)
 
     def fraction(self) -> Draws | None:
         """Return the carbon fraction of each plot, the mean of its groups by biomass.

@@ -33,6 +33,14 @@ Source = Literal[
 SOURCES: tuple[Source, ...] = get_args(Source)
 """Every source of error, in the order of tables and figures."""
 
+SHARED: tuple[Source, ...] = (
+    *("wood_density", "parameters", "site_effect", "correction", "height_model"),
+    *("equation_choice", "carbon_fraction", "root_shoot", "dead_matter"),
+)
+"""Sources that plots share. The others are in the scatter of the plots already, so that an error of
+their mean adds only these (`docs/field-error.md`); a tree's own part of its wood density, small in a
+plot, is counted twice."""
+
 NOT_IN_BIOMASS_R: frozenset[Source] = frozenset(
     {
         *("site_effect", "correction", "height_model"),
