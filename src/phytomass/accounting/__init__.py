@@ -4,7 +4,7 @@ A line of code belongs here if it turns a map or plots into a number about an ar
 carries its pool, kind, unit, area, statistic, period and method.
 """
 
-from phytomass.accounting.area import area_estimates, planned_plots
+from phytomass.accounting.area import area_estimates, planned_plots, sample_of
 from phytomass.accounting.change import change_estimates, years_between
 from phytomass.accounting.estimate import COLUMNS, Estimate, in_all_pools, table_of
 from phytomass.accounting.plots import plot_estimates
@@ -34,6 +34,7 @@ __all__ = [
     "potential_estimates",
     "read_zones",
     "round_limits",
+    "sample_of",
     "table_of",
     "truth_difference",
     "truth_scores",

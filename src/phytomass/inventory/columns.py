@@ -66,6 +66,14 @@ TREE_COLUMNS = (
     Column("wood_density_g_cm3", "number", "density_g_cm3", required=False, may_miss=True),
     Column("agb_kg", "number", "mass_kg", required=False),
 )
+OF_PLOTS = (
+    Column("site", "text", required=False, may_miss=True),
+    Column("stratum", "text", required=False, may_miss=True),
+    Column("weight", "number", required=False),
+    Column("area_ha", "number", "area_ha", required=False),
+)
+"""What a list of trees may say of their plots, where there is no table of plots."""
+
 PLOT_COLUMNS = (
     Column("plot_id", "text"),
     Column("easting", "number", angle=True),

@@ -105,11 +105,12 @@ class InventorySettings(Settings):
     trees: TableSource | None = None
     """The tree list: plot_id, species, dbh_cm, height_m, and tree_id if trees have numbers."""
 
-    plots: TableSource
+    plots: TableSource | None = None
     """The plots: plot_id, easting, northing (or points), and site, stratum, weight (of a design),
-    area_ha, elevation_m if known;
-    without a tree list also agb_mg_ha and, if known, its standard error agb_se_mg_ha;
-    agb_before_mg_ha for an earlier measurement."""
+    area_ha, elevation_m if known; without a tree list also agb_mg_ha and, if known, its standard
+    error agb_se_mg_ha; agb_before_mg_ha for an earlier measurement. Where no map is made, plots need
+    no positions, and no table where the trees name them (site, stratum, weight and area_ha may then
+    stand in the tree list)."""
 
     plot_area_ha: float | None = Field(default=None, gt=0, le=100)
     """Area of every plot, horizontal, in hectares."""
@@ -159,6 +160,10 @@ class InventorySettings(Settings):
 
     @model_validator(mode="after")
     def _one_area(self) -> InventorySettings:
+        if self.plots is None and self.trees is None:
+            raise ValueError("give trees, or plots, or both")
+        if self.plots is None and self.plot_corners:
+            raise ValueError("plot_corners needs a table of plots")
         given = (self.plot_area_ha, self.plot_radius_m, self.plot_side_m)
         if sum(value is not None for value in given) + bool(self.subplots) > 1:
             raise ValueError(
@@ -176,6 +181,18 @@ class InventorySettings(Settings):
             if two.dbh_min_cm < one.dbh_max_cm:
                 raise ValueError(f"subplots overlap at a diameter of {two.dbh_min_cm:g} cm")
         return self
+
+    @property
+    def file_of_plots(self) -> str:
+        """Where plots are named, for messages.
+
+        Examples
+        --------
+        >>> InventorySettings(trees={"path": "trees.csv"}, plot_area_ha=0.1).file_of_plots
+        'trees.csv'
+        """
+        source = self.plots or self.trees
+        return "" if source is None else str(source.path)
 
     @property
     def area_ha(self) -> float | None:

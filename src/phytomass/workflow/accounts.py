@@ -29,7 +29,7 @@ from phytomass.workflow.engine import Context, Step
 from phytomass.workflow.inputs import stack_in, stack_parts
 from phytomass.workflow.names import SHARED_DRAWS, TITLES, WRITES
 from phytomass.workflow.project import MapSettings, ZoneSettings
-from phytomass.workflow.reads import Part, Reads, setting
+from phytomass.workflow.reads import Part, Reads, derived, setting
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +41,7 @@ class AccountReads(Reads):
     carbon: CarbonSettings
     inventory: InventorySettings = setting("inventory", only=("outliers", "design"))
     random_state: int
+    is_mapped: bool = derived("predictors", lambda opened: opened.project.is_mapped)
     map: MapSettings = setting("map", only=("classes", "elevation_band_m"))
     zones: ZoneSettings | None
     potential: PotentialSettings | None
@@ -49,11 +50,18 @@ class AccountReads(Reads):
     def parts(self) -> tuple[Part, ...]:
         """Return plots, maps and the stack, for its elevation."""
         field = (Part("plots.csv"), Part(SHARED_DRAWS))
+        if not self.is_mapped:
+            return (*field, Part("trees.csv"))
         return (*field, Part("agb.tif"), Part("agb_before.tif"), *stack_parts())
 
 
 def _work(reads: AccountReads, context: Context) -> None:
-    folder, agb = context.folder, reads.results.path("agb.tif")
+    folder = context.folder
+    if not reads.is_mapped:
+        tables.write(folder, "estimates", pd.concat(_of_plots(reads)))
+        _plan_plots(reads, folder)
+        return
+    agb = reads.results.path("agb.tif")
     before = reads.results.path("agb_before.tif")
     earlier = before if before.is_file() else None
     tables.write(folder, "class_shares", class_shares(agb, reads.map.classes))
@@ -105,6 +113,17 @@ def _area(reads: AccountReads) -> pd.DataFrame:
     return table_of(rows)
 
 
+def _of_plots(reads: AccountReads) -> list[pd.DataFrame]:
+    """Return the numbers that rest on plots alone."""
+    plots = plot_estimates(
+        _plots(reads),
+        carbon=reads.carbon,
+        period=reads.period,
+        period_before=reads.earlier_period or "",
+    )
+    return [plots, _area(reads)]
+
+
 def _tables(reads: AccountReads, earlier: Path | None) -> list[pd.DataFrame]:
     agb = reads.results.path("agb.tif")
     zones = reads.root / reads.zones.path if reads.zones else None
@@ -113,16 +132,7 @@ def _tables(reads: AccountReads, earlier: Path | None) -> list[pd.DataFrame]:
     mapped = map_summary(
         agb, zones=zones, zone_column=column, carbon=reads.carbon, period=reads.period
     )
-    found = [
-        plot_estimates(
-            _plots(reads),
-            carbon=reads.carbon,
-            period=reads.period,
-            period_before=period_before,
-        ),
-        _area(reads),
-        mapped,
-    ]
+    found = [*_of_plots(reads), mapped]
     if earlier is not None:
         found.append(
             change_estimates(

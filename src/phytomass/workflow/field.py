@@ -29,7 +29,7 @@ from phytomass.inventory.field_error import (
     variance_shares,
 )
 from phytomass.workflow.engine import Context, Step
-from phytomass.workflow.inputs import grid_of
+from phytomass.workflow.inputs import crs_of
 from phytomass.workflow.names import SHARED_DRAWS, TITLES, WRITES
 from phytomass.workflow.reads import Reads, derived, setting
 
@@ -50,7 +50,7 @@ class PlotsReads(Reads):
     errors: ErrorSettings
     random_state: int
     period: str
-    crs: str = derived("grid.crs", lambda opened: str(grid_of(opened).crs))
+    crs: str | None = derived("grid.crs", crs_of)
 
 
 def _work(reads: PlotsReads, context: Context) -> None:
@@ -76,6 +76,8 @@ def _work(reads: PlotsReads, context: Context) -> None:
     if trees is not None and not weighed:
         plots = _with_errors(reads, context, trees, plots)
     tables.write(folder, "plots", plots)
+    if reads.crs is None or "easting" not in plots:
+        return
     points = geopandas.points_from_xy(plots["easting"], plots["northing"])
     table = geopandas.GeoDataFrame(plots, geometry=points, crs=reads.crs)
     write_geopackage(folder / "plots.gpkg", table, "plots")

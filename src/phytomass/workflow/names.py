@@ -14,6 +14,9 @@ TITLES: Mapping[str, str] = {
 }
 """Step, in order → what it does."""
 
+OF_IMAGES = frozenset({"stack", "compare", "map"})
+"""Steps that a study of plots alone does not have."""
+
 SHARED_DRAWS = "plot_shared_draws.zarr"
 """Draws of the plots in which only what all of them share varies."""
 

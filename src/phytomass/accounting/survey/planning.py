@@ -70,4 +70,4 @@ def plots_needed(
     squares = float((share * spread**2).sum())
     n = whole * t**2 * parts.sum() ** 2 / (whole * error**2 + t**2 * squares)
     wanted = np.ceil(np.round(n * parts / parts.sum(), 9)).astype(np.int64)
-    return np.maximum(np.minimum(wanted, np.ceil(size / plot_ha).astype(np.int64)), 2)
+    return np.asarray(np.maximum(np.minimum(wanted, np.ceil(size / plot_ha).astype(np.int64)), 2))
