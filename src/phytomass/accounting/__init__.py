@@ -10,6 +10,7 @@ from phytomass.accounting.estimate import COLUMNS, Estimate, in_all_pools, table
 from phytomass.accounting.plots import plot_estimates
 from phytomass.accounting.potential import PotentialSettings, potential_estimates
 from phytomass.accounting.profiles import class_shares, elevation_profile, round_limits
+from phytomass.accounting.stand import by_size, by_species
 from phytomass.accounting.summary import map_summary, truth_summary
 from phytomass.accounting.truth import truth_scores
 from phytomass.accounting.truth_difference import truth_difference
@@ -23,6 +24,8 @@ __all__ = [
     "PotentialSettings",
     "Zones",
     "area_estimates",
+    "by_size",
+    "by_species",
     "change_estimates",
     "check_zones",
     "class_shares",

@@ -12,6 +12,8 @@ from phytomass.accounting import (
     ALL,
     PotentialSettings,
     area_estimates,
+    by_size,
+    by_species,
     change_estimates,
     class_shares,
     elevation_profile,
@@ -31,6 +33,9 @@ from phytomass.workflow.names import SHARED_DRAWS, TITLES, WRITES
 from phytomass.workflow.project import MapSettings, ZoneSettings
 from phytomass.workflow.reads import Part, Reads, derived, setting
 
+OF_TREES = ("tree_id", "plot_id", "species", "accepted_species", "dbh_cm", "per_ha", "agb_kg")
+"""What the accounts read of the list of trees."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class AccountReads(Reads):
@@ -49,17 +54,18 @@ class AccountReads(Reads):
 
     def parts(self) -> tuple[Part, ...]:
         """Return plots, maps and the stack, for its elevation."""
-        field = (Part("plots.csv"), Part(SHARED_DRAWS))
+        field = (Part("plots.csv"), Part("trees.csv", OF_TREES), Part(SHARED_DRAWS))
         if not self.is_mapped:
-            return (*field, Part("trees.csv"))
+            return field
         return (*field, Part("agb.tif"), Part("agb_before.tif"), *stack_parts())
 
 
 def _work(reads: AccountReads, context: Context) -> None:
     folder = context.folder
+    _classes(reads, folder)
+    _plan_plots(reads, folder)
     if not reads.is_mapped:
         tables.write(folder, "estimates", pd.concat(_of_plots(reads)))
-        _plan_plots(reads, folder)
         return
     agb = reads.results.path("agb.tif")
     before = reads.results.path("agb_before.tif")
@@ -77,12 +83,19 @@ def _work(reads: AccountReads, context: Context) -> None:
         tables.write(folder, "elevation_profile", profile)
     context.progress("accounts", 1, 2)
     tables.write(folder, "estimates", pd.concat(_tables(reads, earlier)))
-    _plan_plots(reads, folder)
     context.progress("accounts", 2, 2)
 
 
 def _plots(reads: AccountReads) -> pd.DataFrame:
     return plots_in_use(reads.results.table("plots"), reads.inventory)
+
+
+def _classes(reads: AccountReads, folder: Path) -> None:
+    """Write what the plots are made of, where there is a list of trees."""
+    if (reads.results.folder / "trees.csv").is_file():
+        trees, plots = reads.results.table("trees"), _plots(reads)
+        tables.write(folder, "species_classes", by_species(trees, plots))
+        tables.write(folder, "size_classes", by_size(trees, plots))
 
 
 def _plan_plots(reads: AccountReads, folder: Path) -> None:

@@ -69,7 +69,14 @@ WRITES: Mapping[str, tuple[str, ...]] = {
         "truth_comparison.csv",
         "truth_differences.csv",
     ),
-    "account": ("class_shares.csv", "elevation_profile.csv", "estimates.csv"),
+    "account": (
+        "class_shares.csv",
+        "elevation_profile.csv",
+        "estimates.csv",
+        "plots_needed.csv",
+        "species_classes.csv",
+        "size_classes.csv",
+    ),
     "report": ("report.html", "README.txt"),
 }
 """Step → every file or folder it may write. Nothing else in a results folder is moved or removed."""
