@@ -17,6 +17,7 @@ FACTORS: dict[str, dict[str, float]] = {
     "length_m": {"m": 1.0, "cm": 0.01, "mm": 0.001, "ft": 0.3048, "in": 0.0254, "dm": 0.1},
     "mass_kg": {"kg": 1.0, "g": 1e-3, "Mg": 1e3, "t": 1e3, "lb": 0.45359237},
     "area_ha": {"ha": 1.0, "m2": 1e-4, "km2": 100.0, "acre": 0.40468564224},
+    "density_g_cm3": {"g/cm3": 1.0, "kg/m3": 1e-3, "t/m3": 1.0},
     "per_area_ha": {"1/ha": 1.0, "1/acre": 1 / 0.40468564224, "1/m2": 1e4},
     "mass_per_area_mg_ha": {
         "Mg/ha": 1.0,

@@ -107,19 +107,20 @@ def test_unknown_species_are_all_listed_with_nearest_names() -> None:
     trees = stand(
         *[("Pinus roxburgi", 20, 10)] * 2, ("Melia azedarach", 20, 10), ("Chir", 20.0, 10.0)
     )
+    as_written = AllometrySettings(spelling="suggest")
     with pytest.raises(InputError) as caught:
-        tree_biomass(trees, AllometrySettings())
+        tree_biomass(trees, as_written)
     text = str(caught.value)
     assert len(caught.value.problems) == 2
     assert "'Pinus roxburgi' (2 trees)" in text and "did you mean 'Pinus roxburghii'" in text
     assert "'Melia azedarach' (1 trees)" in text and "allometry.fallback" in text
-    assert check_species(trees, AllometrySettings()) == list(caught.value.problems)
+    assert check_species(trees, as_written) == list(caught.value.problems)
     assert check_species(trees, AllometrySettings(fallback="general_ali")) == []
 
 
 def test_misspelt_genus_under_a_fallback_says_so_in_the_reason() -> None:
     trees = stand(("Pinsu roxburghii", 20, 10))
-    result = tree_biomass(trees, AllometrySettings(fallback="general_ali"))
+    result = tree_biomass(trees, AllometrySettings(fallback="general_ali", spelling="suggest"))
     assert "unknown genus, did you mean 'Pinus roxburghii'?" in result["reason"].iloc[0]
 
 

@@ -9,9 +9,14 @@ from hypothesis import strategies as st
 from phytomass.allometry import tree_biomass
 from phytomass.errors import InputError
 from phytomass.grid import grid_from_bounds
+from phytomass.inventory.field_error import ErrorModel, ErrorSettings, plot_draws
 from phytomass.landscape import ALLOMETRY, Landscape, LandscapeSettings, simulate
-from phytomass.landscape.sampling import circle_mean, circle_weights, sites_per_band
+from phytomass.landscape.forest import simulate_forest
+from phytomass.landscape.sampling import circle_mean, circle_weights, plot_table, sites_per_band
+from phytomass.landscape.simulate import grid_at
 from phytomass.landscape.tables import forest_types, species_of
+from phytomass.landscape.terrain import simulate_terrain
+from phytomass.landscape.trees import grown_trees, tree_table
 
 GRID = grid_from_bounds("EPSG:32646", 10, (0, 0, 400, 300))
 
@@ -95,15 +100,55 @@ def test_plot_truth_is_the_mean_over_the_circle(small: Landscape) -> None:
     assert plot.agb_mg_ha == pytest.approx(truth, rel=0.01)
 
 
-def test_trees_weigh_what_the_truth_says(small: Landscape) -> None:
-    """By the catalogue's own chain; the only difference is rounding to 0.1 cm and 0.1 m."""
-    trees = tree_biomass(small.trees.dropna(), ALLOMETRY)
+def test_trees_weigh_what_the_truth_says_by_a_law_of_their_own(small: Landscape) -> None:
+    """Exactly so; by the published equations their level is another, and the plots keep order."""
     plots = small.plots.set_index("plot_id")
     area_ha = np.pi * plots["radius_m"] ** 2 * 1e-4
-    weighed = trees.groupby("plot_id")["agb_kg"].sum() / 1000 / area_ha
-    assert (weighed / plots["agb_mg_ha"] - 1).abs().max() < 0.01
+    true = grown_trees(small.settings, small.plots, small.forest)
+    weighed = true.groupby("plot_id")["agb_kg"].sum() / 1000 / area_ha
+    pd.testing.assert_series_equal(weighed, plots["agb_mg_ha"], check_names=False, rtol=1e-6)
+    trees = tree_biomass(small.trees.dropna(), ALLOMETRY)
+    published = trees.groupby("plot_id")["agb_kg"].sum() / 1000 / area_ha
+    ratio = published.sum() / plots["agb_mg_ha"].sum()
+    assert 0.4 < ratio < 2.5
+    assert abs(ratio - 1) > 0.01
+    assert np.corrcoef(published, plots["agb_mg_ha"])[0, 1] > 0.9
     assert not trees["doubtful"].any()
     assert {"species", "group"} <= set(trees["choice"])
+
+
+def test_the_sheet_has_the_errors_of_tape_and_hypsometer(small: Landscape) -> None:
+    true = grown_trees(small.settings, small.plots, small.forest)
+    sheet = small.trees.dropna().groupby("plot_id").head(10_000)
+    sizes = sheet.groupby("plot_id").size()
+    assert (sizes == true.groupby("plot_id").size()).all()
+    order = [table.sort_values("plot_id", kind="stable") for table in (sheet, true)]
+    d, true_d = (t["dbh_cm"].to_numpy() for t in order)
+    h, true_h = (t["height_m"].to_numpy() for t in order)
+    assert np.std(h / true_h - 1) == pytest.approx(0.1, rel=0.1)
+    stout = true_d > 12
+    error = np.abs(d - true_d)[stout] / (0.0062 * true_d + 0.0904)[stout]
+    assert (error > 4).mean() == pytest.approx(0.05 * 0.7, abs=0.025)
+    assert np.median(error) == pytest.approx(0.6745, rel=0.15)
+
+
+@pytest.mark.slow
+def test_the_field_chain_holds_the_truth_of_93_to_97_of_a_hundred_landscapes() -> None:
+    """The 95 % interval of the plots' mean AGB against the truth under the circles."""
+    held = []
+    for seed in range(100):
+        settings = LandscapeSettings(rows=110, cols=110, n_sites=10, random_state=seed)
+        terrain = simulate_terrain(settings)
+        forest = simulate_forest(settings, terrain)
+        grid = grid_at(settings, settings.resolution_m)
+        plots = plot_table(settings, grid, terrain, forest)
+        trees = tree_biomass(tree_table(settings, plots, forest).dropna(), ALLOMETRY)
+        areas = plots.assign(area_ha=np.pi * plots["radius_m"] ** 2 * 1e-4)
+        model = ErrorModel(ALLOMETRY, errors=ErrorSettings(draws=2000))
+        mean = plot_draws(trees, areas, model, random_state=seed).agb.mean()
+        low, high = mean.quantile([0.025, 0.975])[0]
+        held.append(low <= plots["agb_mg_ha"].mean() <= high)
+    assert 0.93 <= np.mean(held) <= 0.97
 
 
 def test_trees_look_like_trees(small: Landscape) -> None:
@@ -119,7 +164,7 @@ def test_trees_look_like_trees(small: Landscape) -> None:
     grown = small.plots.set_index("plot_id")["agb_mg_ha"] > 5
     assert stems[grown[grown].index].min() >= 99
     logs = np.log(trees[["dbh_cm", "height_m"]].to_numpy())
-    assert np.corrcoef(logs.T)[0, 1] > 0.8
+    assert np.corrcoef(logs.T)[0, 1] > 0.75  # measured with errors
 
 
 def test_five_rows_of_the_field_sheet_are_incomplete(small: Landscape) -> None:
@@ -166,7 +211,7 @@ def test_other_plots_and_dates_are_possible() -> None:
     )
     assert list(one.plots["survey_year"].unique()) == [2022]
     assert set(one.forest.agb_mg_ha) == {2010, 2022}
-    trees = tree_biomass(one.trees.dropna(), ALLOMETRY)
+    trees = grown_trees(one.settings, one.plots, one.forest)
     weighed = trees.groupby("plot_id")["agb_kg"].sum() / 1000 / (np.pi * 0.0625)
     truth = one.plots.set_index("plot_id")["agb_mg_ha"]
-    pd.testing.assert_series_equal(weighed, truth, check_names=False, rtol=0.01)
+    pd.testing.assert_series_equal(weighed, truth, check_names=False, rtol=1e-6)

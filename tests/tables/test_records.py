@@ -51,7 +51,7 @@ def test_what_is_not_in_the_record_is_not_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"plot_id,easting\nA,1\n", "has no column northing, agb_mg_ha"),
+        (b"plot_id,easting\nA,1\n", "has no column agb_mg_ha"),
         (b"plot_id,easting,northing,agb_mg_ha\nA,east,1,2\n", "column easting: holds something else than a number"),
         (b"plot_id,easting,northing,agb_mg_ha,outlier\nA,1,1,2,maybe\n", "column outlier: holds something else than a flag"),
         (b"", "cannot be read as a table"),

@@ -4,11 +4,13 @@ A line of code belongs here if it turns a map or plots into a number about an ar
 carries its pool, kind, unit, area, statistic, period and method.
 """
 
+from phytomass.accounting.area import area_estimates, planned_plots, sample_of
 from phytomass.accounting.change import change_estimates, years_between
 from phytomass.accounting.estimate import COLUMNS, Estimate, in_all_pools, table_of
 from phytomass.accounting.plots import plot_estimates
 from phytomass.accounting.potential import PotentialSettings, potential_estimates
 from phytomass.accounting.profiles import class_shares, elevation_profile, round_limits
+from phytomass.accounting.stand import by_size, by_species
 from phytomass.accounting.summary import map_summary, truth_summary
 from phytomass.accounting.truth import truth_scores
 from phytomass.accounting.truth_difference import truth_difference
@@ -21,16 +23,21 @@ __all__ = [
     "Estimate",
     "PotentialSettings",
     "Zones",
+    "area_estimates",
+    "by_size",
+    "by_species",
     "change_estimates",
     "check_zones",
     "class_shares",
     "elevation_profile",
     "in_all_pools",
     "map_summary",
+    "planned_plots",
     "plot_estimates",
     "potential_estimates",
     "read_zones",
     "round_limits",
+    "sample_of",
     "table_of",
     "truth_difference",
     "truth_scores",

@@ -15,6 +15,7 @@ from phytomass.allometry.density import (
 from phytomass.allometry.equations import AllometricEquation
 from phytomass.allometry.fit import FittedEquation, fit_equation
 from phytomass.allometry.forms import FORMS, Form
+from phytomass.allometry.heights import LOADS as HEIGHT_LOADS
 from phytomass.allometry.heights import (
     HeightModel,
     HeightSettings,
@@ -24,11 +25,14 @@ from phytomass.allometry.heights import (
     fit_heights,
 )
 from phytomass.allometry.settings import AllometrySettings
+from phytomass.allometry.sites import SiteSpread, site_spread
+from phytomass.allometry.spelling import names_of, resolve_name
 from phytomass.allometry.table import load_equations
 from phytomass.allometry.taxa import accepted_name, genus_of, group_of, known_taxa
 
 __all__ = [
     "FORMS",
+    "HEIGHT_LOADS",
     "AllometricEquation",
     "AllometrySettings",
     "DensityTable",
@@ -37,6 +41,7 @@ __all__ = [
     "HeightModel",
     "HeightSettings",
     "HeightWarning",
+    "SiteSpread",
     "accepted_name",
     "check_species",
     "choose_equations",
@@ -50,6 +55,9 @@ __all__ = [
     "known_taxa",
     "load_equations",
     "load_wood_density",
+    "names_of",
+    "resolve_name",
+    "site_spread",
     "tree_biomass",
     "wood_density",
 ]

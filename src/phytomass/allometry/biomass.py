@@ -10,18 +10,21 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from phytomass.allometry.choice import Choice, Chooser
-from phytomass.allometry.density import IMPOSSIBLE_DENSITY, density_of_species
+from phytomass.allometry.density import IMPOSSIBLE_DENSITY, LIGHTEST, density_of_species
 from phytomass.allometry.equations import AllometricEquation
 from phytomass.allometry.heights import fill_heights
 from phytomass.allometry.settings import AllometrySettings
+from phytomass.allometry.spelling import names_of, suggestion
 from phytomass.allometry.table import load_equations
-from phytomass.allometry.taxa import accepted_name, known_taxa
-from phytomass.errors import InputError, Problem, nearest, require_columns
+from phytomass.errors import InputError, Problem, require_columns
 
 FORM_FACTOR_MOIST = 0.0509
 """AGB/(ρD²H) of Chave et al. (2005) for moist forest; turns a mass into the density it implies."""
 
 SHOWN = 10
+
+DENSITY = "wood_density_g_cm3"
+"""Column of the tree list with a density of each tree."""
 
 
 def tree_biomass(
@@ -32,7 +35,8 @@ def tree_biomass(
     Parameters
     ----------
     trees : DataFrame
-        tree_id, plot_id, species, dbh_cm, and height_m where an equation needs it.
+        tree_id, plot_id, species, dbh_cm, height_m where an equation needs it, and
+        wood_density_g_cm3 of trees that bring their own.
     settings : AllometrySettings
         The section `allometry` of the project file.
     root : Path
@@ -46,7 +50,8 @@ def tree_biomass(
         range_known; extrapolated (outside the known range); wood_density and wood_density_sd
         (g/cm³, NaN where not used or not known), wood_density_level (own, species, genus, family
         or plot); implied_density_impossible (AGB/(0.0509 D²H) > 1.39 g/cm³: no wood is so dense;
-        False without a height); agb_kg (dry mass). With `settings.heights`, missing heights are
+        False without a height); agb_kg (dry mass,
+        with exp(RSE²/2) where the equation's constant lacks it). With `settings.heights`, missing heights are
         filled in and the columns of `fill_heights` are there.
 
     Raises
@@ -72,13 +77,24 @@ def tree_biomass(
             remedy="use it as it is, or leave inventory.trees.columns.agb_kg out",
         )
     trees = _with_heights(trees, settings)
+    if "accepted_species" not in trees:
+        trees = trees.assign(accepted_species=_accepted(trees, settings, root))
     chosen = _chosen(trees, settings, root)
     equations = {e.id: e for e in map(_equation, chosen.values())}
     return _with_mass(_with_choices(trees, chosen, settings, root), equations, settings)
 
 
+def _accepted(trees: pd.DataFrame, settings: AllometrySettings, root: Path) -> pd.Series[str]:
+    """Return the accepted name of each tree."""
+    written = trees["species"].astype(str)
+    found = names_of(written.tolist(), settings, root).set_index("species")["accepted_species"]
+    return written.map(found)
+
+
 def _with_heights(trees: pd.DataFrame, settings: AllometrySettings) -> pd.DataFrame:
-    if settings.heights is None or "height_m" not in trees or trees["height_m"].notna().all():
+    if "height_m" not in trees and settings.heights is not None:
+        trees = trees.assign(height_m=np.nan)
+    if settings.heights is None or trees["height_m"].notna().all():
         return trees
     return fill_heights(trees, settings.heights, settings.environmental_stress)
 
@@ -86,11 +102,10 @@ def _with_heights(trees: pd.DataFrame, settings: AllometrySettings) -> pd.DataFr
 def _with_choices(
     trees: pd.DataFrame, chosen: Mapping[str, Choice], settings: AllometrySettings, root: Path
 ) -> pd.DataFrame:
-    density = _densities(chosen, settings, root)
-    names = trees["species"].astype(str).map(accepted_name)
+    density = _densities(chosen, settings, root, _measured_densities(trees))
+    names = trees["accepted_species"]
     equations = {name: _equation(choice) for name, choice in chosen.items()}
     table = trees.assign(
-        accepted_species=names,
         equation_id=names.map({name: e.id for name, e in equations.items()}),
         choice=names.map({name: c.level for name, c in chosen.items()}),
         reason=names.map({name: c.reason for name, c in chosen.items()}),
@@ -100,7 +115,40 @@ def _with_choices(
         wood_density_sd=names.map(density["wood_density_sd"]).astype(float),
         wood_density_level=names.map(density["level"]),
     )
-    return _with_plot_means(table, equations)
+    return _with_plot_means(_with_own_density(table, equations), equations)
+
+
+def _measured_densities(trees: pd.DataFrame) -> set[str]:
+    """Return the species all of whose trees bring their wood density; refuse impossible ones."""
+    if DENSITY not in trees:
+        return set()
+    given = trees[DENSITY]
+    bad = given.notna() & ~given.between(LIGHTEST, IMPOSSIBLE_DENSITY)
+    if bad.any():
+        first = trees[bad].iloc[0]
+        what = f"tree {first['tree_id']!r} of plot {first['plot_id']!r} has {first[DENSITY]:g}"
+        raise InputError(
+            f"{what}, and wood has {LIGHTEST} to {IMPOSSIBLE_DENSITY} g/cm³",
+            where=f"trees, column {DENSITY}",
+            remedy="give the unit in inventory.trees.units (kg/m3), or correct the rows",
+        )
+    whole = given.notna().groupby(trees["accepted_species"]).all()
+    return set(whole.index[whole])
+
+
+def _with_own_density(
+    table: pd.DataFrame, equations: Mapping[str, AllometricEquation]
+) -> pd.DataFrame:
+    """Put the wood density that trees bring before that of their species."""
+    if DENSITY not in table:
+        return table
+    reads = table["accepted_species"].map({n: e.needs_density for n, e in equations.items()})
+    own = (reads.astype(bool) & table[DENSITY].notna()).to_numpy()
+    return table.assign(
+        wood_density=np.where(own, table[DENSITY], table["wood_density"]),
+        wood_density_sd=np.where(own, np.nan, table["wood_density_sd"]),
+        wood_density_level=np.where(own, "own", table["wood_density_level"]),
+    ).drop(columns=DENSITY)
 
 
 def check_species(
@@ -114,7 +162,8 @@ def check_species(
         As in `tree_biomass`.
     """
     try:
-        _densities(_chosen(trees, settings, root), settings, root)
+        trees = trees.assign(accepted_species=_accepted(trees, settings, root))
+        _densities(_chosen(trees, settings, root), settings, root, _measured_densities(trees))
     except InputError as error:
         return list(error.problems)
     return []
@@ -140,7 +189,7 @@ def choose_equations(
     1  Senegalia modesta  acacia_modesta_ali2015  species
     """
     chooser = _chooser(settings, root)
-    names = sorted({accepted_name(s) for s in species})
+    names = sorted(set(names_of(species, settings, root)["accepted_species"]))
     rows = [(name, choice := chooser.choose(name), choice.equation) for name in names]
     return pd.DataFrame(
         [(name, e.id if e else "", choice.level, choice.reason) for name, choice, e in rows],
@@ -162,10 +211,8 @@ def _equation(choice: Choice) -> AllometricEquation:
 def _chosen(trees: pd.DataFrame, settings: AllometrySettings, root: Path) -> dict[str, Choice]:
     """Choose for every species, and complain about all that cannot be computed at once."""
     chooser = _chooser(settings, root)
-    written: dict[str, int] = {str(k): int(v) for k, v in trees["species"].value_counts().items()}
-    count: dict[str, int] = {}
-    for name, number in sorted(written.items()):
-        count[accepted_name(name)] = count.get(accepted_name(name), 0) + number
+    found = trees["accepted_species"].value_counts()
+    count = {str(name): int(found[name]) for name in sorted(found.index)}
     chosen = {name: chooser.choose(name) for name in count}
     problems = [
         Problem(f"species {name!r} ({count[name]} trees)", choice.reason, _remedy(name, settings))
@@ -179,7 +226,7 @@ def _chosen(trees: pd.DataFrame, settings: AllometrySettings, root: Path) -> dic
 
 
 def _remedy(name: str, settings: AllometrySettings) -> str:
-    hint = nearest(name, [*known_taxa(), *settings.species], n=2)
+    hint = suggestion(name, settings.species)
     advice = "name an equation in allometry.species, or an allometry.fallback"
     return f"{hint} Otherwise {advice}" if hint else advice
 
@@ -192,7 +239,8 @@ def _check_measured(
     equations = {c.equation.id: c.equation for c in chosen.values() if c.equation is not None}
     no_height = "height_m" not in trees or bool(trees["height_m"].isna().all())
     for equation in equations.values():
-        if equation.needs_height and no_height and len(trees):
+        unfilled = no_height and settings.heights is None
+        if equation.needs_height and unfilled and len(trees):
             problems.append(
                 Problem(
                     f"equation {equation.id}",
@@ -212,19 +260,19 @@ def _check_measured(
 
 
 def _densities(
-    chosen: Mapping[str, Choice], settings: AllometrySettings, root: Path
+    chosen: Mapping[str, Choice], settings: AllometrySettings, root: Path, measured: set[str]
 ) -> pd.DataFrame:
     """Return wood_density, its SD and level by species: NaN where the equation does not read it."""
     reading = [n for n, c in chosen.items() if c.equation is not None and c.equation.needs_density]
     found = density_of_species(reading, settings, root).set_index("species")
-    absent = found.index[found["wood_density"].isna()]
+    absent = found.index[found["wood_density"].isna() & ~found.index.isin(measured)]
     if len(absent) and not settings.wood_density_plot_mean:
         raise InputError.of(
             [
                 Problem(
                     f"species {name!r}",
                     f"no wood density for it or its genus, and {_equation(chosen[name]).id} needs one",
-                    nearest(name, known_taxa(), n=2) or f"give allometry.wood_density.{name}",
+                    suggestion(name) or _density_remedy(name),
                 )
                 for name in absent
             ]
@@ -232,6 +280,13 @@ def _densities(
     table = found[["wood_density", "wood_density_sd", "level"]].reindex(list(chosen))
     table["level"] = table["level"].fillna("")
     return table
+
+
+def _density_remedy(name: str) -> str:
+    return (
+        "name a table of wood densities in allometry.wood_density_table (that of the Global Wood "
+        f"Density Database is read as it is), or give allometry.wood_density.{name}"
+    )
 
 
 def _with_plot_means(
@@ -262,9 +317,9 @@ def _with_mass(
     ids = table["equation_id"].to_numpy()
     for one in equations.values():
         rows = np.flatnonzero(ids == one.id)
-        mass[rows] = one.agb_kg(
-            dbh[rows], height[rows], density[rows], settings.environmental_stress
-        )
+        stress = settings.environmental_stress
+        printed = one.agb_kg(dbh[rows], height[rows], density[rows], stress)
+        mass[rows] = printed * one.correction_factor
         inside[rows] = one.in_range(dbh[rows], height[rows])
     densest = IMPOSSIBLE_DENSITY * FORM_FACTOR_MOIST * dbh**2 * height
     impossible = mass > densest

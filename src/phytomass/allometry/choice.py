@@ -8,6 +8,7 @@ from typing import Literal
 
 from phytomass.allometry.equations import AllometricEquation
 from phytomass.allometry.settings import AllometrySettings
+from phytomass.allometry.spelling import suggestion
 from phytomass.allometry.table import builtin_equations
 from phytomass.allometry.taxa import accepted_name, genus_of, group_of, known_taxa
 from phytomass.errors import InputError, Problem, nearest
@@ -85,7 +86,7 @@ class Chooser:
 
     def _fall_back(self, name: str, missing: list[str]) -> Choice:
         group = group_of(name)
-        if hint := "" if genus_of(name) in known_taxa() else nearest(name, known_taxa()):
+        if genus_of(name) not in known_taxa() and (hint := suggestion(name)):
             missing = [*missing, f"unknown genus, {hint}"]
         for known, equation_id in self._settings.groups.items():
             if known == group:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import exp
 from typing import Literal
 
 import numpy as np
@@ -14,6 +15,9 @@ from phytomass.errors import InputError
 from phytomass.units import convert
 
 Correction = Literal["included", "absent", "unknown"]
+
+PRIOR_RSE = 0.3
+"""Of ln(AGB) for equations that do not say: the middle of the errors' 0.2 to 0.4."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,8 @@ class AllometricEquation:
         Residual standard error of ln(AGB).
     correction : str
         Whether the constants hold the factor that undoes the bias of a fit in logarithms:
-        ``included``, ``absent`` or ``unknown``. It is never applied here.
+        ``included``, ``absent`` or ``unknown``. `agb_kg` is the printed formula, without it;
+        `correction_factor` is what is missing for sure.
     region, note, source : str
         Where it is from, what to beware of, where it is printed.
     doubtful : bool
@@ -53,6 +58,12 @@ class AllometricEquation:
     covariance : tuple of float or None
         Lower triangle, row by row, of the covariance of the fitted coefficients: of ln a, b, … of
         a power law, of a, b, … of the other forms; None where the source does not say.
+    site_sd : float or None
+        SD of the effect that the trees of one site share, in ln(AGB) about the equation.
+    sites : int or None
+        Sites behind `site_sd`.
+    site_source : str
+        Where `site_sd` is from.
 
     Examples
     --------
@@ -81,6 +92,9 @@ class AllometricEquation:
     height_unit: str = "m"
     agb_unit: str = "kg"
     covariance: tuple[float, ...] | None = None
+    site_sd: float | None = None
+    sites: int | None = None
+    site_source: str = ""
 
     @property
     def needs_height(self) -> bool:
@@ -101,6 +115,13 @@ class AllometricEquation:
     def range_known(self) -> bool:
         """Whether the source says for which diameters the equation holds."""
         return self.dbh_range_cm is not None
+
+    @property
+    def correction_factor(self) -> float:
+        """exp(RSE²/2) where the printed constant lacks the correction (Baskerville 1972), else 1."""
+        if self.correction != "absent" or self.form == "linear_d2h":
+            return 1.0
+        return exp((PRIOR_RSE if self.rse_log is None else self.rse_log) ** 2 / 2)
 
     @property
     def formula(self) -> str:

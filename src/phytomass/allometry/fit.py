@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -10,6 +10,7 @@ from scipy import stats
 
 from phytomass.allometry.equations import AllometricEquation
 from phytomass.allometry.forms import FORMS
+from phytomass.allometry.sites import site_spread
 from phytomass.errors import InputError, Problem
 
 Array = NDArray[np.float64]
@@ -82,6 +83,9 @@ class FittedEquation:
             "correction": e.correction,
             "source": e.source,
             "covariance": ";".join(repr(v) for v in e.covariance or ()),
+            "site_sd": e.site_sd,
+            "sites": e.sites,
+            "site_source": e.site_source,
         }
         return {name: "" if value is None else str(value) for name, value in row.items()}
 
@@ -92,6 +96,7 @@ def fit_equation(
     *,
     height_m: ArrayLike | None = None,
     wood_density: ArrayLike | None = None,
+    site: ArrayLike | None = None,
     form: str = "power_rhod2h",
     name: str = "own",
     source: str = "fitted by phytomass",
@@ -104,6 +109,8 @@ def fit_equation(
         Diameter at breast height (cm) and aboveground dry mass (kg).
     height_m, wood_density : array, shape (n,), optional
         m and g/cm³, where the form needs them.
+    site : array, shape (n,), optional
+        Name of each tree's site: the equation then knows how far sites lie from it.
     form : str
         One of `FITTED_FORMS`.
     name, source : str
@@ -143,6 +150,10 @@ def fit_equation(
     rse = float(np.sqrt(residual @ residual / (n - p)))
     sigma = np.asarray(rse**2 * np.linalg.inv(design.T @ design), dtype=float)
     equation = _record(form, beta, rse, sigma, values, name, source)
+    if site is not None:
+        spread = site_spread(residual, site)
+        of = {"site_source": source, "site_sd": spread.site_sd, "sites": spread.sites}
+        equation = replace(equation, **of)  # type: ignore[arg-type]
     return _diagnosed(equation, design, y, residual, values)
 
 

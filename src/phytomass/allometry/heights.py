@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Self, get_args
 
@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from pydantic import Field
-from scipy.optimize import least_squares
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
+from phytomass.allometry.height_curves import CURVES, GRADIENTS, curve_fit, inverse_root
 from phytomass.draws import stream
 from phytomass.errors import InputError, PhytomassWarning, nearest
 from phytomass.settings import Settings
@@ -31,6 +31,13 @@ LOGARITHMIC = ("log_log", "log_quadratic", "chave2014")
 
 CHAVE_RSE = 0.243
 """RSE of ln H (Chave et al. 2014, eq. 6a; R BIOMASS retrieveH)."""
+
+CHAVE_SITE_SD, CHAVE_SITES = 0.154, 58
+"""SD of ln H that the trees of a site share about that equation, in its RSE: REML on the 4 004 trees
+of Chave et al. 2014 (benchmarks/site_effect.py)."""
+
+LOADS = ("height_load_1", "height_load_2", "height_load_3")
+"""Columns of `fill_heights`: change of ln H per standard normal draw of its model's coefficients."""
 
 TROPIC = 23.44
 """Degrees; E of Chave et al. was made for the land between the tropics."""
@@ -57,20 +64,6 @@ class HeightSettings(Settings):
     """Of the site; `chave2014` warns outside the tropics and where this is not given."""
 
 
-def _michaelis(p: Array, d: Array) -> Array:
-    return np.asarray(p[0] * d / (p[1] + d))
-
-
-def _weibull(p: Array, d: Array) -> Array:
-    return np.asarray(p[0] * (1 - np.exp(-((d / p[1]) ** p[2]))))
-
-
-_CURVES: dict[str, Callable[[Array, Array], Array]] = {
-    "michaelis": _michaelis,
-    "weibull": _weibull,
-}
-
-
 class HeightModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     """Height of a tree from its diameter.
 
@@ -95,6 +88,13 @@ class HeightModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         Residual standard error: of ln H for the logarithmic forms, else in m.
     n_ : int
         Trees behind it.
+    scatter_ : float
+        SD of one tree about the model, in the unit of `rse_`; smaller than that only where the
+        RSE holds what the trees of a site share (``chave2014``).
+    factor_ : array, shape (p, q)
+        Coefficients move by factor_ @ z under standard normal z: the covariance is factor_ factor_'.
+    freedom_ : int
+        Degrees of freedom of `factor_`.
 
     Examples
     --------
@@ -146,10 +146,12 @@ class HeightModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             self.coef_, *_ = np.linalg.lstsq(design, np.log(h), rcond=None)
             residual = np.log(h) - design @ self.coef_
         else:
-            self.coef_ = _curve_fit(self.form, d, h)
-            residual = h - _CURVES[self.form](self.coef_, d)
-        self.n_ = len(d)
-        self.rse_ = float(np.sqrt(residual @ residual / (len(d) - len(self.coef_))))
+            self.coef_ = curve_fit(self.form, d, h)
+            design = GRADIENTS[self.form](self.coef_, d)
+            residual = h - CURVES[self.form](self.coef_, d)
+        self.n_, self.freedom_ = len(d), len(d) - len(self.coef_)
+        self.rse_ = self.scatter_ = float(np.sqrt(residual @ residual / self.freedom_))
+        self.factor_ = self.rse_ * inverse_root(design)
         return self
 
     def _table(self, X: ArrayLike) -> Any:
@@ -181,7 +183,9 @@ class HeightModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             remedy = "give allometry.environmental_stress, or fit another form"
             raise InputError("needs the environmental stress E", where="chave2014", remedy=remedy)
         self.coef_ = np.array([0.893 - self.environmental_stress, 0.760, -0.0340])
-        self.rse_, self.n_ = CHAVE_RSE, 0
+        self.rse_, self.n_, self.freedom_ = CHAVE_RSE, 0, CHAVE_SITES - 1
+        self.scatter_ = float(np.sqrt(CHAVE_RSE**2 - CHAVE_SITE_SD**2))
+        self.factor_ = np.array([[CHAVE_SITE_SD], [0.0], [0.0]])
         return self
 
     def predict(self, X: ArrayLike) -> Array:
@@ -192,13 +196,27 @@ class HeightModel(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         if self.form in LOGARITHMIC:
             design = np.vander(np.log(d), len(self.coef_), increasing=True)
             return np.asarray(np.exp(design @ self.coef_ + self.rse_**2 / 2))
-        return _CURVES[self.form](self.coef_, d)
+        return CURVES[self.form](self.coef_, d)
 
     def slope(self, X: ArrayLike) -> Array:
         """Return d ln H / d ln D at each diameter, to carry an error of D on to H."""
         d, step = self._read(X), 1e-4
         ratio = self._curve(d * np.exp(step)) / self._curve(d * np.exp(-step))
         return np.asarray(np.log(ratio) / (2 * step))
+
+    def loads(self, X: ArrayLike) -> Array:
+        """Return how ln H moves with each of three standard normal draws of the coefficients.
+
+        Coefficients are jointly normal (to first order for the curves), so the change of ln H at
+        a diameter is loads · z with the same z for all trees. Shape (n, 3).
+        """
+        d = self._read(X)
+        if self.form in LOGARITHMIC:
+            gradient = np.vander(np.log(d), len(self.coef_), increasing=True)
+        else:
+            gradient = GRADIENTS[self.form](self.coef_, d) / self._curve(d)[:, None]
+        moved = gradient @ self.factor_
+        return np.pad(moved, ((0, 0), (0, len(LOADS) - moved.shape[1])))
 
 
 def _pairs(dbh_cm: ArrayLike, height_m: ArrayLike) -> tuple[Array, Array]:
@@ -211,22 +229,6 @@ def _pairs(dbh_cm: ArrayLike, height_m: ArrayLike) -> tuple[Array, Array]:
         what = f"{len(np.unique(d))} different diameters (n_samples = {len(d)}) are too few"
         raise InputError(what, where="height model")
     return d, h
-
-
-def _curve_fit(form: str, d: Array, h: Array) -> Array:
-    top, middle = float(h.max()), float(np.median(d))
-    start = [1.3 * top, middle] if form == "michaelis" else [1.1 * top, middle, 0.9]
-    low = [1e-3] * len(start)
-    high = [1e3, 1e5] if form == "michaelis" else [1e3, 1e5, 10.0]
-    curve = _CURVES[form]
-
-    def residual(p: Array) -> Array:
-        return curve(p, d) - h
-
-    found = least_squares(
-        residual, start, bounds=(low, high), x_scale=start, xtol=1e-12, ftol=1e-12
-    )
-    return np.asarray(found.x, dtype=float)
 
 
 def compare_height_models(
@@ -366,7 +368,9 @@ def fill_heights(
         The same rows; height_m; height_source (``measured``, or ``model:`` with form and
         stratum); height_sd_log (residual SD of ln H, NaN for measured heights and for models with
         a residual in metres); height_sd_m (residual SD in m of those); height_slope (d ln H /
-        d ln D). `plot_draws` reads these.
+        d ln D); height_load_1 to _3 (how ln H moves with the model's coefficients, see
+        `HeightModel.loads`; NaN for measured heights) and height_freedom (their degrees of
+        freedom). `plot_draws` reads these.
 
     Examples
     --------
@@ -380,7 +384,8 @@ def fill_heights(
     """
     out = trees.reset_index(drop=True)
     lacking = np.flatnonzero(out["height_m"].isna().to_numpy())
-    columns = {n: np.full(len(out), np.nan) for n in ("height_sd_log", "height_sd_m")}
+    names = ("height_sd_log", "height_sd_m", *LOADS, "height_freedom")
+    columns = {n: np.full(len(out), np.nan) for n in names}
     height, slope = out["height_m"].to_numpy(dtype=float).copy(), np.zeros(len(out))
     source = np.full(len(out), "measured", dtype=object)
     if len(lacking):
@@ -394,7 +399,10 @@ def fill_heights(
             d = out["dbh_cm"].to_numpy(dtype=float)[rows]
             height[rows], slope[rows] = model.predict(d), model.slope(d)
             sd = "height_sd_log" if model.form in LOGARITHMIC else "height_sd_m"
-            columns[sd][rows] = model.rse_
+            columns[sd][rows] = model.scatter_
+            columns["height_freedom"][rows] = model.freedom_
+            for load, values in zip(LOADS, model.loads(d).T, strict=True):
+                columns[load][rows] = values
             source[rows] = f"model:{model.form}, {name or 'all trees'}"
     filled = out.assign(height_m=height, height_source=source, height_slope=slope, **columns)
     return filled.set_index(trees.index)

@@ -34,6 +34,14 @@ class AllometrySettings(Settings):
     equations: FilePath | None = None
     """A CSV with equations of your own, in the layout of phytomass's `equations.csv`."""
 
+    names: dict[str, str] | FilePath = {}
+    """Local name → scientific name, e.g. `{Diyar: Cedrus deodara}`, or a CSV with the columns name
+    and species."""
+
+    spelling: Literal["correct", "suggest"] = "correct"
+    """Whether a spelling that leads to one name is corrected, within its genus first; each is
+    listed in species_names.csv with its likeness. `suggest` corrects none."""
+
     wood_density: dict[str, Annotated[float, Field(ge=0.05, le=1.39)]] = {}
     """Species or genus → wood density in g/cm³, oven-dry mass over green volume."""
 

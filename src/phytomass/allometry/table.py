@@ -29,6 +29,7 @@ COLUMNS = (
     *("id", "taxa", "group", "form", *COEFFICIENTS, "dbh_unit", "height_unit", "agb_unit"),
     *("component", "dbh_min_cm", "dbh_max_cm", "height_min_m", "height_max_m", "n", "rse_log"),
     *("correction", "region", "doubtful", "note", "source", "covariance"),
+    *("site_sd", "sites", "site_source"),
 )
 REQUIRED = ("id", "form", "a", "source")
 DEFAULTS = {
@@ -44,7 +45,15 @@ ALLOWED = {
     "height_unit": tuple(FACTORS["length_m"]),
     "agb_unit": tuple(FACTORS["mass_kg"]),
 }
-NUMBERS = (*COEFFICIENTS, "dbh_min_cm", "dbh_max_cm", "height_min_m", "height_max_m", "rse_log")
+NUMBERS = (
+    *COEFFICIENTS,
+    "dbh_min_cm",
+    "dbh_max_cm",
+    "height_min_m",
+    "height_max_m",
+    "rse_log",
+    "site_sd",
+)
 
 
 def load_equations(extra: Path | None = None) -> dict[str, AllometricEquation]:
@@ -128,8 +137,13 @@ def _check_row(cells: dict[str, str], where: str, taken: tuple[str, ...]) -> Ite
     for column in NUMBERS:
         if cells[column] and not math.isfinite(_number(cells[column])):
             yield problem(column, f"{cells[column]!r} is not a number")
-    if cells["n"] and not cells["n"].isdecimal():
-        yield problem("n", f"{cells['n']!r} is not a count of trees")
+    for column, things in (("n", "trees"), ("sites", "sites")):
+        if cells[column] and not cells[column].isdecimal():
+            yield problem(column, f"{cells[column]!r} is not a count of {things}")
+    if cells["site_sd"] and not 0 <= _number(cells["site_sd"]) <= 1:
+        yield problem("site_sd", f"{cells['site_sd']!r}", "an SD of ln(AGB) from 0 to 1")
+    if cells["sites"] and int(cells["sites"] if cells["sites"].isdecimal() else 0) < 2:
+        yield problem("sites", f"{cells['sites']!r}", "at least two, or leave it empty")
     if cells["form"] in FORMS:
         form = FORMS[cells["form"]]
         filled = tuple(c for c in COEFFICIENTS if cells[c])
@@ -182,6 +196,9 @@ def _record(cells: dict[str, str]) -> AllometricEquation:
         covariance=tuple(float(v) for v in cells["covariance"].split(";"))
         if cells["covariance"]
         else None,
+        site_sd=_or_none(cells["site_sd"], float),
+        sites=_or_none(cells["sites"], int),
+        site_source=cells["site_source"],
     )
 
 

@@ -26,7 +26,7 @@ def accepted_name(name: str) -> str:
     >>> accepted_name("Piptadenia gonoacantha (Mart.) J.F.Macbr."), accepted_name("Quercus sp.")
     ('Piptadenia gonoacantha', 'Quercus')
     """
-    tidy = _tidy(name)
+    tidy = tidied(name)
     return _synonyms().get(tidy.casefold(), tidy)
 
 
@@ -77,7 +77,14 @@ def read_table(name: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text, newline="")))
 
 
-def _tidy(name: str) -> str:
+def tidied(name: str) -> str:
+    """Return genus and species without authors, ranks, open names, odd spaces and cases.
+
+    Examples
+    --------
+    >>> tidied("PINUS_roxburghii Sarg."), tidied("Abies cf. pindrow"), tidied("Populus × euramericana")
+    ('Pinus roxburghii', 'Abies', 'Populus × euramericana')
+    """
     words = re.sub(r"[_\s]+", " ", name).strip().split(" ")
     genus = words[0][:1].upper() + words[0][1:].lower()
     rest = [word for word in words[1:] if word not in {"×", "x", "X"}]
@@ -90,7 +97,7 @@ def _tidy(name: str) -> str:
 @cache
 def _synonyms() -> MappingProxyType[str, str]:
     rows = read_table("synonyms.csv")
-    return MappingProxyType({_tidy(row["name"]).casefold(): row["accepted"] for row in rows})
+    return MappingProxyType({tidied(row["name"]).casefold(): row["accepted"] for row in rows})
 
 
 @cache

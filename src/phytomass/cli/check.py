@@ -20,11 +20,11 @@ def check(
     from phytomass.cli.console import Screen
     from phytomass.cli.findings import show_findings, show_plan
     from phytomass.workflow import (
-        STEPS,
         check_project,
         default_workers,
         load_project,
         plan_steps,
+        steps_of,
     )
 
     screen = Screen(quiet, as_json)
@@ -32,8 +32,9 @@ def check(
     findings = check_project(opened)
     planned = []
     if not findings.problems:
-        names = [step.name for step in STEPS]
-        planned = plan_steps(opened, STEPS, names, findings.sizes, workers or default_workers())
+        steps = steps_of(opened.project)
+        names = [step.name for step in steps]
+        planned = plan_steps(opened, steps, names, findings.sizes, workers or default_workers())
     screen.event(
         "checked",
         problems=[asdict(problem) for problem in findings.problems],

@@ -12,12 +12,15 @@ from phytomass.cli.stops import STOPS
 
 def new(
     folder: Annotated[Path, typer.Argument(help="Folder for the project; made if absent.")],
+    field: Annotated[
+        bool, typer.Option("--field", help="A study of plots alone: no images, no positions.")
+    ] = False,
 ) -> None:
     """Write a commented project file, and its schema for editors."""
     from phytomass.cli.console import Screen
     from phytomass.workflow import new_project
 
     with STOPS.gently():
-        path = new_project(folder)
+        path = new_project(folder, field=field)
     screen = Screen()
     screen.say(f"Wrote {path}. Fill it in, then: phytomass check {path}")

@@ -32,15 +32,17 @@ def run_targets(
     """
     from phytomass.cli.findings import show_findings
     from phytomass.workflow import (
-        STEPS,
         check_project,
         check_scheduler,
         default_workers,
         keep_findings,
         run_steps,
+        steps_of,
+        targets_of,
     )
 
     check_scheduler(scheduler)
+    targets = targets_of(opened.project, targets)
     findings = check_project(opened, targets)
     screen.event("findings", warnings=[asdict(warning) for warning in findings.warnings])
     if findings.problems:
@@ -50,7 +52,7 @@ def run_targets(
     with STOPS.gently(), screen.bars():
         for outcome in run_steps(
             opened,
-            STEPS,
+            steps_of(opened.project),
             targets,
             workers=workers or default_workers(),
             progress=screen.progress,

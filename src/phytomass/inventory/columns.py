@@ -63,13 +63,24 @@ TREE_COLUMNS = (
     Column("tree_id", "text", required=False),
     Column("status", "text", required=False, may_miss=True),
     Column("per_ha", "number", "per_area_ha", required=False),
+    Column("wood_density_g_cm3", "number", "density_g_cm3", required=False, may_miss=True),
     Column("agb_kg", "number", "mass_kg", required=False),
 )
+OF_PLOTS = (
+    Column("site", "text", required=False, may_miss=True),
+    Column("stratum", "text", required=False, may_miss=True),
+    Column("weight", "number", required=False),
+    Column("area_ha", "number", "area_ha", required=False),
+)
+"""What a list of trees may say of their plots, where there is no table of plots."""
+
 PLOT_COLUMNS = (
     Column("plot_id", "text"),
     Column("easting", "number", angle=True),
     Column("northing", "number", angle=True),
     Column("site", "text", required=False, may_miss=True),
+    Column("stratum", "text", required=False, may_miss=True),
+    Column("weight", "number", required=False),
     Column("area_ha", "number", "area_ha", required=False),
     Column("agb_mg_ha", "number", "mass_per_area_mg_ha", required=False),
     Column("agb_se_mg_ha", "number", "mass_per_area_mg_ha", required=False, may_miss=True),

@@ -62,7 +62,8 @@ def plots_with_biomass(
     plots = add_pools(plots, carbon)
     plots = plots.assign(**dead_pools(plots, carbon))
     plots["outlier"] = flag_outliers(plots["agb_mg_ha"], settings.outlier_sd).flags
-    return plots[[*FIRST, *(c for c in plots.columns if c not in FIRST)]]
+    first = [name for name in FIRST if name in plots]  # plots alone need no position
+    return plots[[*first, *(c for c in plots.columns if c not in FIRST)]]
 
 
 def plots_in_use(plots: pd.DataFrame, settings: InventorySettings) -> pd.DataFrame:
@@ -133,6 +134,6 @@ def _refuse_empty(plots: pd.DataFrame, empty: pd.Series[bool], settings: Invento
             more = f" and {len(ids) - SHOWN} more" if len(ids) > SHOWN else ""
             raise InputError(
                 f"plots with {why}: {', '.join(ids[:SHOWN])}{more}",
-                where=str(settings.plots.path),
+                where=settings.file_of_plots,
                 remedy=remedy,
             )

@@ -11,6 +11,7 @@ import pandas as pd
 from phytomass.errors import InputError, Problem
 from phytomass.inventory.checks import SetAside, check_membership, check_plots, check_trees
 from phytomass.inventory.columns import (
+    OF_PLOTS,
     PLOT_COLUMNS,
     TREE_COLUMNS,
     Column,
@@ -84,7 +85,7 @@ class Parts:
     trees: pd.DataFrame | None
 
 
-def read_inventory(settings: InventorySettings, root: Path, crs: str) -> Inventory:
+def read_inventory(settings: InventorySettings, root: Path, crs: str | None) -> Inventory:
     """Read the tables of plots and trees and check every row.
 
     A row is set aside, with its reason, when a value is missing or no number, when a diameter or
@@ -96,8 +97,9 @@ def read_inventory(settings: InventorySettings, root: Path, crs: str) -> Invento
         The section `inventory` of the project file.
     root : path
         The project's folder.
-    crs : str
-        The project's CRS, to which plot positions are converted.
+    crs : str or None
+        The project's CRS, to which plot positions are converted; None where plots need none, and
+        positions that the file has stay as they are.
 
     Raises
     ------
@@ -107,14 +109,14 @@ def read_inventory(settings: InventorySettings, root: Path, crs: str) -> Invento
         another unit, trees of unknown plots, no plot area, nothing left.
     """
     findings = Findings()
-    inventory = _read(settings, root, crs, findings)
+    inventory = _read(settings, root, crs, findings, crs is not None)
     findings.stop_if_any()
     if inventory is None:
         raise InputError("the inventory could not be read", where="inventory")
     return inventory
 
 
-def check_inventory(settings: InventorySettings, root: Path, crs: str) -> list[Problem]:
+def check_inventory(settings: InventorySettings, root: Path, crs: str | None) -> list[Problem]:
     """Return every problem that `read_inventory` would stop at; an empty list if there is none.
 
     Parameters
@@ -123,12 +125,16 @@ def check_inventory(settings: InventorySettings, root: Path, crs: str) -> list[P
         As in `read_inventory`.
     """
     findings = Findings()
-    _read(settings, root, crs, findings)
+    _read(settings, root, crs, findings, crs is not None)
     return findings.problems
 
 
 def read_parts(
-    settings: InventorySettings, root: Path, crs: str | None, findings: Findings
+    settings: InventorySettings,
+    root: Path,
+    crs: str | None,
+    findings: Findings,
+    placed: bool = True,
 ) -> Parts:
     """Read the tables independently of one another, as far as each can be read.
 
@@ -140,31 +146,40 @@ def read_parts(
         As in `read_inventory`; None leaves positions as they are in the file.
     findings : Findings
         Gets every problem and every rejected row.
+    placed : bool
+        Whether plots need a position.
     """
-    plots_read = _open(settings.plots, "inventory.plots", root, PLOT_COLUMNS, findings)
+    plots_read = None
+    if settings.plots is not None:
+        columns = _plot_columns(settings, placed)
+        plots_read = _open(settings.plots, "inventory.plots", root, columns, findings)
     trees_read = None
     if settings.trees is not None:
         named = (
             settings.trees.columns
         )  # a mass of the file is only read when the project asks for it
         columns = tuple(c for c in TREE_COLUMNS if c.name != "agb_kg" or c.name in named)
+        columns += OF_PLOTS if settings.plots is None else ()
         trees_read = _open(settings.trees, "inventory.trees", root, columns, findings)
+    where = trees_read if settings.plots is None else plots_read
+    if where is not None:
+        _check_biomass_and_area(settings, where, trees_read, findings)
+    plots: pd.DataFrame | None = None
+    set_aside: SetAside = {}
     if plots_read is not None:
-        _check_biomass_and_area(settings, plots_read, trees_read, findings)
-    plots, set_aside = (
-        (None, {})
-        if plots_read is None
-        else _plots(plots_read, settings, crs, findings, _is_measured(settings, trees_read))
-    )
+        measure = _is_measured(settings, trees_read)
+        plots, set_aside = _plots(plots_read, settings, crs, findings, measure, placed)
+    elif settings.plots is None and trees_read is not None:
+        plots = _plots_of_trees(trees_read, settings, findings)
     known = None if plots is None else set(plots["plot_id"])
     trees = None if trees_read is None else _trees(trees_read, known, set_aside, findings, settings)
     return Parts(plots_read, trees_read, plots, trees)
 
 
 def _read(
-    settings: InventorySettings, root: Path, crs: str, findings: Findings
+    settings: InventorySettings, root: Path, crs: str | None, findings: Findings, placed: bool
 ) -> Inventory | None:
-    parts = read_parts(settings, root, crs, findings)
+    parts = read_parts(settings, root, crs, findings, placed)
     trees, plots = parts.trees, parts.plots
     if findings.problems or plots is None:
         return None
@@ -198,7 +213,8 @@ def _check_biomass_and_area(
             remedy = "map inventory.plots.columns.agb_mg_ha, or give inventory.trees"
             findings.problem(name, "no column 'agb_mg_ha', and there is no list of trees", remedy)
         return
-    for column in sorted(_from_trees(settings) & set(settings.plots.columns)):
+    mapped = set(settings.plots.columns) if settings.plots is not None else set()
+    for column in sorted(_from_trees(settings) & mapped):
         remedy = f"remove inventory.plots.columns.{column}, or inventory.trees"
         what = "biomass" if column == "agb_mg_ha" else "the standard error of biomass"
         findings.problem("inventory", f"{what} is given both by trees and by plots", remedy)
@@ -241,11 +257,12 @@ def _plots(
     crs: str | None,
     findings: Findings,
     measure: bool,
+    placed: bool,
 ) -> tuple[pd.DataFrame | None, SetAside]:
     """Return the plots that can be used, and the others with the reason."""
     before = len(findings.problems)
     keep = kept_rows(reading, findings)
-    table = standard_columns(reading, keep, _plot_columns(settings), findings)
+    table = standard_columns(reading, keep, _columns_to_complete(settings, placed), findings)
     if crs is None:
         table = with_points(table, reading, findings)
     else:
@@ -268,12 +285,42 @@ def _plots(
     return good, {p: why for p, why in _set_aside(reading, findings).items() if p not in known}
 
 
-def _plot_columns(settings: InventorySettings) -> tuple[Column, ...]:
+def _plot_columns(settings: InventorySettings, placed: bool) -> tuple[Column, ...]:
+    """Return the columns that a table of plots may have: positions too, where none is needed."""
+    free = () if placed or settings.plot_corners else ("easting", "northing")
+    return tuple(
+        replace(c, required=False, may_miss=True) if c.name in free else c for c in PLOT_COLUMNS
+    )
+
+
+def _columns_to_complete(settings: InventorySettings, placed: bool) -> tuple[Column, ...]:
     """Return the columns to read: either trees and areas or biomass must be complete."""
+    columns = _plot_columns(settings, placed)
     if settings.trees is not None:
         computed = _from_trees(settings)
-        return tuple(c for c in PLOT_COLUMNS if c.name not in computed)
-    return tuple(replace(c, may_miss=c.may_miss or c.name == "area_ha") for c in PLOT_COLUMNS)
+        return tuple(c for c in columns if c.name not in computed)
+    return tuple(replace(c, may_miss=c.may_miss or c.name == "area_ha") for c in columns)
+
+
+def _plots_of_trees(
+    reading: Reading, settings: InventorySettings, findings: Findings
+) -> pd.DataFrame | None:
+    """Return the plots that a list of trees names, with what it says of them."""
+    own = Findings()  # a fault of a row is told when the trees are read
+    columns = (PLOT_COLUMNS[0], *OF_PLOTS)
+    table = standard_columns(reading, kept_rows(reading, own), columns, own)
+    if "plot_id" not in table:
+        return None
+    table = table[table["plot_id"] != ""]
+    groups = table.groupby("plot_id", sort=False)
+    for column in table.columns.drop("plot_id"):
+        several = groups[column].nunique()
+        if (several > 1).any():
+            plot = several.index[(several > 1).to_numpy()][0]
+            rows = table.index[(table["plot_id"] == plot).to_numpy()]
+            what = f"the trees of plot {plot!r} do not agree in it"
+            findings.problem(reading.place(column, rows), what, "correct the rows of that plot")
+    return _completed(groups.first().reset_index(), settings)
 
 
 def _set_aside(reading: Reading, findings: Findings) -> SetAside:
@@ -329,7 +376,7 @@ def _trees(
         good["height_m"] = np.nan
     if merge and "tree_id" in reading.found:
         good = merged_stems(good, reading, findings)
-    more = [c for c in ("per_ha", "agb_kg") if c in good]
+    more = [c for c in ("per_ha", "agb_kg", "wood_density_g_cm3") if c in good]
     return good[["tree_id", "plot_id", "species", "dbh_cm", "height_m", *more]]
 
 

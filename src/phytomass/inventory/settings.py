@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from phytomass.inventory.sampling import Design, DesignSettings
 from phytomass.settings import AnyCrs, FilePath, Settings
 
 Cell = str | int | float | bool
@@ -104,10 +105,12 @@ class InventorySettings(Settings):
     trees: TableSource | None = None
     """The tree list: plot_id, species, dbh_cm, height_m, and tree_id if trees have numbers."""
 
-    plots: TableSource
-    """The plots: plot_id, easting, northing (or points), and site, area_ha, elevation_m if known;
-    without a tree list also agb_mg_ha and, if known, its standard error agb_se_mg_ha;
-    agb_before_mg_ha for an earlier measurement."""
+    plots: TableSource | None = None
+    """The plots: plot_id, easting, northing (or points), and site, stratum, weight (of a design),
+    area_ha, elevation_m if known; without a tree list also agb_mg_ha and, if known, its standard
+    error agb_se_mg_ha; agb_before_mg_ha for an earlier measurement. Where no map is made, plots need
+    no positions, and no table where the trees name them (site, stratum, weight and area_ha may then
+    stand in the tree list)."""
 
     plot_area_ha: float | None = Field(default=None, gt=0, le=100)
     """Area of every plot, horizontal, in hectares."""
@@ -146,6 +149,9 @@ class InventorySettings(Settings):
     """A tree without a height: set aside, or kept for equations without height and for a model of
     heights (allometry.heights)."""
 
+    design: Design = DesignSettings()
+    """How the plots were drawn from the area: a mean, a total and a number of plots follow."""
+
     outlier_sd: float = Field(default=3.0, gt=0, le=100)
     """Plots beyond mean ± this many standard deviations of AGB are outliers."""
 
@@ -154,6 +160,10 @@ class InventorySettings(Settings):
 
     @model_validator(mode="after")
     def _one_area(self) -> InventorySettings:
+        if self.plots is None and self.trees is None:
+            raise ValueError("give trees, or plots, or both")
+        if self.plots is None and self.plot_corners:
+            raise ValueError("plot_corners needs a table of plots")
         given = (self.plot_area_ha, self.plot_radius_m, self.plot_side_m)
         if sum(value is not None for value in given) + bool(self.subplots) > 1:
             raise ValueError(
@@ -161,11 +171,28 @@ class InventorySettings(Settings):
             )
         if self.radius_along == "slope" and self.plot_radius_m is None and not self.subplots:
             raise ValueError("radius_along: slope needs plot_radius_m or subplots")
+        if self.design.is_sample and self.outliers == "remove":
+            raise ValueError(
+                "outliers: remove breaks the sample that design declares: keep them, or set "
+                "design: none"
+            )
         ordered = sorted(self.subplots, key=lambda part: part.dbh_min_cm)
         for one, two in pairwise(ordered):
             if two.dbh_min_cm < one.dbh_max_cm:
                 raise ValueError(f"subplots overlap at a diameter of {two.dbh_min_cm:g} cm")
         return self
+
+    @property
+    def file_of_plots(self) -> str:
+        """Where plots are named, for messages.
+
+        Examples
+        --------
+        >>> InventorySettings(trees={"path": "trees.csv"}, plot_area_ha=0.1).file_of_plots
+        'trees.csv'
+        """
+        source = self.plots or self.trees
+        return "" if source is None else str(source.path)
 
     @property
     def area_ha(self) -> float | None:

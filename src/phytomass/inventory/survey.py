@@ -58,7 +58,9 @@ class Survey:
     located: bool = True
 
 
-def survey_inventory(settings: InventorySettings, root: Path, crs: str | None) -> Survey:
+def survey_inventory(
+    settings: InventorySettings, root: Path, crs: str | None, placed: bool = True
+) -> Survey:
     """Read field sheets as far as they can be read, and say what is wrong and what looks wrong.
 
     Parameters
@@ -67,6 +69,8 @@ def survey_inventory(settings: InventorySettings, root: Path, crs: str | None) -
         As in `read_inventory`.
     crs : str or None
         The project's CRS; None while it is not known: positions are then left as they are.
+    placed : bool
+        Whether plots need a position.
 
     Returns
     -------
@@ -76,8 +80,8 @@ def survey_inventory(settings: InventorySettings, root: Path, crs: str | None) -
         `WORTH_SAYING` of their trees.
     """
     findings = Findings()
-    parts = read_parts(settings, root, crs, findings)
-    raw = read_parts(settings, root, None, Findings())
+    parts = read_parts(settings, root, crs, findings, placed)
+    raw = read_parts(settings, root, None, Findings(), placed)
     losses = losses_by_plot(parts.trees_read, findings)
     warnings = _of_trees(parts, findings) + _lost(losses, parts)
     where = _coordinates(parts.plots_read)
@@ -169,7 +173,8 @@ def _with_places(plots: pd.DataFrame | None) -> pd.DataFrame | None:
 
 
 def _stated(reading: Reading | None, settings: InventorySettings, crs: str | None) -> str | None:
-    return settings.plots.crs or (reading.raw.crs if reading is not None else None) or crs
+    stated = settings.plots.crs if settings.plots is not None else None
+    return stated or (reading.raw.crs if reading is not None else None) or crs
 
 
 def _coordinates(reading: Reading | None) -> str:

@@ -1,4 +1,4 @@
-"""Tree lists whose biomass, by the catalogue's equations, is the true biomass of their plot."""
+"""Trees whose true biomass is that of their plot, and the field sheet that a crew makes of them."""
 
 from __future__ import annotations
 
@@ -8,22 +8,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from phytomass.allometry import (
-    AllometricEquation,
-    AllometrySettings,
-    choose_equations,
-    load_equations,
-    wood_density,
-)
 from phytomass.draws import stream
 from phytomass.landscape.forest import Forest
+from phytomass.landscape.law import STATED, Law
 from phytomass.landscape.settings import LandscapeSettings
 from phytomass.landscape.tables import Species, forest_types, species_of
 
 Array = NDArray[np.float64]
-
-ALLOMETRY = AllometrySettings(groups={"conifer": "general_conifer_ali"}, fallback="chave2014")
-"""The equations the landscape is made with: a project that uses others measures other plots."""
 
 SMALLEST_CM = 5.0
 """Trees thinner than this are not measured, and not part of the truth."""
@@ -38,7 +29,7 @@ LOST_DIAMETERS, LOST_HEIGHTS = 3, 2
 
 
 @dataclass(frozen=True)
-class Candidates:
+class Pool:
     """Trees of one plot before they are fitted to its biomass, in the order they are taken.
 
     Parameters
@@ -49,17 +40,21 @@ class Candidates:
         Relative size beyond the smallest diameter; mean 1.
     tallness : array
         Height over the height curve.
+    vigour : array
+        Standard normal: how much more than others of its size a tree weighs.
     """
 
     species: tuple[Species, ...]
     size: Array
     tallness: Array
+    vigour: Array
 
-    def first(self, count: int) -> Candidates:
+    def first(self, count: int) -> Pool:
         """Return the first `count` trees."""
-        return Candidates(self.species[:count], self.size[:count], self.tallness[:count])
+        arrays = (self.size, self.tallness, self.vigour)
+        return Pool(self.species[:count], *(values[:count] for values in arrays))
 
-    def measured(self, spread_cm: float) -> tuple[Array, Array]:
+    def sizes(self, spread_cm: float) -> tuple[Array, Array]:
         """Return diameters (cm) and heights (m) when the mean tree is `spread_cm` above 5 cm."""
         dbh = SMALLEST_CM + spread_cm * self.size
         height = np.empty_like(dbh)
@@ -69,40 +64,8 @@ class Candidates:
         return dbh, np.maximum(height * self.tallness, 2.0)
 
 
-class Scales:
-    """Weighs trees by the equation that `ALLOMETRY` chooses for their species.
-
-    Examples
-    --------
-    >>> pine = species_of("chir pine")[0]
-    >>> Scales().agb_kg((pine,), np.array([30.0]), np.array([20.0])).round(1)
-    array([320.9])
-    """
-
-    def __init__(self) -> None:
-        names = sorted({s.name for kind in forest_types() for s in species_of(kind.name)})
-        chosen = choose_equations(names, ALLOMETRY).set_index("species")["equation_id"]
-        density = wood_density(names).set_index("species")["wood_density"]
-        equations = load_equations()
-        self._of: dict[str, tuple[AllometricEquation, float]] = {
-            name: (equations[str(chosen[name])], float(density[name])) for name in names
-        }
-
-    def agb_kg(self, species: tuple[Species, ...], dbh_cm: Array, height_m: Array) -> Array:
-        """Return the dry mass of each tree in kg."""
-        mass = np.empty_like(dbh_cm)
-        for name in dict.fromkeys(one.name for one in species):
-            rows = [i for i, other in enumerate(species) if other.name == name]
-            equation, density = self._of[name]
-            mass[rows] = equation.agb_kg(dbh_cm[rows], height_m[rows], np.full(len(rows), density))
-        return mass
-
-
-def tree_table(settings: LandscapeSettings, plots: pd.DataFrame, forest: Forest) -> pd.DataFrame:
-    """Grow the trees of every plot.
-
-    The masses of the trees sum to the plot's true AGB up to the rounding of diameters and
-    heights to 0.1 cm and 0.1 m. Five further rows lack a diameter or a height.
+def grown_trees(settings: LandscapeSettings, plots: pd.DataFrame, forest: Forest) -> pd.DataFrame:
+    """Grow the trees of every plot; their true masses sum to the plot's true AGB.
 
     Parameters
     ----------
@@ -116,25 +79,59 @@ def tree_table(settings: LandscapeSettings, plots: pd.DataFrame, forest: Forest)
     Returns
     -------
     DataFrame
-        tree_id, plot_id, species, dbh_cm, height_m.
+        plot_id, species, dbh_cm, height_m and agb_kg as they are in truth.
     """
-    scales = Scales()
+    law = Law(settings.random_state)
     area_ha = np.pi * settings.plot_radius_m**2 * 1e-4
     sheets = []
     for plot in plots.to_dict("records"):
         random = stream(settings.random_state, "trees", str(plot["plot_id"]))
         kind = forest_types()[forest.type[plot["row"], plot["col"]]].name
         site = float(forest.site[plot["row"], plot["col"]])
-        pool = _candidates(kind, site, round(MOST_PER_HA * area_ha), random)
+        pool = _pool(kind, site, round(MOST_PER_HA * area_ha), random)
         spread = _mean_dbh(kind, plot["agb_mg_ha"], random) - SMALLEST_CM
         few = max(3, round(FEWEST_PER_HA * area_ha))
-        sheet = _fitted(scales, pool, 1e3 * plot["agb_mg_ha"] * area_ha, spread, few)
+        sheet = _fitted(law, pool, 1e3 * plot["agb_mg_ha"] * area_ha, spread, few)
         sheet.insert(0, "plot_id", plot["plot_id"])
         sheets.append(sheet)
-    trees = _with_gaps(settings, pd.concat(sheets, ignore_index=True))
+    return pd.concat(sheets, ignore_index=True)
+
+
+def tree_table(settings: LandscapeSettings, plots: pd.DataFrame, forest: Forest) -> pd.DataFrame:
+    """Return the field sheet: the trees as a crew measures them, with five incomplete rows more.
+
+    Diameters and heights have the errors that `phytomass.inventory.field_error` states, and are
+    rounded to 0.1 cm and 0.1 m.
+
+    Parameters
+    ----------
+    settings, plots, forest
+        As in `grown_trees`.
+
+    Returns
+    -------
+    DataFrame
+        tree_id, plot_id, species, dbh_cm, height_m.
+    """
+    trees = _measured(settings, grown_trees(settings, plots, forest))
+    trees = _with_gaps(settings, trees)
     number = trees.groupby("plot_id").cumcount() + 1
     trees.insert(0, "tree_id", trees["plot_id"] + "-" + number.astype(str).str.zfill(3))
     return trees
+
+
+def _measured(settings: LandscapeSettings, trees: pd.DataFrame) -> pd.DataFrame:
+    """Put the errors of tape and hypsometer on true trees; no crew writes less than 5 cm."""
+    random, n = stream(settings.random_state, "tape"), len(trees)
+    d, h = (trees[c].to_numpy(dtype=float) for c in ("dbh_cm", "height_m"))
+    gross = random.random(n) < STATED["gross_share"]
+    sd = STATED["dbh_slope"] * d + STATED["dbh_constant"]
+    wrong = np.minimum(STATED["gross_sd"], STATED["gross_relative"] * d)
+    d = d + np.where(gross, wrong, sd) * random.standard_normal(n)
+    h = h * (1 + STATED["height_cv"] * random.standard_normal(n))
+    return trees[["plot_id", "species"]].assign(
+        dbh_cm=np.round(np.maximum(d, SMALLEST_CM), 1), height_m=np.round(np.maximum(h, 2.0), 1)
+    )
 
 
 def _mean_dbh(kind: str, agb_mg_ha: float, random: np.random.Generator) -> float:
@@ -145,7 +142,7 @@ def _mean_dbh(kind: str, agb_mg_ha: float, random: np.random.Generator) -> float
     return float(mean * np.exp(0.12 * random.standard_normal()))
 
 
-def _candidates(kind: str, site: float, count: int, random: np.random.Generator) -> Candidates:
+def _pool(kind: str, site: float, count: int, random: np.random.Generator) -> Pool:
     """Draw trees: planted stands are even-aged and pure, natural ones mixed and many-sized."""
     kinds = species_of(kind)
     plantation = kind == forest_types()[0].name
@@ -155,18 +152,17 @@ def _candidates(kind: str, site: float, count: int, random: np.random.Generator)
     shape = 2.6 if plantation else 1.6
     size = random.weibull(shape, count)
     tallness = np.exp(0.25 * site + HEIGHT_LOG_SD * random.standard_normal(count))
-    return Candidates(species, size / size.mean(), tallness)
+    return Pool(species, size / size.mean(), tallness, random.standard_normal(count))
 
 
-def _fitted(
-    scales: Scales, pool: Candidates, target_kg: float, spread_cm: float, few: int
-) -> pd.DataFrame:
+def _fitted(law: Law, pool: Pool, target_kg: float, spread_cm: float, few: int) -> pd.DataFrame:
     """Take as many trees as the biomass needs, then stretch their diameters to meet it."""
 
-    def total(trees: Candidates, spread: float) -> float:
-        return float(scales.agb_kg(trees.species, *trees.measured(spread)).sum())
+    def total(trees: Pool, spread: float) -> float:
+        return float(law.agb_kg(trees.species, *trees.sizes(spread), trees.vigour).sum())
 
-    summed = np.cumsum(scales.agb_kg(pool.species, *pool.measured(max(spread_cm, 0.5))))
+    sizes = pool.sizes(max(spread_cm, 0.5))
+    summed = np.cumsum(law.agb_kg(pool.species, *sizes, pool.vigour))
     count = max(few, min(int(np.searchsorted(summed, target_kg)) + 1, len(pool.species)))
     while count > 1 and total(pool.first(count), 0.0) > 0.8 * target_kg:
         count -= 1
@@ -177,11 +173,12 @@ def _fitted(
     for _ in range(40):
         middle = (low + high) / 2
         low, high = (middle, high) if total(trees, middle) < target_kg else (low, middle)
-    dbh, height = trees.measured(high)
-    names = [one.name for one in trees.species]
-    return pd.DataFrame(
-        {"species": names, "dbh_cm": np.round(dbh, 1), "height_m": np.round(height, 1)}
+    dbh, height = trees.sizes(high)
+    names, mass = (
+        [one.name for one in trees.species],
+        law.agb_kg(trees.species, dbh, height, trees.vigour),
     )
+    return pd.DataFrame({"species": names, "dbh_cm": dbh, "height_m": height, "agb_kg": mass})
 
 
 def _with_gaps(settings: LandscapeSettings, trees: pd.DataFrame) -> pd.DataFrame:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from phytomass.workflow.preflight import Findings, Sizes
     from phytomass.workflow.project import Project
     from phytomass.workflow.start import make_demo, new_project, project_schema
-    from phytomass.workflow.steps import STEPS
+    from phytomass.workflow.steps import STEPS, steps_of, targets_of
 
 __all__ = [
     "STEPS",
@@ -44,6 +44,8 @@ __all__ = [
     "project_schema",
     "run",
     "run_steps",
+    "steps_of",
+    "targets_of",
 ]
 
 _HOMES = {
@@ -56,7 +58,7 @@ _HOMES = {
     "preflight": ("Findings", "Sizes"),
     "project": ("Project",),
     "start": ("make_demo", "new_project", "project_schema"),
-    "steps": ("STEPS",),
+    "steps": ("STEPS", "steps_of", "targets_of"),
 }
 
 

@@ -11,21 +11,30 @@ from phytomass import tables
 from phytomass.accounting import (
     ALL,
     PotentialSettings,
+    area_estimates,
+    by_size,
+    by_species,
     change_estimates,
     class_shares,
     elevation_profile,
     map_summary,
+    planned_plots,
     plot_estimates,
     potential_estimates,
+    table_of,
     truth_summary,
 )
 from phytomass.carbon import CarbonSettings
 from phytomass.inventory import InventorySettings, plots_in_use
+from phytomass.inventory.field_error import PlotDraws
 from phytomass.workflow.engine import Context, Step
 from phytomass.workflow.inputs import stack_in, stack_parts
-from phytomass.workflow.names import TITLES, WRITES
+from phytomass.workflow.names import SHARED_DRAWS, TITLES, WRITES
 from phytomass.workflow.project import MapSettings, ZoneSettings
-from phytomass.workflow.reads import Part, Reads, setting
+from phytomass.workflow.reads import Part, Reads, derived, setting
+
+OF_TREES = ("tree_id", "plot_id", "species", "accepted_species", "dbh_cm", "per_ha", "agb_kg")
+"""What the accounts read of the list of trees."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +44,9 @@ class AccountReads(Reads):
     period: str
     earlier_period: str | None = setting("earlier.period")
     carbon: CarbonSettings
-    inventory: InventorySettings = setting("inventory", only=("outliers",))
+    inventory: InventorySettings = setting("inventory", only=("outliers", "design"))
+    random_state: int
+    is_mapped: bool = derived("predictors", lambda opened: opened.project.is_mapped)
     map: MapSettings = setting("map", only=("classes", "elevation_band_m"))
     zones: ZoneSettings | None
     potential: PotentialSettings | None
@@ -43,11 +54,20 @@ class AccountReads(Reads):
 
     def parts(self) -> tuple[Part, ...]:
         """Return plots, maps and the stack, for its elevation."""
-        return (Part("plots.csv"), Part("agb.tif"), Part("agb_before.tif"), *stack_parts())
+        field = (Part("plots.csv"), Part("trees.csv", OF_TREES), Part(SHARED_DRAWS))
+        if not self.is_mapped:
+            return field
+        return (*field, Part("agb.tif"), Part("agb_before.tif"), *stack_parts())
 
 
 def _work(reads: AccountReads, context: Context) -> None:
-    folder, agb = context.folder, reads.results.path("agb.tif")
+    folder = context.folder
+    _classes(reads, folder)
+    _plan_plots(reads, folder)
+    if not reads.is_mapped:
+        tables.write(folder, "estimates", pd.concat(_of_plots(reads)))
+        return
+    agb = reads.results.path("agb.tif")
     before = reads.results.path("agb_before.tif")
     earlier = before if before.is_file() else None
     tables.write(folder, "class_shares", class_shares(agb, reads.map.classes))
@@ -66,6 +86,57 @@ def _work(reads: AccountReads, context: Context) -> None:
     context.progress("accounts", 2, 2)
 
 
+def _plots(reads: AccountReads) -> pd.DataFrame:
+    return plots_in_use(reads.results.table("plots"), reads.inventory)
+
+
+def _classes(reads: AccountReads, folder: Path) -> None:
+    """Write what the plots are made of, where there is a list of trees."""
+    if (reads.results.folder / "trees.csv").is_file():
+        trees, plots = reads.results.table("trees"), _plots(reads)
+        tables.write(folder, "species_classes", by_species(trees, plots))
+        tables.write(folder, "size_classes", by_size(trees, plots))
+
+
+def _plan_plots(reads: AccountReads, folder: Path) -> None:
+    """Write how many plots the wanted precision takes, where the area and the plots' are known."""
+    plots, design = _plots(reads), reads.inventory.design
+    if design.is_sample and design.area is not None and "area_ha" in plots:
+        tables.write(folder, "plots_needed", planned_plots(plots, design))
+
+
+def _area(reads: AccountReads) -> pd.DataFrame:
+    """Return what follows from the plots for the area that they were drawn from, if they were."""
+    plots, design = _plots(reads), reads.inventory.design
+    if not design.is_sample:
+        return table_of(())
+    path = reads.results.path(SHARED_DRAWS)
+    shared = None
+    if path.exists():
+        drawn = PlotDraws.open(path, reads.carbon).take(plots["plot_id"].astype(str).tolist())
+        shared = drawn.in_pool
+    rows = area_estimates(
+        plots,
+        design,
+        carbon=reads.carbon,
+        shared=shared,
+        period=reads.period,
+        random_state=reads.random_state,
+    )
+    return table_of(rows)
+
+
+def _of_plots(reads: AccountReads) -> list[pd.DataFrame]:
+    """Return the numbers that rest on plots alone."""
+    plots = plot_estimates(
+        _plots(reads),
+        carbon=reads.carbon,
+        period=reads.period,
+        period_before=reads.earlier_period or "",
+    )
+    return [plots, _area(reads)]
+
+
 def _tables(reads: AccountReads, earlier: Path | None) -> list[pd.DataFrame]:
     agb = reads.results.path("agb.tif")
     zones = reads.root / reads.zones.path if reads.zones else None
@@ -74,15 +145,7 @@ def _tables(reads: AccountReads, earlier: Path | None) -> list[pd.DataFrame]:
     mapped = map_summary(
         agb, zones=zones, zone_column=column, carbon=reads.carbon, period=reads.period
     )
-    found = [
-        plot_estimates(
-            plots_in_use(reads.results.table("plots"), reads.inventory),
-            carbon=reads.carbon,
-            period=reads.period,
-            period_before=period_before,
-        ),
-        mapped,
-    ]
+    found = [*_of_plots(reads), mapped]
     if earlier is not None:
         found.append(
             change_estimates(

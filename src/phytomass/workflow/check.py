@@ -20,7 +20,7 @@ from phytomass.imagery import check_mask
 from phytomass.models import patch_of
 from phytomass.models.patch_cnn import require_torch
 from phytomass.rasters import open_raster, pixels_of
-from phytomass.workflow.inputs import grid_of
+from phytomass.workflow.inputs import crs_of, grid_of
 from phytomass.workflow.load import OpenProject
 from phytomass.workflow.preflight.field import check_field
 from phytomass.workflow.preflight.findings import Findings
@@ -65,6 +65,8 @@ def check_project(opened: OpenProject, steps: Collection[str] = ()) -> Findings:
     findings = Findings()
     findings.attempt(lambda: refuse_unwritable(opened.results))
     findings.problems += results_apart(opened)
+    if not opened.project.is_mapped:
+        return _check_plots_alone(findings, opened, set(steps) or set(WHOLE))
     grid = findings.attempt(lambda: grid_of(opened))
     if grid is not None:
         findings.sizes.n_pixels = grid.shape[0] * grid.shape[1]
@@ -72,11 +74,20 @@ def check_project(opened: OpenProject, steps: Collection[str] = ()) -> Findings:
     _check_extras(findings, opened, wanted)
     plots = None
     if wanted - {"stack"}:
-        crs = opened.project.grid.crs if grid is None else str(grid.crs)
+        stated = opened.project.grid.crs if opened.project.grid else None
+        crs = stated if grid is None else str(grid.crs)
         survey = check_field(findings, opened, crs)
         plots = plots_on_grid(findings, opened, survey, grid) if grid is not None else None
     if wanted - {"plots"}:
         _check_rasters(findings, opened, grid, plots)
+    findings.notes += paths_elsewhere(opened)
+    return findings
+
+
+def _check_plots_alone(findings: Findings, opened: OpenProject, wanted: set[str]) -> Findings:
+    _check_extras(findings, opened, wanted)
+    check_field(findings, opened, findings.attempt(lambda: crs_of(opened)))
+    check_single_files(findings, opened)
     findings.notes += paths_elsewhere(opened)
     return findings
 
@@ -124,7 +135,8 @@ def _check_extras(findings: Findings, opened: OpenProject, wanted: Collection[st
     """Ask for optional packages now, rather than after an hour."""
     if "report" in wanted:
         findings.attempt(partial(require, "report", "reports"))
-    for key, source in opened.project.predictors.rasters.items():
+    predictors = opened.project.predictors
+    for key, source in predictors.rasters.items() if predictors else ():
         if source.catalog is not None and not source.files:
             where = f"predictors.rasters.{key}"
             findings.attempt(partial(require, "catalogs", "scenes of catalogues", where=where))
@@ -134,8 +146,10 @@ def _check_rasters(
     findings: Findings, opened: OpenProject, grid: GeoBox | None, plots: pd.DataFrame | None
 ) -> None:
     project, root = opened.project, opened.root
+    if project.predictors is None:
+        return
     none = pd.DataFrame({"plot_id": [], "easting": [], "northing": []}, dtype=float)
-    now, where = project.predictors, str(project.inventory.plots.path)
+    now, where = project.predictors, project.inventory.file_of_plots
     seen = check_sources(findings, now, root, grid)
     if grid is not None:
         at_plots = none if plots is None else plots

@@ -8,43 +8,49 @@ import geopandas
 import pandas as pd
 
 from phytomass import tables
-from phytomass.allometry import AllometrySettings, tree_biomass
+from phytomass.allometry import AllometrySettings, names_of, tree_biomass
 from phytomass.carbon import POOLS, CarbonSettings
 from phytomass.files import write_geopackage
 from phytomass.inventory import (
     InventorySettings,
     plot_statistics,
+    plots_in_use,
     plots_with_biomass,
     read_inventory,
     suspicious_trees,
 )
 from phytomass.inventory.field_error import (
+    SHARED,
     ErrorModel,
     ErrorSettings,
     PlotDraws,
+    ensemble_biomass,
     plot_draws,
     variance_shares,
 )
 from phytomass.workflow.engine import Context, Step
-from phytomass.workflow.inputs import grid_of
-from phytomass.workflow.names import TITLES, WRITES
+from phytomass.workflow.inputs import crs_of
+from phytomass.workflow.names import SHARED_DRAWS, TITLES, WRITES
 from phytomass.workflow.reads import Reads, derived, setting
 
 SHARE_DRAWS = 1000
 """Draws behind each source's share of the variance: enough for a table in whole percent."""
+
+SHARED_MANY = 2000
+"""Draws of what plots share: the SE of an area from them is right to 2 %."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PlotsReads(Reads):
     """What the step reads: sheets and factors, and of the grid only its CRS."""
 
-    inventory: InventorySettings = setting("inventory", without=("outliers",))
+    inventory: InventorySettings = setting("inventory")
     allometry: AllometrySettings
     carbon: CarbonSettings
     errors: ErrorSettings
     random_state: int
     period: str
-    crs: str = derived("grid.crs", lambda opened: str(grid_of(opened).crs))
+    crs: str | None = derived("grid.crs", crs_of)
 
 
 def _work(reads: PlotsReads, context: Context) -> None:
@@ -57,7 +63,10 @@ def _work(reads: PlotsReads, context: Context) -> None:
             "agb_kg" in trees
         )  # the sheet brings the mass: no equation, and none of its errors
         if not weighed:
+            names = names_of(trees["species"].astype(str).tolist(), reads.allometry, reads.root)
+            tables.write(folder, "species_names", names)
             trees = tree_biomass(trees, reads.allometry, reads.root)
+            trees = ensemble_biomass(trees, _model_of(reads))
         tables.write(folder, "trees", trees)
     plots = plots_with_biomass(inventory, trees, reads.carbon, reads.inventory)
     tables.write(folder, "rejected_rows", inventory.rejected)
@@ -67,17 +76,23 @@ def _work(reads: PlotsReads, context: Context) -> None:
     if trees is not None and not weighed:
         plots = _with_errors(reads, context, trees, plots)
     tables.write(folder, "plots", plots)
+    if reads.crs is None or "easting" not in plots:
+        return
     points = geopandas.points_from_xy(plots["easting"], plots["northing"])
     table = geopandas.GeoDataFrame(plots, geometry=points, crs=reads.crs)
     write_geopackage(folder / "plots.gpkg", table, "plots")
+
+
+def _model_of(reads: PlotsReads) -> ErrorModel:
+    sections = (reads.allometry, reads.carbon, reads.errors)
+    return ErrorModel(*sections, reads.root, date=reads.period)
 
 
 def _with_errors(
     reads: PlotsReads, context: Context, trees: pd.DataFrame, plots: pd.DataFrame
 ) -> pd.DataFrame:
     """Draw the whole error of the plots; write the draws, their mean and each source's share."""
-    folder, seed = context.folder, reads.random_state
-    model = ErrorModel(reads.allometry, reads.carbon, reads.errors, reads.root, date=reads.period)
+    folder, seed, model = context.folder, reads.random_state, _model_of(reads)
     draws = plot_draws(
         trees,
         plots,
@@ -87,7 +102,22 @@ def _with_errors(
         workers=context.workers,
         progress=context.progress,
     )
-    tables.write(folder, "field_error", mean_error(draws))
+    if reads.inventory.design.is_sample:
+        only = reads.errors.only(*SHARED).model_copy(
+            update={"draws": min(reads.errors.draws, SHARED_MANY)}
+        )
+        plot_draws(
+            trees,
+            plots,
+            replace(model, errors=only),
+            random_state=seed,
+            store=folder / SHARED_DRAWS,
+            workers=context.workers,
+            progress=context.progress,
+        )
+    used = plots_in_use(plots, reads.inventory)
+    kept = used["plot_id"].astype(str)
+    tables.write(folder, "field_error", mean_error(draws.take(kept.tolist())))
     counts = {
         "drawn_again": draws.drawn_again,
         "below_zero": draws.below_zero,
@@ -95,8 +125,9 @@ def _with_errors(
     }
     tables.write(folder, "draw_counts", pd.DataFrame({"what": counts.keys(), "n": counts.values()}))
     fewer = reads.errors.model_copy(update={"draws": min(reads.errors.draws, SHARE_DRAWS)})
+    theirs = trees[trees["plot_id"].astype(str).isin(kept)]
     shares = variance_shares(
-        trees, plots, replace(model, errors=fewer), random_state=seed, progress=context.progress
+        theirs, used, replace(model, errors=fewer), random_state=seed, progress=context.progress
     )
     tables.write(folder, "error_shares", shares)
     bounds = draws.table().drop(columns=["agb_mg_ha"])
@@ -104,13 +135,14 @@ def _with_errors(
 
 
 def mean_error(draws: PlotDraws) -> pd.DataFrame:
-    """Return the error of the mean of all plots that comes from the field: more plots do not cure it.
+    """Return the error of the mean of plots that comes from the field: more plots do not cure it.
 
     Returns
     -------
     DataFrame
         pool (column of `phytomass.carbon.POOLS`), unit, n, mean (of the plots, without errors),
-        se, low90, high90, low95, high95 (of the draws of the mean).
+        draws_mean, percentile (share of the draws below the mean), se, low90, high90, low95,
+        high95 (of the draws of the mean).
     """
     rows = []
     for column, meaning in POOLS.items():
@@ -122,6 +154,8 @@ def mean_error(draws: PlotDraws) -> pd.DataFrame:
                 "unit": meaning.unit,
                 "n": len(draws.agb),
                 "mean": mean.point[0],
+                "draws_mean": mean.values[0].mean(),
+                "percentile": 100 * (mean.values[0] < mean.point[0]).mean(),
                 "se": mean.se()[0],
                 "low90": low90,
                 "high90": high90,

@@ -36,7 +36,14 @@ WIDEST = 1e7
 def grid_of(opened: OpenProject) -> GeoBox:
     """Return the project's grid; see `make_grid`."""
     project = opened.project
+    if project.grid is None:
+        raise InputError("there is none", where="grid", remedy="give grid.like, or crs and bounds")
     return make_grid(project.grid, project.study_area, opened.root)
+
+
+def crs_of(opened: OpenProject) -> str | None:
+    """Return the CRS that plots are placed in; None where plots alone need no place."""
+    return str(grid_of(opened).crs) if opened.project.grid is not None else None
 
 
 def make_grid(settings: GridSettings, area: Path | None, root: Path) -> GeoBox:

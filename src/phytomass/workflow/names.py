@@ -14,13 +14,21 @@ TITLES: Mapping[str, str] = {
 }
 """Step, in order → what it does."""
 
+OF_IMAGES = frozenset({"stack", "compare", "map"})
+"""Steps that a study of plots alone does not have."""
+
+SHARED_DRAWS = "plot_shared_draws.zarr"
+"""Draws of the plots in which only what all of them share varies."""
+
 WRITES: Mapping[str, tuple[str, ...]] = {
     "plots": (
         "plots.csv",
         "plots.gpkg",
         "plot_draws.zarr",
+        SHARED_DRAWS,
         "plot_statistics.csv",
         "trees.csv",
+        "species_names.csv",
         "suspicious_rows.csv",
         "rejected_rows.csv",
         "rejected_trees.csv",
@@ -61,7 +69,14 @@ WRITES: Mapping[str, tuple[str, ...]] = {
         "truth_comparison.csv",
         "truth_differences.csv",
     ),
-    "account": ("class_shares.csv", "elevation_profile.csv", "estimates.csv"),
+    "account": (
+        "class_shares.csv",
+        "elevation_profile.csv",
+        "estimates.csv",
+        "plots_needed.csv",
+        "species_classes.csv",
+        "size_classes.csv",
+    ),
     "report": ("report.html", "README.txt"),
 }
 """Step → every file or folder it may write. Nothing else in a results folder is moved or removed."""

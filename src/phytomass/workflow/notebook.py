@@ -11,7 +11,8 @@ from phytomass.progress import Progress, silent
 from phytomass.workflow.check import check_project, keep_findings
 from phytomass.workflow.engine import Outcome, default_workers, run_steps
 from phytomass.workflow.load import OpenProject, load_project
-from phytomass.workflow.steps import STEPS
+from phytomass.workflow.names import TITLES
+from phytomass.workflow.steps import steps_of, targets_of
 
 
 def open_project(project: str | Path | OpenProject) -> OpenProject:
@@ -103,12 +104,11 @@ def run(
     >>> [(outcome.name, outcome.status) for outcome in outcomes]
     [('plots', 'run'), ('plots', 'skipped')]
     """
-    names = [step.name for step in STEPS]
-    targets = list(steps) or names
-    for unknown in (name for name in targets if name not in names):
-        remedy = nearest(unknown, names) or f"use any of {', '.join(names)}"
+    for unknown in (name for name in steps if name not in TITLES):
+        remedy = nearest(unknown, list(TITLES)) or f"use any of {', '.join(TITLES)}"
         raise InputError(f"no step {unknown!r}", where="steps", remedy=remedy)
     opened = open_project(project)
+    targets = targets_of(opened.project, list(steps) or list(TITLES))
     findings = check_project(opened, targets)
     if findings.problems:
         raise InputError.of(findings.problems)
@@ -116,5 +116,11 @@ def run(
         warn(str(warning), PhytomassWarning, stacklevel=2)
     keep_findings(findings, opened, targets)
     return list(
-        run_steps(opened, STEPS, targets, workers=workers or default_workers(), progress=progress)
+        run_steps(
+            opened,
+            steps_of(opened.project),
+            targets,
+            workers=workers or default_workers(),
+            progress=progress,
+        )
     )

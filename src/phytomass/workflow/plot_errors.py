@@ -87,7 +87,7 @@ def check_training(opened: OpenProject, inventory: Inventory) -> None:
         With one problem per setting that has nothing to work with.
     """
     project = opened.project
-    trees, where = inventory.trees, str(project.inventory.plots.path)
+    trees, where = inventory.trees, project.inventory.file_of_plots
     drawn = trees is not None and "agb_kg" not in trees
     problems = []
     if project.training.weights == "standard_errors" and not drawn:

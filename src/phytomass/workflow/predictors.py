@@ -17,11 +17,15 @@ from phytomass.walk.kinds import SUFFIXES
 from phytomass.workflow.engine import Context, Step
 from phytomass.workflow.inputs import make_grid
 from phytomass.workflow.names import TITLES, WRITES
-from phytomass.workflow.project import GridSettings
+from phytomass.workflow.project import GridSettings, Project
 from phytomass.workflow.reads import Reads, setting
 
 OF_TRAINING = ("sets", "missing_at_plots", "leave_out")
 """Settings of `predictors` that change nothing in the stack."""
+
+
+def _grid_by_area(project: Project) -> bool:
+    return project.grid is not None and project.grid.by_area
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +35,7 @@ class StackReads(Reads):
     predictors: PredictorSettings = setting("predictors", without=OF_TRAINING)
     earlier_files: dict[str, Any] | None = setting("earlier.files")
     grid: GridSettings
-    study_area: Path | None = setting("study_area", when=lambda project: project.grid.by_area)
+    study_area: Path | None = setting("study_area", when=_grid_by_area)
 
 
 def _work(reads: StackReads, context: Context) -> None:

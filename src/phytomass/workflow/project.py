@@ -221,8 +221,8 @@ class Project(Settings):
     """Folder for the results."""
     study_area: FilePath | None = None
     """Polygons of the study area: pixels outside are not mapped."""
-    grid: GridSettings
-    """The one grid that every raster is read on."""
+    grid: GridSettings | None = None
+    """The one grid that every raster is read on; none where there are plots alone."""
     inventory: InventorySettings
     """Field plots, and trees where there are lists of them."""
     allometry: AllometrySettings = AllometrySettings()
@@ -231,8 +231,8 @@ class Project(Settings):
     """The errors of field biomass, drawn from the tape to the carbon fraction."""
     carbon: CarbonSettings = CarbonSettings()
     """Root:shoot ratio, carbon fraction, CO₂ per carbon."""
-    predictors: PredictorSettings
-    """Rasters, indices and terrain."""
+    predictors: PredictorSettings | None = None
+    """Rasters, indices and terrain; without them a study is about its plots alone."""
     mask: MaskSettings | None = None
     """The forest or plantation mask."""
     models: list[ModelSettings] = Field(
@@ -302,11 +302,13 @@ class Project(Settings):
 
     @model_validator(mode="after")
     def _known_sources(self) -> Project:
-        unknown = set(self.earlier.files if self.earlier else ()) - set(self.predictors.rasters)
+        self._images_or_plots_alone()
+        rasters = self.predictors.rasters if self.predictors else {}
+        unknown = set(self.earlier.files if self.earlier else ()) - set(rasters)
         if unknown:
             raise ValueError(
                 f"earlier.files names {', '.join(sorted(unknown))}, "
-                f"predictors.rasters has {', '.join(self.predictors.rasters)}"
+                f"predictors.rasters has {', '.join(rasters)}"
             )
         if self.earlier is not None:
             _refuse_later(self.earlier.period, self.period)
@@ -317,6 +319,30 @@ class Project(Settings):
         if self.carbon.carbon_fractions and self.inventory.trees is None:
             raise ValueError("carbon.carbon_fractions needs a list of trees (inventory.trees)")
         return self
+
+    def _images_or_plots_alone(self) -> None:
+        """Refuse half of what a map needs, and what needs a map where there is none."""
+        if self.predictors is not None:
+            if self.grid is None:
+                raise ValueError("predictors need a grid: give `grid`")
+            if self.inventory.plots is None:
+                raise ValueError("predictors need plots with positions: give `inventory.plots`")
+            return
+        for name in ("mask", "zones", "potential", "truth", "study_area"):
+            if getattr(self, name) is not None:
+                raise ValueError(f"{name} needs a map: give `predictors` and `grid`, or remove it")
+
+    @property
+    def is_mapped(self) -> bool:
+        """Whether there are images, so that a map is made; else the study is of plots alone.
+
+        Examples
+        --------
+        >>> plots = {"trees": {"path": "trees.csv"}, "plot_area_ha": 0.1}
+        >>> Project(name="Plots alone", period="2020", inventory=plots).is_mapped
+        False
+        """
+        return self.predictors is not None
 
     def _reference_is_there(self, publication: str) -> None:
         listed = {model.key for model in self.models}
@@ -329,6 +355,6 @@ class Project(Settings):
 
     def earlier_predictors(self) -> PredictorSettings | None:
         """Return the `predictors` section of the earlier date; None where none is mapped."""
-        if self.earlier is None or not self.earlier.files:
+        if self.earlier is None or not self.earlier.files or self.predictors is None:
             return None
         return self.predictors.with_files(self.earlier.files)

@@ -8,7 +8,7 @@ from phytomass import tables
 from phytomass.extras import require
 from phytomass.files import write_text
 from phytomass.workflow.engine import Context, Step
-from phytomass.workflow.names import TITLES, WRITES
+from phytomass.workflow.names import OF_IMAGES, TITLES, WRITES
 from phytomass.workflow.preflight.findings import FINDINGS
 from phytomass.workflow.project import Project
 from phytomass.workflow.reads import Part, Reads, setting
@@ -28,7 +28,8 @@ class ReportReads(Reads):
 
     def parts(self) -> tuple[Part, ...]:
         """Return all results of the other steps, what was found before them, and the record."""
-        others = (name for step, names in WRITES.items() if step != "report" for name in names)
+        without = {"report", *(() if self.project.is_mapped else OF_IMAGES)}
+        others = (name for step, names in WRITES.items() if step not in without for name in names)
         return tuple(Part(name) for name in (*others, FINDINGS, RECORD))
 
 

@@ -30,8 +30,15 @@ def _template(name: str) -> str:
     return files("phytomass.workflow").joinpath("templates", name).read_text(encoding="utf-8")
 
 
-def new_project(folder: Path) -> Path:
+def new_project(folder: Path, *, field: bool = False) -> Path:
     """Write a commented project file and its schema into a folder; return the file's path.
+
+    Parameters
+    ----------
+    folder : Path
+        Made if absent.
+    field : bool
+        Whether the study is of plots alone.
 
     Raises
     ------
@@ -44,7 +51,7 @@ def new_project(folder: Path) -> Path:
             "there is a project already", where=str(path), remedy="choose another folder"
         )
     write_text(folder / SCHEMA, project_schema())
-    write_text(path, _template("new.yaml"))
+    write_text(path, _template("field.yaml" if field else "new.yaml"))
     return path
 
 

@@ -1,9 +1,14 @@
-"""All steps of a run, in order."""
+"""All steps of a run, in order, and those that a project has."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from phytomass.errors import InputError
 from phytomass.workflow import accounts, comparison, field, maps, predictors, reporting
 from phytomass.workflow.engine import Step
+from phytomass.workflow.names import OF_IMAGES
+from phytomass.workflow.project import Project
 
 STEPS: tuple[Step, ...] = (
     field.STEP,
@@ -13,3 +18,26 @@ STEPS: tuple[Step, ...] = (
     accounts.STEP,
     reporting.STEP,
 )
+
+
+def steps_of(project: Project) -> tuple[Step, ...]:
+    """Return the steps that a project has."""
+    return tuple(step for step in STEPS if project.is_mapped or step.name not in OF_IMAGES)
+
+
+def targets_of(project: Project, targets: Sequence[str]) -> list[str]:
+    """Return the steps that are wanted of a project; all that it has, where several are.
+
+    Raises
+    ------
+    InputError
+        If the only one wanted is none that it has.
+    """
+    names = [step.name for step in steps_of(project)]
+    if len(targets) == 1 and targets[0] not in names:
+        raise InputError(
+            f"nothing to {targets[0]}: the study is of plots alone",
+            where="predictors",
+            remedy="give `predictors` and `grid`, or use the verbs plots, account and report",
+        )
+    return [name for name in names if name in targets]

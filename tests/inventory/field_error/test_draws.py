@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +12,13 @@ import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from phytomass.allometry import AllometrySettings, tree_biomass
+from phytomass.allometry import AllometrySettings, HeightModel, tree_biomass
 from phytomass.errors import InputError
 from phytomass.inventory.field_error import (
     SOURCES,
     ErrorModel,
     ErrorSettings,
+    ensemble_biomass,
     plot_draws,
     variance_shares,
 )
@@ -110,9 +112,9 @@ def test_without_any_error_every_draw_is_the_point_estimate() -> None:
     ["Chir", "Olea ferruginea", "Cedrus deodara", "Robinia pseudoacacia", "Melia azedarach"],
 )
 def test_draws_do_not_move_the_mean(species: str) -> None:
-    """Residual, coefficients and shared factors have mean one, power law or linear."""
+    """Residual, site, coefficients and shared factors have mean one, power law or linear."""
     trees = stand(60, 1, (species,))
-    errors = ErrorSettings(draws=20_000, off=("dbh", "equation_choice"))
+    errors = ErrorSettings(draws=20_000, off=("dbh", "equation_choice", "correction"))
     drawn = agb(draw(trees, errors, LOCAL), "P0")
     point = draw(trees, ErrorSettings(draws=2), LOCAL).agb.point[0]
     assert drawn.mean() == pytest.approx(
@@ -121,12 +123,73 @@ def test_draws_do_not_move_the_mean(species: str) -> None:
 
 
 def test_the_residual_alone_has_the_printed_spread() -> None:
-    """One tree, chave2014: SD of ln AGB is 0.3575, mean is the equation."""
+    """One tree, chave2014: SD of ln AGB is 0.3575, mean is the equation.
+
+    √(0.3575² - 0.169²) = 0.3150 of it is the tree's own where the site has its effect.
+    """
     one = stand(1, 1)
-    drawn = agb(draw(one, ErrorSettings(draws=40_000).only("residual")), "P0")
-    assert np.log(drawn).std() == pytest.approx(0.3575, rel=0.015)
     point = draw(one, ErrorSettings(draws=2)).agb.point[0]
-    assert drawn.mean() == pytest.approx(point, rel=0.008)
+    whole = ErrorSettings(draws=40_000)
+    for errors, sources, sd in (
+        (whole.model_copy(update={"site_effect": "none"}), ("residual",), 0.3575),
+        (whole, ("residual",), 0.3150),
+        (whole.model_copy(update={"site_effect": 0.169}), ("residual", "site_effect"), 0.3575),
+    ):
+        drawn = agb(draw(one, errors.only(*sources)), "P0")  # type: ignore[arg-type]
+        assert np.log(drawn).std() == pytest.approx(sd, rel=0.015)
+        assert drawn.mean() == pytest.approx(point, rel=0.008)
+
+
+def test_the_site_effect_is_one_for_all_plots_equations_and_dates() -> None:
+    """SD of ln AGB: 0.112 of the pine's equation, 0.169 of chave2014, moved by the same number.
+
+    A new site and a spread estimated from n sites: · √(1 + 1/n) · √((n - 1) / (n - 3)).
+    """
+    trees = stand(8, 2, ("Chir", "Melia azedarach"))
+    errors = ErrorSettings(draws=40_000).only("site_effect")
+    pine, other = (draw(trees[trees["species"] == s], errors) for s in ("Chir", "Melia azedarach"))
+    for drawn, sd, n in ((pine, 0.112, 23), (other, 0.169, 58)):
+        logs = np.log(drawn.agb.values[:])
+        assert np.corrcoef(logs).min() > 0.999999 if len(logs) > 1 else True
+        expected = sd * np.sqrt((1 + 1 / n) * (n - 1) / (n - 3))
+        assert logs[0].std() == pytest.approx(expected, rel=0.02)
+    assert np.corrcoef(pine.agb.values[0], other.agb.values[0])[0, 1] > 0.98
+    dates = [draw(trees, errors, campaign=c) for c in ("2015", "2020")]
+    np.testing.assert_array_equal(dates[0].agb.values, dates[1].agb.values)
+
+
+def test_an_unknown_correction_is_one_coin_for_all_its_trees() -> None:
+    """rse 0.3 of the prior: the mass is the printed one or exp(0.045) of it, in all plots alike."""
+    trees = stand(6, 2, ("Chir", "Cedrus deodara"))
+    for chance in (0.0, 0.3, 1.0):
+        values = {"correction_absent": chance}
+        errors = ErrorSettings(draws=4000, values=values).only("correction")
+        drawn = draw(trees, errors, LOCAL)
+        ratio = np.asarray(drawn.agb.values) / drawn.agb.point[:, None]
+        high = ratio > 1.02
+        np.testing.assert_allclose(ratio[high], np.exp(0.045), rtol=1e-5)
+        np.testing.assert_allclose(ratio[~high], 1.0, rtol=1e-5)
+        np.testing.assert_array_equal(high[0], high[1])
+        assert high[0].mean() == pytest.approx(chance, abs=0.03)
+
+
+def test_an_equation_without_its_correction_prints_and_draws_the_corrected_mass(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "own.csv").write_text(
+        "id,taxa,form,a,b,correction,rse_log,n,source\n"
+        "own,Melia azedarach,power_d,0.1,2.5,absent,0.4,50,made up\n"
+    )
+    allometry = AllometrySettings(equations="own.csv")
+    trees = tree_biomass(stand(40, 1, ("Melia azedarach",)), allometry, tmp_path)
+    printed = 0.1 * trees["dbh_cm"] ** 2.5 * np.exp(0.08)
+    np.testing.assert_allclose(trees["agb_kg"], printed)
+    model = ErrorModel(allometry, errors=ErrorSettings(draws=20_000, off=["dbh"]), root=tmp_path)
+    drawn = plot_draws(trees, areas(trees), model, random_state=1)
+    assert agb(drawn, "P0").mean() == pytest.approx(drawn.agb.point[0], rel=0.01)
+    still = replace(model, errors=ErrorSettings(draws=2, off=SOURCES))
+    drawn = plot_draws(trees, areas(trees), still, random_state=1)
+    np.testing.assert_allclose(drawn.agb.values[0], drawn.agb.point[0], rtol=1e-6)
 
 
 def test_parameters_alone_have_the_spread_of_the_covariance() -> None:
@@ -194,19 +257,75 @@ def test_a_second_campaign_keeps_the_tree_and_measures_anew() -> None:
         assert np.array_equal(one, two) == same, sources
 
 
-def test_equation_choice_takes_one_of_the_candidates_per_draw_for_all_plots() -> None:
-    trees = stand(20, 2, ("Melia azedarach",))
+def test_equation_choice_spreads_the_candidates_about_the_printed_mass() -> None:
+    """Two general equations: printed · √(m₁/m₂) or printed · √(m₂/m₁), the same in all plots."""
+    one = stand(2, 2, ("Melia azedarach",))
     errors = ErrorSettings(draws=400, alternatives=("chave2005_moist",)).only("equation_choice")
-    drawn = np.asarray(draw(trees, errors).agb.values)
-    points = [
-        tree_biomass(trees, AllometrySettings(fallback=e)).groupby("plot_id")["agb_kg"].sum() / 100
+    chave, moist = (
+        tree_biomass(one, AllometrySettings(fallback=e))["agb_kg"].to_numpy() / 100
         for e in ("chave2014", "chave2005_moist")
-    ]
-    first = np.isclose(drawn[0], points[0].iloc[0], rtol=1e-5)
-    assert 120 < first.sum() < 280
-    np.testing.assert_allclose(drawn[0][~first], points[1].iloc[0], rtol=1e-5)
-    np.testing.assert_allclose(drawn[1][first], points[0].iloc[1], rtol=1e-5)
-    np.testing.assert_allclose(drawn[1][~first], points[1].iloc[1], rtol=1e-5)
+    )
+    drawn = np.asarray(draw(one, errors).agb.values)
+    first = np.isclose(drawn[0], chave[0] * np.sqrt(chave[0] / moist[0]), rtol=1e-5)
+    assert 150 < first.sum() < 250
+    for plot in (0, 1):
+        ratio = np.where(first, chave[plot] / moist[plot], moist[plot] / chave[plot])
+        np.testing.assert_allclose(drawn[plot], chave[plot] * np.sqrt(ratio), rtol=1e-5)
+
+
+def test_the_ensemble_prints_the_mean_of_the_candidates_by_their_weights() -> None:
+    """Pine: its own equation weighs 1.8, the fallback 1; draws take either as it is."""
+    trees = tree_biomass(stand(2, 2, ("Chir",)), TROPICAL)
+    errors = ErrorSettings(draws=4000, equation_choice="ensemble").only("equation_choice")
+    model = ErrorModel(TROPICAL, errors=errors)
+    printed = ensemble_biomass(trees, model)
+    chave = AllometrySettings(species={"Chir": "chave2014"})
+    masses = trees["agb_kg"], tree_biomass(stand(2, 2, ("Chir",)), chave)["agb_kg"]
+    np.testing.assert_allclose(printed["agb_kg"], (1.8 * masses[0] + masses[1]) / 2.8)
+    assert "mean of pinus_roxburghii_ali2020 (0.64) and chave2014 (0.36)" in printed["reason"][0]
+    drawn = plot_draws(printed, areas(trees), model, random_state=1)
+    own = np.isclose(drawn.agb.values[0], masses[0][0] / 100, rtol=1e-5)
+    np.testing.assert_allclose(drawn.agb.values[0][~own], masses[1][0] / 100, rtol=1e-5)
+    assert own.mean() == pytest.approx(1.8 / 2.8, abs=0.03)
+    off = ErrorModel(TROPICAL, errors=ErrorSettings(draws=2, off=SOURCES))
+    still = plot_draws(printed, areas(trees), off, random_state=1)
+    np.testing.assert_allclose(still.agb.values[:, 0], printed["agb_kg"] / 100, rtol=1e-6)
+    assert ensemble_biomass(trees, off) is trees
+    weightless = {"weight_species": 0.0, "weight_general": 0.0}
+    with pytest.raises(InputError, match="no weight"):
+        draw(stand(2, 2, ("Chir",)), ErrorSettings(values=weightless))
+
+
+@pytest.mark.parametrize("form", ["log_log", "log_quadratic", "michaelis", "weibull"])
+def test_modelled_heights_of_all_plots_move_with_the_coefficients_of_their_model(form: str) -> None:
+    """Var(ln H) of the fitted mean = x' s² (X'X)⁻¹ x, here by 400 refits to resampled residuals."""
+    rng = np.random.default_rng(2)
+    d = np.exp(rng.normal(3, 0.5, 40))
+    mean = 30 * (1 - np.exp(-((d / 22) ** 0.9)))
+    noisy = mean * np.exp(rng.normal(0, 0.1, 40))
+    trees = stand(2, 2, ("Melia azedarach",)).assign(height_m=np.nan, dbh_cm=[12.0, 35.0])
+    measured = stand(40, 1, ("Melia azedarach",)).assign(
+        plot_id="M", dbh_cm=d, height_m=noisy, tree_id=[f"m{i}" for i in range(40)]
+    )
+    table = pd.concat([trees, measured], ignore_index=True)
+    tropical = AllometrySettings(fallback="chave2014", heights={"form": form, "stratum": None})
+    drawn = draw(table, ErrorSettings(draws=20_000).only("height_model"), tropical)
+    ours = np.log([agb(drawn, "P0"), agb(drawn, "P1")]) / 0.976
+    model = HeightModel(form).fit(d, noisy)  # type: ignore[arg-type]
+    logs = form.startswith("log")
+    fitted = model.predict(d)
+    residual = np.log(noisy / fitted) if logs else noisy - fitted
+    residual -= residual.mean()
+    refits = []
+    for _ in range(400):
+        e = rng.choice(residual, 40) * np.sqrt(40 / model.freedom_)
+        again = fitted * np.exp(e) if logs else np.maximum(fitted + e, 0.5)
+        refits.append(np.log(HeightModel(form).fit(d, again).predict([12.0, 35.0])))  # type: ignore[arg-type]
+    theirs = np.transpose(refits)
+    np.testing.assert_allclose(ours.std(axis=1), theirs.std(axis=1), rtol=0.15)
+    np.testing.assert_allclose(np.corrcoef(ours)[0, 1], np.corrcoef(theirs)[0, 1], atol=0.15)
+    assert ours.std() > 0.01
+    assert agb(drawn, "M").std() < 1e-4 * agb(drawn, "M").mean()
 
 
 def test_a_plot_without_trees_is_a_true_zero() -> None:

@@ -4,23 +4,30 @@
 error matters. Sources and values: `parameters.csv`; the reasons: docs/field-error.md.
 """
 
+from phytomass.inventory.field_error.candidates import candidates_of
 from phytomass.inventory.field_error.draws import plot_draws
 from phytomass.inventory.field_error.plot_draws import PlotDraws
+from phytomass.inventory.field_error.prepare import ensemble_biomass
 from phytomass.inventory.field_error.settings import (
+    SHARED,
     SOURCES,
     ErrorSettings,
     Source,
     error_parameters,
 )
-from phytomass.inventory.field_error.shared import ErrorModel
+from phytomass.inventory.field_error.shared import Candidates, ErrorModel
 from phytomass.inventory.field_error.shares import variance_shares
 
 __all__ = [
+    "SHARED",
     "SOURCES",
+    "Candidates",
     "ErrorModel",
     "ErrorSettings",
     "PlotDraws",
     "Source",
+    "candidates_of",
+    "ensemble_biomass",
     "error_parameters",
     "plot_draws",
     "variance_shares",

@@ -33,10 +33,9 @@ from phytomass.inventory.field_error.register import (
 )
 from phytomass.inventory.field_error.shared import (
     ErrorModel,
-    choice_draws,
     drawn_density,
-    drawn_group,
     drawn_terms,
+    height_draws,
 )
 from phytomass.progress import Progress, silent
 from phytomass.walk.workers import Workers
@@ -65,8 +64,8 @@ def plot_draws(
 ) -> PlotDraws:
     """Draw the biomass of plots with the whole error of its trees.
 
-    Draw k has one value of every shared error (coefficients, choice of equation, wood density of
-    a species, carbon fraction, root:shoot) for all plots, and one of every other error for each
+    Draw k has one value of every shared error (site effect, coefficients, choice of equation,
+    height model, wood density of a species, carbon fraction, root:shoot) for all plots, and one of every other error for each
     tree. A number depends only on the seed, its source, the name of the tree (plot_id and
     tree_id) and the draw: not on other trees, row order, block size or `workers`.
 
@@ -74,8 +73,9 @@ def plot_draws(
     ----------
     trees : DataFrame
         From `phytomass.allometry.tree_biomass`; optionally per_ha (trees per hectare that a row
-        stands for; else 1 / area_ha), height_sd_m (SD of a measured height), height_sd_log and
-        height_slope (SD of ln height, and d ln H / d ln D, of a height from a model).
+        stands for; else 1 / area_ha), height_sd_m (SD of a measured height), and for a height from
+        a model the columns that `phytomass.allometry.fill_heights` adds. agb_kg is the centre of
+        a tree's draws.
     plots : DataFrame
         plot_id, and area_ha unless the trees have per_ha. A plot without trees is a true zero.
     model : ErrorModel
@@ -193,7 +193,9 @@ def _segment_sums(
         out = np.zeros((len(plan.segment_plot), len(part)))
         if len(plan.trees) == 0:
             return out, np.zeros(2, np.int64)
-        return out, simulate(plan.trees, keys, np.int64(part.start), theta, linear, rho, out)
+        first = np.int64(part.start)
+        bend = _bend(plan, model, random_state, part)
+        return out, simulate(plan.trees, keys, first, theta, linear, rho, bend, out)
 
     parts = [draws[i : i + BLOCK] for i in range(0, len(draws), BLOCK)]
     with Workers(workers or os.cpu_count() or 1).pool() as pool:
@@ -205,11 +207,17 @@ def _segment_sums(
 def _theta(
     plan: Plan, model: ErrorModel, random_state: int, draws: range
 ) -> tuple[Array, NDArray[np.bool_]]:
-    equations = {e.id: e for group in plan.candidates for e in group}
+    equations = {e.id: e for group in plan.candidates for e in group.equations}
     terms = {i: drawn_terms(e, model, random_state, draws) for i, e in equations.items()}
-    groups = [drawn_group(c, terms, choice_draws(c, random_state, draws)) for c in plan.candidates]
+    groups = [group.terms(terms, random_state, draws) for group in plan.candidates]
     theta = np.ascontiguousarray(groups) if groups else np.zeros((0, 8, len(draws)))
     return theta, np.array([(g[7] > 0).any() for g in groups], dtype=np.bool_)
+
+
+def _bend(plan: Plan, model: ErrorModel, random_state: int, draws: range) -> Array:
+    on = model.errors.on("height_model")
+    bends = [height_draws(name, df, on, random_state, draws) for name, df in plan.height_models]
+    return np.ascontiguousarray(bends) if bends else np.zeros((0, 3, len(draws)))
 
 
 def _write(

@@ -31,6 +31,10 @@ TREE = np.dtype(
         ("h_sd", "f8"),  # m, or of ln(height) where h_log
         ("h_log", "f8"),  # 1: height from a model, log-normal with mean h
         ("h_slope", "f8"),  # d ln(h) / d ln(d) of a height from a model
+        ("h_model", "i8"),  # row of the drawn height models, or -1
+        ("h_load_1", "f8"),  # change of ln(height) per drawn coefficient of that model
+        ("h_load_2", "f8"),
+        ("h_load_3", "f8"),
         ("h_low", "f8"),
         ("h_high", "f8"),
         ("rho_sd", "f8"),  # g/cm³, the tree's own part
@@ -137,14 +141,26 @@ def _own(tree: Any, key: Any, first: Any, z_rho: Any, z: Any) -> None:  # pragma
 
 
 @njit(error_model="numpy", cache=True)
+def _lift(tree: Any, bend: Any, lift: Any) -> None:  # pragma: no cover
+    """Fill how far the drawn height model moves ln(height), with a mean factor of one."""
+    if tree.h_model < 0:
+        lift[:] = 0.0
+        return
+    a, b, c = tree.h_load_1, tree.h_load_2, tree.h_load_3
+    half, z = 0.5 * (a * a + b * b + c * c), bend[tree.h_model]
+    for k in range(lift.size):
+        lift[k] = a * z[0, k] + b * z[1, k] + c * z[2, k] - half
+
+
+@njit(error_model="numpy", cache=True)
 def _add_mass(
-    tree: Any, t: Any, d: Any, h: Any, r: Any, z: Any, out: Any
+    tree: Any, t: Any, d: Any, h: Any, lift: Any, r: Any, z: Any, out: Any
 ) -> Any:  # pragma: no cover
     """Add the tree's mass to its segment."""
     ln_d0 = np.log(tree.d)
     for k in range(d.size):
         x = fast_log(d[k])
-        ln_h = fast_log(h[k]) + tree.h_slope * (x - ln_d0)
+        ln_h = fast_log(h[k]) + tree.h_slope * (x - ln_d0) + lift[k]
         ln_m = t[0, k] + x * (t[1, k] + x * (t[2, k] + x * t[3, k]))
         ln_m += t[4, k] * ln_h + t[5, k] * fast_log(r[k]) + t[6, k] * z[k]
         out[k] += tree.weight * fast_exp(ln_m)
@@ -152,14 +168,14 @@ def _add_mass(
 
 @njit(error_model="numpy", cache=True)
 def _add_mixed(
-    tree: Any, t: Any, d: Any, h: Any, r: Any, z: Any, out: Any
+    tree: Any, t: Any, d: Any, h: Any, lift: Any, r: Any, z: Any, out: Any
 ) -> Any:  # pragma: no cover
     """Add the same where some draws choose a linear equation; count masses below zero."""
     ln_d0 = np.log(tree.d)
     negative = 0
     for k in range(d.size):
         x = fast_log(d[k])
-        ln_h = fast_log(h[k]) + tree.h_slope * (x - ln_d0)
+        ln_h = fast_log(h[k]) + tree.h_slope * (x - ln_d0) + lift[k]
         if t[7, k] > 0.0:
             mass = t[0, k] + t[1, k] * fast_exp(2.0 * x + ln_h)
             negative += 1 if mass < 0.0 else 0
@@ -174,7 +190,7 @@ def _add_mixed(
 
 @njit(nogil=True, error_model="numpy", cache=True)
 def simulate(
-    trees: Any, keys: Any, first: Any, theta: Any, linear: Any, rho: Any, out: Any
+    trees: Any, keys: Any, first: Any, theta: Any, linear: Any, rho: Any, bend: Any, out: Any
 ) -> Any:  # pragma: no cover
     """Add every tree under the draws first … first + n to `out`; return counts.
 
@@ -190,6 +206,8 @@ def simulate(
         Whether any draw of the group is a linear equation.
     rho : array, shape (n_species, n)
         Wood density of each species, g/cm³.
+    bend : array, shape (n_models, 3, n)
+        Standard coefficients of each height model.
     out : array, shape (n_segments, n)
         Mg/ha, added to.
 
@@ -200,7 +218,7 @@ def simulate(
     """
     n = out.shape[1]
     d, h, r, z = np.empty(n), np.empty(n), np.empty(n), np.empty(n)
-    values = np.empty(3)
+    values, lift = np.empty(3), np.zeros(n)
     counts = np.zeros(2, np.int64)
     for i in range(trees.size):
         tree = trees[i]
@@ -212,9 +230,10 @@ def simulate(
                 if again > 0:
                     counts[0] += again
                     d[k], h[k], r[k] = values[0], values[1], values[2]
+        _lift(tree, bend, lift)
         row = out[tree.segment]
         if linear[tree.group]:
-            counts[1] += _add_mixed(tree, theta[tree.group], d, h, r, z, row)
+            counts[1] += _add_mixed(tree, theta[tree.group], d, h, lift, r, z, row)
         else:
-            _add_mass(tree, theta[tree.group], d, h, r, z, row)
+            _add_mass(tree, theta[tree.group], d, h, lift, r, z, row)
     return counts

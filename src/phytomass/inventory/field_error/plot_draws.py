@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from numpy.typing import NDArray
 from phytomass.carbon import (
     POOLS,
     CarbonSettings,
+    Kind,
+    Pool,
     add_pools,
     dead_columns,
     dead_pools,
@@ -81,6 +84,15 @@ class PlotDraws:
         """Return some plots, with their draws in memory."""
         return replace(self, agb=self.agb[rows], agc=None if self.agc is None else self.agc[rows])
 
+    def take(self, ids: Sequence[str]) -> PlotDraws:
+        """Return the named plots, in that order, with their draws in memory."""
+        agc = None if self.agc is None else self.agc.take(ids)
+        return replace(self, agb=self.agb.take(ids), agc=agc)
+
+    def in_pool(self, pool: Pool, kind: Kind) -> Draws:
+        """Return a pool of the living in a kind, per hectare."""
+        return to_pool(self.agb, pool, kind, self.carbon, self.fraction())
+
     def pool(self, column: str) -> Draws:
         """Return one pool of the plots; its draws are computed when they are asked for.
 
@@ -102,7 +114,7 @@ class PlotDraws:
         if column not in POOLS:
             return to_dead(self.agb, column, self.carbon)
         meaning = POOLS[column]
-        return to_pool(self.agb, meaning.pool, meaning.kind, self.carbon, self.fraction())
+        return self.in_pool(meaning.pool, meaning.kind)
 
     def fraction(self) -> Draws | None:
         """Return the carbon fraction of each plot, the mean of its groups by biomass.

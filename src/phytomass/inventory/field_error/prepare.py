@@ -8,17 +8,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from phytomass.allometry import (
-    AllometricEquation,
-    density_of_species,
-    genus_of,
-    group_of,
-    load_equations,
-)
+from phytomass.allometry import HEIGHT_LOADS, density_of_species, genus_of
 from phytomass.draws.philox import item_keys
-from phytomass.errors import InputError, Problem, nearest
+from phytomass.errors import InputError, Problem
+from phytomass.inventory.field_error.candidates import candidates_of, centres, column_of
 from phytomass.inventory.field_error.kernel import TREE
-from phytomass.inventory.field_error.shared import DENSITY_BOUNDS, Density, ErrorModel
+from phytomass.inventory.field_error.shared import (
+    DENSITY_BOUNDS,
+    Candidates,
+    Density,
+    ErrorModel,
+)
 from phytomass.inventory.groups import carbon_groups, plot_fractions
 
 NEEDED = ("tree_id", "plot_id", "dbh_cm", "accepted_species", "equation_id", "agb_kg")
@@ -34,8 +34,10 @@ class Plan:
     ----------
     trees : array of TREE
         In the order of segment and key, whatever the order of the table.
-    candidates : tuple
+    candidates : tuple of Candidates
         For each `group` of trees, the equations that a draw may take.
+    height_models : tuple
+        For each `h_model` of trees, its name and degrees of freedom.
     densities : tuple
         For each `species` of trees.
     segment_plot, segment_group : array of int
@@ -47,7 +49,8 @@ class Plan:
     """
 
     trees: NDArray[np.void]
-    candidates: tuple[tuple[AllometricEquation, ...], ...]
+    candidates: tuple[Candidates, ...]
+    height_models: tuple[tuple[str, float], ...]
     densities: tuple[Density, ...]
     segment_plot: NDArray[np.int64]
     segment_group: NDArray[np.int64]
@@ -73,14 +76,17 @@ def plan_of(trees: pd.DataFrame, plots: pd.DataFrame, model: ErrorModel) -> Plan
     groups, group = carbon_groups(trees, model.carbon)
     segment_of = place * len(groups) + group
     used, segment = np.unique(segment_of, return_inverse=True)
-    candidates, equation_group = _candidates(trees, model)
+    candidates, equation_group = candidates_of(trees, model)
     densities, kind, own_sd = _densities(trees, model)
     rows = np.zeros(len(trees), TREE)
     rows["key"] = item_keys(trees["plot_id"], trees["tree_id"])
     rows["segment"], rows["group"], rows["species"] = segment, equation_group, kind
-    rows["weight"] = weight / KG_PER_MG
+    mean_density = np.array([d.mean for d in densities])[kind]
+    centre = centres(trees, candidates, equation_group, mean_density, model)
+    rows["weight"] = weight / KG_PER_MG * _ratio(trees["agb_kg"].to_numpy(dtype=float), centre)
     _fill_diameters(rows, trees, model)
     _fill_heights(rows, trees, model)
+    height_models = _fill_height_models(rows, trees)
     rows["rho_sd"] = own_sd
     rows["rho_low"], rows["rho_high"] = DENSITY_BOUNDS
     mass = trees["agb_kg"].to_numpy(dtype=float) * weight / KG_PER_MG
@@ -88,8 +94,36 @@ def plan_of(trees: pd.DataFrame, plots: pd.DataFrame, model: ErrorModel) -> Plan
     order = np.lexsort((rows["key"], rows["segment"]))
     plot_of, group_of_segment = used // len(groups), used % len(groups)
     fraction = plot_fractions(trees, mass, place, len(plots), model.carbon)
-    trees_and_laws = (rows[order], candidates, densities)
+    trees_and_laws = (rows[order], candidates, height_models, densities)
     return Plan(*trees_and_laws, plot_of, group_of_segment, groups, agb, fraction)
+
+
+def ensemble_biomass(trees: pd.DataFrame, model: ErrorModel) -> pd.DataFrame:
+    """Return the trees with the mass to print: with `equation_choice: ensemble` the candidates' mean.
+
+    Parameters
+    ----------
+    trees : DataFrame
+        From `phytomass.allometry.tree_biomass`.
+    model : ErrorModel
+
+    Returns
+    -------
+    DataFrame
+        The same rows; agb_kg is the mean of the candidates weighted by their chances, and reason
+        ends with their names and chances.
+    """
+    if model.errors.equation_choice != "ensemble" or trees.empty:
+        return trees
+    candidates, group = candidates_of(trees, model)
+    densities, kind, _ = _densities(trees, model)
+    rho = np.array([d.mean for d in densities])[kind]
+    mass = centres(trees, candidates, group, rho, model)
+    names = np.array([f"; mean of {c}" if len(c.equations) > 1 else "" for c in candidates])
+    return trees.assign(
+        agb_kg=np.where(np.isfinite(mass), mass, trees["agb_kg"].to_numpy(dtype=float)),
+        reason=trees["reason"].astype(str) + names[group],
+    )
 
 
 def _check(trees: pd.DataFrame, plots: pd.DataFrame) -> None:
@@ -121,6 +155,12 @@ def _check(trees: pd.DataFrame, plots: pd.DataFrame) -> None:
         raise InputError.of(problems)
 
 
+def _ratio(printed: NDArray[np.float64], centre: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return what moves a tree's draws to the printed mass; one where there is no centre."""
+    known = np.isfinite(centre) & (centre > 0) & (printed > 0)
+    return np.asarray(np.where(known, printed / np.where(known, centre, 1.0), 1.0))
+
+
 def _weights(
     trees: pd.DataFrame, plots: pd.DataFrame, place: NDArray[np.intp]
 ) -> NDArray[np.float64]:
@@ -140,58 +180,6 @@ def _weights(
     return np.asarray(weight, dtype=float)
 
 
-def _candidates(
-    trees: pd.DataFrame, model: ErrorModel
-) -> tuple[tuple[tuple[AllometricEquation, ...], ...], NDArray[np.int64]]:
-    """Return the sets of equations, and for each tree which set."""
-    settings = model.allometry
-    equations = load_equations(
-        None if settings.equations is None else model.root / settings.equations
-    )
-    unknown = [i for i in model.errors.alternatives if i not in equations]
-    if unknown:
-        hint = nearest(unknown[0], list(equations), n=2)
-        raise InputError(f"no equation {unknown[0]!r}", where="errors.alternatives", remedy=hint)
-    has_height = np.isfinite(_column(trees, "height_m"))
-    names = trees["accepted_species"].unique().tolist()
-    densities = density_of_species(names, settings, model.root).set_index("species")
-    dense = set(densities.index[densities["wood_density"].notna()])
-    keys = list(
-        zip(trees["accepted_species"], trees["equation_id"], has_height.tolist(), strict=True)
-    )
-    sets: dict[tuple[AllometricEquation, ...], int] = {}
-    index: dict[tuple[str, str, bool], int] = {}
-    for key in dict.fromkeys(keys):
-        found = _candidates_of(key, model, equations, key[0] in dense)
-        index[key] = sets.setdefault(found, len(sets))
-    return tuple(sets), np.array([index[key] for key in keys], dtype=np.int64)
-
-
-def _candidates_of(
-    key: tuple[str, str, bool],
-    model: ErrorModel,
-    equations: dict[str, AllometricEquation],
-    has_density: bool,
-) -> tuple[AllometricEquation, ...]:
-    """Return the chosen equation, and what the next rungs of the ladder would give."""
-    name, chosen, has_height = key
-    settings, ids = model.allometry, [chosen]
-    if model.errors.on("equation_choice"):
-        group = group_of(name)
-        ids += [e for g, e in settings.groups.items() if g == group]
-        ids += [] if settings.fallback is None else [settings.fallback]
-        ids += list(model.errors.alternatives)
-    has_stress = settings.environmental_stress is not None
-
-    def computable(e: AllometricEquation) -> bool:
-        lacks_height = e.needs_height and not has_height
-        lacks_density = e.needs_density and not has_density
-        return not (lacks_height or lacks_density or (e.needs_stress and not has_stress))
-
-    others = [equations[i] for i in dict.fromkeys(ids[1:]) if i != chosen]
-    return (equations[chosen], *(e for e in others if computable(e)))
-
-
 def _densities(
     trees: pd.DataFrame, model: ErrorModel
 ) -> tuple[tuple[Density, ...], NDArray[np.int64], NDArray[np.float64]]:
@@ -206,7 +194,7 @@ def _densities(
         given = trees["wood_density"].to_numpy(dtype=float)
         mean = np.where(np.isfinite(given), given, mean)
     if "wood_density_sd" in trees:
-        given = _column(trees, "wood_density_sd")
+        given = column_of(trees, "wood_density_sd")
         sd = np.where(np.isfinite(given), given, sd)
     if "wood_density_level" in trees:
         stated = trees["wood_density_level"].to_numpy(dtype=object)
@@ -253,14 +241,14 @@ def _fill_diameters(rows: NDArray[np.void], trees: pd.DataFrame, model: ErrorMod
 
 
 def _fill_heights(rows: NDArray[np.void], trees: pd.DataFrame, model: ErrorModel) -> None:
-    errors, height = model.errors, _column(trees, "height_m")
+    errors, height = model.errors, column_of(trees, "height_m")
     known = np.isfinite(height) & (height > 0)
     rows["h"] = np.where(known, height, 1.0)
     rows["h_low"], rows["h_high"] = 0.01, 200.0
-    modelled = _column(trees, "height_sd_log")
+    modelled = column_of(trees, "height_sd_log")
     from_model = known & np.isfinite(modelled)
     rows["h_log"] = from_model
-    rows["h_slope"] = np.where(known, np.nan_to_num(_column(trees, "height_slope")), 0.0)
+    rows["h_slope"] = np.where(known, np.nan_to_num(column_of(trees, "height_slope")), 0.0)
     if not errors.on("height"):
         return
     if errors.preset == "biomass_r" and known.any():
@@ -269,12 +257,27 @@ def _fill_heights(rows: NDArray[np.void], trees: pd.DataFrame, model: ErrorModel
     measured = errors["height_cv"] * rows["h"]
     if errors.preset == "biomass_r":
         measured = np.full(len(rows), errors["height_sd_biomass"])
-    given = _column(trees, "height_sd_m")
+    given = column_of(trees, "height_sd_m")
     measured = np.where(np.isfinite(given), given, measured)
     rows["h_sd"] = np.where(from_model, modelled, np.where(known, measured, 0.0))
 
 
-def _column(trees: pd.DataFrame, name: str) -> NDArray[np.float64]:
-    if name not in trees:
-        return np.full(len(trees), np.nan)
-    return trees[name].to_numpy(dtype=float)
+def _fill_height_models(
+    rows: NDArray[np.void], trees: pd.DataFrame
+) -> tuple[tuple[str, float], ...]:
+    """Point each height that a model filled in to that model; return names and freedoms."""
+    rows["h_model"] = -1
+    loads = np.column_stack([column_of(trees, name) for name in HEIGHT_LOADS])
+    some = np.flatnonzero(np.isfinite(loads).all(axis=1))
+    if not len(some):
+        return ()
+    names = trees["height_source"].astype(str).to_numpy()[some]
+    freedom = column_of(trees, "height_freedom")[some]
+    models: dict[str, float] = {}
+    for name, number in zip(names, freedom.tolist(), strict=True):
+        models.setdefault(name.removeprefix("model:").replace("/", "-"), number)
+    row_of = {name: row for row, name in enumerate(models)}
+    rows["h_model"][some] = [row_of[n.removeprefix("model:").replace("/", "-")] for n in names]
+    for number in range(len(HEIGHT_LOADS)):
+        rows[f"h_load_{number + 1}"][some] = loads[some, number]
+    return tuple(models.items())

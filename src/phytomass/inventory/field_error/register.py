@@ -13,14 +13,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from phytomass.allometry import AllometricEquation
 from phytomass.carbon import DEAD_POOLS, Factor, log_normal, root_draws
 from phytomass.draws.philox import item_keys, normals
 from phytomass.inventory.field_error.prepare import Plan
 from phytomass.inventory.field_error.shared import (
     ErrorModel,
-    choice_draws,
-    chosen_candidate,
+    correction_draws,
     drawn_terms,
+    height_draws,
+    site_draws,
+    site_sd_of,
 )
 
 Array = NDArray[np.float64]
@@ -111,23 +114,49 @@ def _wood_density(plan: Plan, model: ErrorModel, random_state: int, draws: range
     return {f"wood_density/{name}": row for name, row in zip(names, z, strict=True)}
 
 
+def _equations(plan: Plan) -> dict[str, AllometricEquation]:
+    return dict(sorted({e.id: e for group in plan.candidates for e in group.equations}.items()))
+
+
+def _site_effect(plan: Plan, model: ErrorModel, random_state: int, draws: range) -> Drawn:
+    errors = model.errors
+    read = errors.on("site_effect") and any(
+        site_sd_of(e, errors)[0] > 0 for e in _equations(plan).values()
+    )
+    return {"site_effect": site_draws(random_state, draws)[0]} if read else {}
+
+
+def _correction(plan: Plan, model: ErrorModel, random_state: int, draws: range) -> Drawn:
+    unknown = [e for e in _equations(plan).values() if e.correction == "unknown"]
+    if not unknown or not model.errors.on("correction"):
+        return {}
+    return {"correction": correction_draws(unknown[0], model.errors, random_state, draws)}
+
+
+def _height_model(plan: Plan, model: ErrorModel, random_state: int, draws: range) -> Drawn:
+    if not model.errors.on("height_model"):
+        return {}
+    return {
+        f"height_model/{name}/z{i}": row
+        for name, freedom in plan.height_models
+        for i, row in enumerate(height_draws(name, freedom, True, random_state, draws))
+    }
+
+
 def _coefficients(plan: Plan, model: ErrorModel, random_state: int, draws: range) -> Drawn:
-    equations = {e.id: e for group in plan.candidates for e in group}
     found: Drawn = {}
-    for name, equation in sorted(equations.items()):
+    for name, equation in _equations(plan).items():
         terms = drawn_terms(equation, model, random_state, draws)
         found |= {f"coefficients/{name}/t{i}": row for i, row in enumerate(terms[:7])}
     return found
 
 
 def _equation_choice(plan: Plan, model: ErrorModel, random_state: int, draws: range) -> Drawn:
-    found: Drawn = {}
-    for candidates in plan.candidates:
-        if len(candidates) > 1:
-            u = choice_draws(candidates, random_state, draws)
-            name = "+".join(e.id for e in candidates)
-            found[f"equation_choice/{name}"] = chosen_candidate(u, len(candidates)).astype(float)
-    return found
+    return {
+        f"equation_choice/{group.name}": group.draws(random_state, draws).astype(float)
+        for group in plan.candidates
+        if len(group.equations) > 1
+    }
 
 
 SHARED = (
@@ -135,8 +164,15 @@ SHARED = (
     SharedError("root_shoot", "t BGB per t AGB, or a factor on Mokany's law", _root_shoot),
     *(SharedError(name, "t per t AGB", _dead_matter(name)) for name in DEAD_POOLS),
     SharedError("wood_density", "standard deviations, before the bounds", _wood_density),
+    SharedError("site_effect", "standard deviations", _site_effect),
+    SharedError("correction", "1: unknown corrections are absent", _correction),
+    SharedError("height_model", "standard coefficients", _height_model),
     SharedError("equation_choice", "position among the equations of its name", _equation_choice),
-    SharedError("coefficients", "terms of ln mass, see kernel.THETA", _coefficients),
+    SharedError(
+        "coefficients",
+        "terms of ln mass, with site effect and correction: kernel.THETA",
+        _coefficients,
+    ),
 )
 """All shared errors. A source that moves trees is read by the kernel as well (`draws._theta`)."""
 

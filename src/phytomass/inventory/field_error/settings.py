@@ -19,6 +19,9 @@ Source = Literal[
     "height",
     "wood_density",
     "parameters",
+    "site_effect",
+    "correction",
+    "height_model",
     "residual",
     "equation_choice",
     "plot_area",
@@ -30,8 +33,19 @@ Source = Literal[
 SOURCES: tuple[Source, ...] = get_args(Source)
 """Every source of error, in the order of tables and figures."""
 
+SHARED: tuple[Source, ...] = (
+    *("wood_density", "parameters", "site_effect", "correction", "height_model"),
+    *("equation_choice", "carbon_fraction", "root_shoot", "dead_matter"),
+)
+"""Sources that plots share. The others are in the scatter of the plots already, so that an error of
+their mean adds only these (`docs/field-error.md`); a tree's own part of its wood density, small in a
+plot, is counted twice."""
+
 NOT_IN_BIOMASS_R: frozenset[Source] = frozenset(
-    {"equation_choice", "plot_area", "root_shoot", "dead_matter"}
+    {
+        *("site_effect", "correction", "height_model"),
+        *("equation_choice", "plot_area", "root_shoot", "dead_matter"),
+    }
 )
 """Sources that R BIOMASS does not know."""
 
@@ -62,6 +76,14 @@ class ErrorSettings(Settings):
 
     alternatives: tuple[str, ...] = ()
     """Ids of more equations that might hold as well as the chosen ones: each draw takes one."""
+
+    equation_choice: Literal["chosen", "ensemble"] = "chosen"
+    """What is printed where several equations might hold: the chosen one's mass, with the spread
+    between them about it, or `ensemble`, their mean weighted by `values` weight_…."""
+
+    site_effect: Literal["auto", "none"] | Annotated[float, Field(ge=0, le=1)] = "auto"
+    """SD of ln(AGB) that all plots of the project share: `auto` takes each equation's own; `none` is
+    for trees from so many regions that nothing is shared, and leaves it in the trees' residual."""
 
     wood_density_sd: dict[str, Annotated[float, Field(ge=0, le=0.5)]] = {}
     """Species or genus → SD of the wood density in g/cm³, where you know better."""

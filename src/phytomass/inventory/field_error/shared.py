@@ -85,8 +85,9 @@ def drawn_terms(
     Coefficients are joint normal with the equation's covariance, the residual SD s is drawn with
     its degrees of freedom. An equation without statistics gets the priors of `parameters.csv`:
     s uniform; an error of its level of s/√n, growing with the distance of ln D from the centre
-    of its trees. Where the printed constant holds the correction of logarithms, or might, the
-    mean over residuals is the printed equation; where it surely does not, it is exp(s²/2) higher.
+    of its trees. The effect of the site is normal with SD τ, and the trees scatter about it with
+    √(s² - τ²). Every one of these factors has mean one: the mean over all of them is the printed
+    equation, times exp(s²/2) where its constant lacks the correction of logarithms.
     """
     errors, out = model.errors, np.zeros((THETA, len(draws)))
     items = item_keys([equation.id] * 8, range(8))
@@ -102,20 +103,86 @@ def drawn_terms(
     if sigma is None and vary:
         _add_level_error(out, equation, errors, s, z[5:7])
     out[7] = float(is_linear(equation))
-    shift = 2 if is_linear(equation) else 0
+    level = out[2 if is_linear(equation) else 0]
+    tau, _ = site_sd_of(equation, errors)
     if errors.on("residual"):
-        out[6] = s
-    if equation.correction == "absent":
-        out[shift] += 0.0 if errors.on("residual") else 0.5 * s0**2
-    elif errors.on("residual"):
-        out[shift] -= 0.5 * (s0**2 if errors.preset == "biomass_r" else s**2)
+        out[6] = np.sqrt(np.maximum(s**2 - tau**2, 0.0))
+        level -= 0.5 * (s0**2 if errors.preset == "biomass_r" else out[6] ** 2)
+    level += site_shift(equation, errors, random_state, draws)
+    if equation.correction != "included" and not is_linear(equation):
+        level += correction_draws(equation, errors, random_state, draws) * 0.5 * s**2
     return out
+
+
+def site_sd_of(equation: AllometricEquation, errors: ErrorSettings) -> tuple[float, int]:
+    """Return the SD of the site effect of an equation, and the sites behind it (0: not estimated).
+
+    Examples
+    --------
+    >>> from phytomass.allometry import load_equations
+    >>> site_sd_of(load_equations()["chave2014"], ErrorSettings())
+    (0.169, 58)
+    >>> site_sd_of(load_equations()["chave2014"], ErrorSettings(site_effect=0.1))
+    (0.1, 0)
+    """
+    if errors.preset == "biomass_r" or errors.site_effect == "none":
+        return 0.0, 0
+    if errors.site_effect != "auto":
+        return errors.site_effect, 0
+    own = equation.site_sd
+    sites = equation.sites or round(errors["n_sites"])
+    return (errors["site_sd"] if own is None else own), sites
+
+
+def site_draws(random_state: int, draws: range) -> Array:
+    """Return the site effect in SDs and the number behind its spread, shape (2, n): one for all."""
+    items = item_keys(["project"] * 2, range(2))
+    return np.asarray(normals(random_state, "site effect", items, draws))
+
+
+def site_shift(
+    equation: AllometricEquation, errors: ErrorSettings, random_state: int, draws: range
+) -> Array:
+    """Return what the site adds to ln(AGB) under an equation, the same for all plots and dates.
+
+    τ z √(1 + 1/n) with τ drawn by its degrees of freedom n - 1: the site is a new one, and τ was
+    estimated from n. The mean of its exponential is one.
+    """
+    tau, sites = site_sd_of(equation, errors)
+    if tau == 0 or not errors.on("site_effect"):
+        return np.zeros(len(draws))
+    z, spread = site_draws(random_state, draws)
+    if not sites:
+        return np.asarray(tau * z - 0.5 * tau**2)
+    drawn = tau * np.sqrt(1 + 1 / sites) / np.sqrt(chi_square_ratio(spread, sites - 1))
+    return np.asarray(drawn * z - 0.5 * drawn**2)
+
+
+def correction_draws(
+    equation: AllometricEquation, errors: ErrorSettings, random_state: int, draws: range
+) -> Array:
+    """Return 1 where the constant of an equation lacks exp(s²/2), else 0; one coin for all unknown.
+
+    Its chance is `correction_absent` of `parameters.csv`.
+    """
+    if equation.correction == "absent":
+        return np.ones(len(draws))
+    if equation.correction == "included" or not errors.on("correction"):
+        return np.zeros(len(draws))
+    u = uniforms(random_state, "correction", item_keys(["project"]), draws)[0]
+    return np.asarray(u < errors["correction_absent"], dtype=float)
+
+
+def chi_square_ratio(z: Array, freedom: float) -> Array:
+    """Return χ²/freedom from standard normal numbers, by Wilson and Hilferty (1931)."""
+    part = 2 / (9 * freedom)
+    return np.asarray(np.maximum(1 - part + z * np.sqrt(part), 0.1) ** 3)
 
 
 def _residual_sd(
     equation: AllometricEquation, errors: ErrorSettings, z: Array, u: Array
 ) -> tuple[float, Array]:
-    """Return the residual SD of ln(AGB) and its draws; χ² by Wilson and Hilferty (1931)."""
+    """Return the residual SD of ln(AGB) and its draws."""
     low, high = errors["rse_low"], errors["rse_high"]
     s0 = (low + high) / 2 if equation.rse_log is None else equation.rse_log
     if not errors.on("parameters"):
@@ -123,9 +190,7 @@ def _residual_sd(
     if equation.rse_log is None:
         return s0, low + (high - low) * u
     freedom = max((equation.n or errors["n_trees"]) - len(equation.coefficients), 2.0)
-    part = 2 / (9 * freedom)
-    ratio = np.maximum(1 - part + z * np.sqrt(part), 0.1) ** 3
-    return s0, s0 / np.sqrt(ratio)
+    return s0, s0 / np.sqrt(chi_square_ratio(z, freedom))
 
 
 def _add_level_error(
@@ -148,43 +213,69 @@ def _add_level_error(
     out[2] -= 0.5 * slope_se**2
 
 
-def drawn_group(
-    candidates: tuple[AllometricEquation, ...], terms: dict[str, Array], u: Array
-) -> Array:
-    """Return the terms of the equation that each draw takes, all candidates alike.
+@dataclass(frozen=True)
+class Candidates:
+    """Equations of which each draw takes one.
 
     Parameters
     ----------
-    candidates : tuple of AllometricEquation
-    terms : mapping
-        Equation id → array (THETA, n) from `drawn_terms`.
-    u : array, shape (n,)
-        Uniform numbers.
+    equations : tuple of AllometricEquation
+        The chosen one first.
+    chances : tuple of float
+        Of each; their sum is one.
     """
-    if len(candidates) == 1:
-        return terms[candidates[0].id]
-    chosen = chosen_candidate(u, len(candidates))
-    drawn = np.choose(chosen[None, :], [terms[e.id] for e in candidates])
-    return np.asarray(drawn, dtype=float)
+
+    equations: tuple[AllometricEquation, ...]
+    chances: tuple[float, ...]
+
+    def __str__(self) -> str:
+        """Return the equations with their chances."""
+        pairs = zip(self.equations, self.chances, strict=True)
+        return " and ".join(f"{e.id} ({chance:.2f})" for e, chance in pairs)
+
+    @property
+    def name(self) -> str:
+        """What the choice among them is kept as."""
+        return "+".join(e.id for e in self.equations)
+
+    def taken(self, u: Array) -> NDArray[np.int64]:
+        """Return which equation each uniform number takes.
+
+        Examples
+        --------
+        >>> from phytomass.allometry import load_equations
+        >>> two = Candidates(tuple(load_equations().values())[:2], (0.5, 0.5))
+        >>> two.taken(np.array([0.1, 0.6, 1.0]))
+        array([0, 1, 1])
+        """
+        return np.searchsorted(np.cumsum(self.chances)[:-1], u, side="right")
+
+    def draws(self, random_state: int, draws: range) -> NDArray[np.int64]:
+        """Return which equation each draw takes: the same for all species with these candidates."""
+        name = item_keys(["+".join(sorted(e.id for e in self.equations))])
+        return self.taken(uniforms(random_state, "equation choice", name, draws)[0])
+
+    def terms(self, terms: dict[str, Array], random_state: int, draws: range) -> Array:
+        """Return the terms of the equation that each draw takes, from those of each equation.
+
+        Parameters
+        ----------
+        terms : mapping
+            Equation id → array (THETA, n) from `drawn_terms`.
+        """
+        if len(self.equations) == 1:
+            return terms[self.equations[0].id]
+        taken = self.draws(random_state, draws)
+        drawn = np.choose(taken[None, :], [terms[e.id] for e in self.equations])
+        return np.asarray(drawn, dtype=float)
 
 
-def chosen_candidate(u: Array, n: int) -> NDArray[np.int64]:
-    """Return which of n candidates each uniform number takes.
-
-    Examples
-    --------
-    >>> chosen_candidate(np.array([0.1, 0.6, 1.0]), 2)
-    array([0, 1, 1])
-    """
-    return np.minimum((u * n).astype(np.int64), n - 1)
-
-
-def choice_draws(
-    candidates: tuple[AllometricEquation, ...], random_state: int, draws: range
-) -> Array:
-    """Return the numbers that choose: shared by all species with the same candidates."""
-    name = item_keys(["+".join(sorted(e.id for e in candidates))])
-    return np.asarray(uniforms(random_state, "equation choice", name, draws)[0])
+def height_draws(name: str, freedom: float, on: bool, random_state: int, draws: range) -> Array:
+    """Return the standard coefficients of a height model, shape (3, n): t with its freedom."""
+    if not on:
+        return np.zeros((3, len(draws)))
+    z = normals(random_state, "height model", item_keys([name] * 4, range(4)), draws)
+    return np.asarray(z[:3] / np.sqrt(chi_square_ratio(z[3], freedom)))
 
 
 def drawn_density(

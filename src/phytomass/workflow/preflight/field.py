@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from phytomass.accounting import sample_of
 from phytomass.allometry import check_species
 from phytomass.errors import InputError, Problem
 from phytomass.features import listed
@@ -30,7 +31,7 @@ def check_field(findings: Findings, opened: OpenProject, crs: str | None) -> Sur
         CRS of the grid; None while it is not known.
     """
     project, root = opened.project, opened.root
-    survey = survey_inventory(project.inventory, root, crs)
+    survey = survey_inventory(project.inventory, root, crs, project.is_mapped)
     findings.problems += survey.problems
     findings.warnings += survey.warnings
     findings.notes += survey.notes
@@ -43,9 +44,18 @@ def check_field(findings: Findings, opened: OpenProject, crs: str | None) -> Sur
         findings.attempt(lambda: _refuse_species(survey.trees, opened))
     if survey.plots is not None:
         inventory = Inventory(survey.trees, survey.plots, pd.DataFrame(), ())
-        findings.attempt(lambda: check_training(opened, inventory))
-        findings.attempt(lambda: _enough_plots(opened, findings.sizes.n_plots))
+        findings.attempt(lambda: _refuse_design(opened, survey))
+        if project.is_mapped:
+            findings.attempt(lambda: check_training(opened, inventory))
+            findings.attempt(lambda: _enough_plots(opened, findings.sizes.n_plots))
     return survey
+
+
+def _refuse_design(opened: OpenProject, survey: Survey) -> None:
+    """Refuse a design that the plots contradict."""
+    design = opened.project.inventory.design
+    if design.is_sample and survey.plots is not None and not survey.problems:
+        sample_of(survey.plots, design)
 
 
 def _refuse_species(trees: pd.DataFrame | None, opened: OpenProject) -> None:
@@ -78,6 +88,6 @@ def _enough_plots(opened: OpenProject, n: int) -> None:
     if n < most[0]:
         raise InputError(
             f"model {most[1]} needs {most[0]} plots or more to train on, there are {n}",
-            where=str(opened.project.inventory.plots.path),
+            where=opened.project.inventory.file_of_plots,
             remedy="add plots, or leave the model out",
         )

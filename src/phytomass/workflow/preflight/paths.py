@@ -14,7 +14,7 @@ from phytomass.workflow import field, predictors
 from phytomass.workflow.load import OpenProject
 from phytomass.workflow.named import found_files
 from phytomass.workflow.preflight.findings import Findings
-from phytomass.workflow.steps import STEPS
+from phytomass.workflow.steps import steps_of
 
 SHOWN = 3
 
@@ -40,7 +40,7 @@ def refuse_unwritable(results: Path) -> None:
 
 def single_files(opened: OpenProject) -> dict[str, Path]:
     """Return the files that the later steps read besides sheets and sources, by key."""
-    named = (pair for step in STEPS for pair in step.reads.named(opened.project))
+    named = (pair for step in steps_of(opened.project) for pair in step.reads.named(opened.project))
     early = {key for s in (field, predictors) for key, _ in s.STEP.reads.named(opened.project)}
     return {key: p for key, p in named if isinstance(p, Path) and key not in early}
 
@@ -53,7 +53,7 @@ def check_single_files(findings: Findings, opened: OpenProject) -> None:
 
 def check_whole(findings: Findings, opened: OpenProject) -> set[Path]:
     """Say which rasters beside the predictors' sources are cut off; return them."""
-    like = opened.project.grid.like
+    like = opened.project.grid.like if opened.project.grid else None
     named = [*([like] if like else []), *single_files(opened).values()]
     cut = set()
     for path in dict.fromkeys(opened.root / path for path in named):
@@ -66,7 +66,7 @@ def check_whole(findings: Findings, opened: OpenProject) -> set[Path]:
 
 
 def _named_paths(opened: OpenProject) -> Iterator[Path]:
-    for step in STEPS:
+    for step in steps_of(opened.project):
         for key, value in step.reads.named(opened.project):
             if isinstance(value, Path):
                 yield opened.root / value

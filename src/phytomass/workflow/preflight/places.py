@@ -47,7 +47,7 @@ def plots_on_grid(
     grid : GeoBox
         Its grid.
     """
-    plots, where = survey.plots, str(opened.project.inventory.plots.path)
+    plots, where = survey.plots, opened.project.inventory.file_of_plots
     columns = ["plot_id", "easting", "northing"]
     if plots is None or not set(columns) <= set(plots.columns):
         return pd.DataFrame(columns=columns)

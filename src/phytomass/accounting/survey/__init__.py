@@ -1,0 +1,43 @@
+"""Estimates from a probability sample: what was drawn, and what follows for the whole.
+
+A line of code belongs here if it holds for any sample with known probabilities, of plots or of
+anything else.
+"""
+
+from phytomass.accounting.survey.design import (
+    Design,
+    Stage,
+    clustered,
+    codes_of,
+    simple_random,
+    stratified,
+    two_stage,
+)
+from phytomass.accounting.survey.estimators import (
+    Found,
+    domain_mean,
+    mean,
+    ratio,
+    regression,
+    total,
+)
+from phytomass.accounting.survey.planning import plots_needed
+from phytomass.accounting.survey.skewed import bootstrap_t
+
+__all__ = [
+    "Design",
+    "Found",
+    "Stage",
+    "bootstrap_t",
+    "clustered",
+    "codes_of",
+    "domain_mean",
+    "mean",
+    "plots_needed",
+    "ratio",
+    "regression",
+    "simple_random",
+    "stratified",
+    "total",
+    "two_stage",
+]
