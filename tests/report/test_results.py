@@ -7,7 +7,11 @@ import pytest
 
 from phytomass.errors import InputError
 from phytomass.report import read_results
+from phytomass.report.content.blocks import Section
+from phytomass.report.content.results import Results
 from phytomass.report.content.values import map_model_of, pick
+from phytomass.report.messages.formatting import short_hash
+from phytomass.report.sections.sources import sources_section
 
 
 def test_an_empty_folder_is_results_with_nothing(tmp_path: Path) -> None:
@@ -90,3 +94,19 @@ def test_the_map_model_has_its_scores_by_the_split_it_was_chosen_by(results_fold
         & (table["split"] == "spatial_blocks")
     ]
     assert chosen.score("rmse", "spatial_blocks") == row["rmse"].item()
+
+
+@pytest.mark.parametrize("name", ["predictors.zarr", "predictors", "predictors.tif"])
+def test_a_stack_is_traced_whichever_store_it_lies_in(tmp_path: Path, name: str) -> None:
+    if name.endswith(".tif"):
+        (tmp_path / name).write_bytes(b"raster")
+    else:
+        (tmp_path / name).mkdir()
+    step = {"name": "stack", "outputs": [{"path": name, "sha256": "ab" * 32}]}
+    results = Results(tmp_path, documents={"provenance": {"steps": [step]}})
+    assert read_results(tmp_path).rasters == {"predictors": tmp_path / name}
+    named = Section("predictors", "Predictors", files=(name,))
+    text = repr(sources_section(results, [named]).blocks[0])
+    assert name in text
+    assert "'stack'" in text
+    assert short_hash("ab" * 32) in text
