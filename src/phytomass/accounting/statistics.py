@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from phytomass.accounting.sums import Moments
+from phytomass.walk.moments import Moments
 
 
 @dataclass(frozen=True)
