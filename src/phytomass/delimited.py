@@ -78,8 +78,17 @@ def read_delimited(
     return records
 
 
-def table_of(records: Sequence[Sequence[str]], where: str) -> pd.DataFrame:
+def table_of(records: Sequence[Sequence[str]], where: str, first_row: int = 2) -> pd.DataFrame:
     """Make a table of rows, header first; short rows are filled up, columns without name left out.
+
+    Parameters
+    ----------
+    records : sequence of rows
+        As in the file, the header being one row.
+    where : str
+        How to name it in messages.
+    first_row : int
+        Number of the first row below the header in the file.
 
     Raises
     ------
@@ -98,7 +107,9 @@ def table_of(records: Sequence[Sequence[str]], where: str) -> pd.DataFrame:
         )
     width, body = len(header), records[1:]
     long = [
-        i + 2 for i, r in enumerate(body) if len(r) > width and any(c.strip() for c in r[width:])
+        i + first_row
+        for i, r in enumerate(body)
+        if len(r) > width and any(c.strip() for c in r[width:])
     ]
     if long:
         shown = ", ".join(map(str, long[:10])) + (

@@ -55,12 +55,12 @@ def test_missing_file_names_the_nearest(folder: Path) -> None:
 
 
 def test_missing_column_names_the_nearest(folder: Path) -> None:
-    trees(folder, TREES.replace("dbh_cm", "DBH").replace("species", "Spp"))
+    trees(folder, TREES.replace("dbh_cm", "DBH1").replace("species", "Wood"))
     lines = complaint(folder).splitlines()
     assert len(lines) == 2
     assert "trees.csv: no column 'species'" in lines[0]
     assert "trees.csv: no column 'dbh_cm' → map it: inventory.trees.columns.dbh_cm" in lines[1]
-    assert "did you mean 'dbh'?" in lines[1].casefold()
+    assert "did you mean 'dbh1'?" in lines[1].casefold()
 
 
 def test_the_first_unknown_plot_gets_the_hint(folder: Path) -> None:

@@ -89,13 +89,23 @@ def test_declared_inches_leave_the_heights_to_doubt(tmp_path: Path) -> None:
     assert warned(found).endswith("if heights are feet, set inventory.trees.units.height_m: ft")
 
 
-def test_a_header_that_names_another_unit(tmp_path: Path) -> None:
+def test_the_unit_of_a_header_is_taken_and_told(tmp_path: Path) -> None:
     trees = forest().rename(columns={"dbh_cm": "DBH_in", "height_m": "HT (m)"})
     columns = {"dbh_cm": "DBH_in", "height_m": "HT (m)"}
     found = survey(tmp_path, trees, columns=columns)
-    assert "column DBH_in: the header says in, and it is read as cm" in warned(found)
-    assert "inventory.trees.units.dbh_cm: in" in warned(found)
-    assert survey(tmp_path, trees, columns=columns, units={"dbh_cm": "in"}).warnings == []
+    told = [f"{note.where}: {note.what}" for note in found.notes]
+    assert "trees.csv, column DBH_in: its unit is taken from the header: in" in told
+    assert found.trees["dbh_cm"].tolist() == pytest.approx(2.54 * trees["DBH_in"])
+    assert survey(tmp_path, trees, columns=columns, units={"dbh_cm": "in"}).problems == []
+    (problem,) = survey(tmp_path, trees, columns=columns, units={"dbh_cm": "mm"}).problems
+    assert "the header says in, and inventory.trees.units.dbh_cm says mm" in problem.what
+
+
+def test_a_single_letter_is_doubted(tmp_path: Path) -> None:
+    trees = forest().rename(columns={"dbh_cm": "dbh_m"})
+    found = survey(tmp_path, trees, columns={"dbh_cm": "dbh_m"})
+    assert "column dbh_m: the header says m, and it is read as cm" in warned(found)
+    assert found.trees["dbh_cm"].tolist() == pytest.approx(trees["dbh_m"])
 
 
 def test_two_dates_without_tree_numbers(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pandas as pd
 from phytomass.errors import nearest
 from phytomass.inventory.columns import Reading, rows_where
 from phytomass.inventory.dates import dates_telling_apart
-from phytomass.inventory.findings import Findings, rows_of
+from phytomass.inventory.findings import Findings
 from phytomass.inventory.ids import spelled_alike
 
 TALLEST_M = 120.0
@@ -163,7 +163,8 @@ def _refuse_repeats(
         return
     groups = [(key, part.index) for key, part in repeated.groupby(columns, sort=False)]
     shown = [
-        f"{' / '.join(map(str, key))} ({rows_of(rows)})" for key, rows in groups[:REPEATS_SHOWN]
+        f"{' / '.join(map(str, key))} ({reading.rows(rows)})"
+        for key, rows in groups[:REPEATS_SHOWN]
     ]
     more = f" and {len(groups) - REPEATS_SHOWN} more" if len(groups) > REPEATS_SHOWN else ""
     what = "plot id" if columns == ["plot_id"] else "tree id within a plot"

@@ -10,14 +10,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from phytomass.errors import InputError, nearest
+from phytomass.errors import InputError, Problem, nearest
 from phytomass.inventory.angles import parse_angle
-from phytomass.inventory.findings import Findings, Rejection, rows_of
-from phytomass.inventory.settings import Cell, TableSource
+from phytomass.inventory.cells import is_missing, mended, parse_number, same_cell
+from phytomass.inventory.findings import Findings, Rejection, Repair, rows_of
+from phytomass.inventory.matching import matched, units_of_headers
+from phytomass.inventory.settings import TableSource
 from phytomass.inventory.tables import RawTable
 from phytomass.units import FACTORS, convert
 
-MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "-", "#n/a", "nat"})
 ERRORS = frozenset(
     ["#REF!", "#DIV/0!", "#VALUE!", "#NAME?", "#NUM!", "#NULL!", "#SPILL!", "#CALC!", "#FIELD!"]
 )
@@ -104,26 +105,45 @@ class Reading:
         Its key in the project file, e.g. ``inventory.trees``.
     found : mapping
         Our column → the file's column, as far as the file has it.
+    notes : tuple of Problem
+        What was taken for granted: columns by usual names, units of headers.
     """
 
     raw: RawTable
     source: TableSource
     key: str
     found: Mapping[str, str]
+    notes: tuple[Problem, ...] = ()
+
+    def rows(self, rows: Sequence[int] | pd.Index) -> str:
+        """Say which rows of the file are meant."""
+        if self.raw.sheets is None:
+            return rows_of(rows, self.raw.first_row)
+        by_sheet: dict[str, list[int]] = {}
+        for row in rows:
+            sheet, number = self.raw.source_of(int(row))
+            by_sheet.setdefault(sheet, []).append(number)
+        return "; ".join(f"{sheet}, {rows_of(n, 0)}" for sheet, n in by_sheet.items())
 
     def place(self, name: str, rows: Sequence[int] | pd.Index | None = None) -> str:
         """Say file, rows and column (as the file calls it) for a message."""
-        where = "" if rows is None else f", {rows_of(rows)}"
+        where = "" if rows is None else f", {self.rows(rows)}"
         return f"{self.raw.name}{where}, column {self.found.get(name, name)}"
 
     def reject(
         self, findings: Findings, row: int, name: str, reason: str, filtered: bool = False
     ) -> None:
         """Set one row aside because of one of its columns; `filtered` if the project asked for it."""
-        column = self.found.get(name, name)
+        self.set_aside(findings, row, self.found.get(name, name), reason, filtered)
+
+    def set_aside(
+        self, findings: Findings, row: int, column: str, reason: str, filtered: bool = False
+    ) -> None:
+        """Set one row aside because of a column of the file; see `reject`."""
+        file, line = self.raw.source_of(row)
         cell = self.raw.cells[column].iloc[row] if column in self.raw.cells else ""
         findings.rejected.append(
-            Rejection(self.key, self.raw.name, row, column, cell, reason, filtered)
+            Rejection(self.key, file, row, column, cell, reason, filtered, line)
         )
 
 
@@ -138,12 +158,12 @@ def find_columns(
             if name not in names:
                 hint = nearest(name, names) or f"one of {', '.join(names)}"
                 findings.problem(f"{key}.{part}.{name}", "is not a column of phytomass", hint)
-    found = {}
+    found, notes = matched(raw, source, columns, findings, key)
     for column in columns:
         theirs = source.columns.get(column.name, column.name)
-        if theirs in header:
-            found[column.name] = theirs
-        elif column.name in source.columns and theirs:
+        if column.name in found:
+            continue
+        if column.name in source.columns and theirs:
             hint = nearest(theirs, header) or f"columns of the file: {', '.join(header)}"
             findings.problem(raw.name, f"no column {theirs!r} ({key}.columns.{column.name})", hint)
         elif column.required and not _is_point(column.name, raw):
@@ -151,7 +171,9 @@ def find_columns(
                 raw.name, f"no column {theirs!r}", _map_it(column.name, header, key, source)
             )
     _check_units(columns, source, key, findings)
-    return Reading(raw, source, key, found)
+    units, told = units_of_headers(found, source, columns, findings, (raw.name, key))
+    source = source.model_copy(update={"units": {**units, **source.units}})
+    return Reading(raw, source, key, found, tuple(notes + told))
 
 
 def _is_point(name: str, raw: RawTable) -> bool:
@@ -191,14 +213,12 @@ def kept_rows(reading: Reading, findings: Findings) -> NDArray[np.bool_]:
 
     Rows without anything in them are rejected too.
     """
-    text, name = reading.raw.cells, reading.raw.name
+    text = reading.raw.cells
     keep = ~(text == "").all(axis=1).to_numpy(dtype=bool)
     if reading.raw.points is not None:
         keep |= np.isfinite(reading.raw.points).all(axis=1)
     for row in np.flatnonzero(~keep):
-        findings.rejected.append(
-            Rejection(reading.key, name, int(row), "", "", EMPTY, filtered=True)
-        )
+        reading.reject(findings, int(row), "", EMPTY, filtered=True)
     header = [str(column) for column in text.columns]
     for given, wanted in reading.source.where.items():
         column = given if given in text else reading.found.get(given, given)
@@ -207,27 +227,16 @@ def kept_rows(reading: Reading, findings: Findings) -> NDArray[np.bool_]:
             findings.problem(f"{reading.key}.where.{given}", "is not a column of the file", hint)
             continue
         values = wanted if isinstance(wanted, list) else [wanted]
-        fits = np.array([any(_same(cell, value) for value in values) for cell in text[column]])
+        fits = np.array([any(same_cell(cell, value) for value in values) for cell in text[column]])
         asked = " or ".join(str(value) for value in values)
         for row in np.flatnonzero(keep & ~fits):
-            cell, reason = text[column].iloc[row], f"left out by {reading.key}.where: not {asked}"
-            findings.rejected.append(
-                Rejection(reading.key, name, int(row), str(column), cell, reason, filtered=True)
-            )
+            reason = f"left out by {reading.key}.where: not {asked}"
+            reading.set_aside(findings, int(row), str(column), reason, filtered=True)
         keep &= fits
     if not keep.any():
         what = "no row is left" + (f" after {reading.key}.where" if reading.source.where else "")
-        findings.problem(name, what, "check the file and the conditions")
+        findings.problem(reading.raw.name, what, "check the file and the conditions")
     return keep
-
-
-def _same(cell: str, value: Cell) -> bool:
-    if cell.casefold() == str(value).casefold():
-        return True
-    try:
-        return float(cell) == float(value)
-    except ValueError:
-        return False
 
 
 def standard_columns(
@@ -258,11 +267,6 @@ def standard_columns(
     return table
 
 
-def is_missing(cell: str, more: Sequence[str]) -> bool:
-    """Tell whether a cell says that there is no value."""
-    return cell.casefold() in MISSING or any(_same(cell, token) for token in more)
-
-
 def _numbers(
     reading: Reading,
     column: Column,
@@ -273,6 +277,9 @@ def _numbers(
     parsed = np.array(
         [_parsed(cell, reading.source.decimal, column) for cell in cells], dtype=float
     )
+    if reading.source.repair:
+        for i in map(int, np.flatnonzero(~np.isfinite(parsed) & ~missing)):
+            parsed[i] = _mended(reading, column, cells.iloc[i], int(cells.index[i]), findings)
     bad = ~np.isfinite(parsed) & ~missing
     values = np.where(bad | missing, np.nan, parsed)
     if bad.any() and bad.sum() * 2 > (~missing).sum():
@@ -290,17 +297,29 @@ def _numbers(
     return convert(values, unit, column.quantity)
 
 
+def number_of(cell: str, column: Column, reading: Reading) -> float:
+    """Return the number of a cell in the unit of the file, mended where the project asks for it."""
+    value = _parsed(cell, reading.source.decimal, column)
+    return _meant(cell, column, reading)[0] if reading.source.repair and np.isnan(value) else value
+
+
+def _meant(cell: str, column: Column, reading: Reading) -> tuple[float, str]:
+    own = column.quantity and next(iter(FACTORS[column.quantity]))
+    unit = reading.source.units.get(column.name, own)
+    return mended(cell, reading.source.decimal, unit, column.quantity)
+
+
+def _mended(reading: Reading, column: Column, cell: str, row: int, findings: Findings) -> float:
+    value, why = _meant(cell, column, reading)
+    if why:
+        header = reading.found[column.name]
+        findings.repaired.append(Repair(*reading.raw.source_of(row), header, cell, value, why))
+    return value
+
+
 def _parsed(cell: str, decimal: str, column: Column) -> float:
     value = parse_number(cell, decimal)
     return parse_angle(cell) if column.angle and np.isnan(value) else value
-
-
-def parse_number(cell: str, decimal: str) -> float:
-    """Return the exact number a text stands for, NaN where it is none."""
-    try:
-        return np.nan if "_" in cell else float(cell.replace(decimal, "."))
-    except ValueError:
-        return np.nan
 
 
 def drop_rejected(table: pd.DataFrame, reading: Reading, findings: Findings) -> pd.DataFrame:

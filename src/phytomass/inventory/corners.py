@@ -1,4 +1,4 @@
-"""Plots whose table has one row per corner: where they lie, and how large they are."""
+"""Plots whose table has their corners or outlines: where they lie, and how large they are."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import shapely
 from numpy.typing import ArrayLike, NDArray
-from pyproj import CRS, Proj
+from pyproj import CRS, Geod, Proj, Transformer
+from shapely.geometry.polygon import orient
 
 from phytomass.errors import InputError
 from phytomass.inventory.columns import Reading
@@ -106,13 +107,78 @@ def _metre_of(plots: pd.DataFrame, crs: str, findings: Findings) -> float:
         return float("nan")
     middle = plots[["easting", "northing"]].mean()
     if middle.notna().all():
-        projection = Proj(system)
-        place = projection(middle["easting"], middle["northing"], inverse=True)
-        scale = projection.get_factors(*place).areal_scale
+        scale = _areal_scale(system, middle["easting"], middle["northing"])
         if not abs(scale - 1) <= DISTORTION:
             what = f"areas in {crs} are {100 * (scale - 1):+.0f} % off here"
             findings.problem("inventory.plot_corners", what, remedy)
     return float(system.axis_info[0].unit_conversion_factor)
+
+
+def _areal_scale(system: CRS, easting: float, northing: float) -> float:
+    """Return the area that a map projection makes of one unit of area at a place."""
+    projection = Proj(system)
+    place = projection(easting, northing, inverse=True)
+    return float(projection.get_factors(*place).areal_scale)
+
+
+def areas_of_polygons(
+    plots: pd.DataFrame, crs: str | None, reading: Reading, findings: Findings
+) -> pd.DataFrame:
+    """Return the table with area_ha, the horizontal area of the polygon of each plot.
+
+    It is measured in the project's CRS, as that of corners is; on the ellipsoid where there is none,
+    or where it distorts areas by more than 1 %.
+
+    Parameters
+    ----------
+    plots : DataFrame
+        The index is the feature of the file, from 0.
+    crs : str or None
+        The project's CRS.
+    """
+    shapes, stated = reading.raw.shapes, reading.source.crs or reading.raw.crs or crs
+    if shapes is None:
+        return plots
+    if stated is None:
+        remedy = f"set {reading.key}.crs, or give inventory.plot_area_ha"
+        findings.problem(reading.raw.name, "has no CRS, and areas are measured from it", remedy)
+        return plots
+    areas = []
+    for row in plots.index:
+        where = f"{reading.raw.name}, {reading.rows([row])}"
+        fault = _fault_of(shapes[row])
+        area = np.nan if fault else _hectares(shapes[row], CRS(stated), crs)
+        if area > LARGEST_HA:
+            fault = f"encloses {area:.0f} ha"
+        if fault:
+            remedy = "correct it in a GIS, or give the area (inventory.plot_area_ha)"
+            findings.problem(where, f"the polygon of the plot {fault}", remedy)
+        areas.append(area)
+    return plots.assign(area_ha=np.array(areas, dtype=float))
+
+
+def _fault_of(shape: shapely.Geometry | None) -> str:
+    if shape is None or shape.is_empty or shapely.get_dimensions(shape) < 2:
+        return "is missing"
+    return "" if shape.is_valid else "crosses itself"
+
+
+def _hectares(shape: shapely.Geometry, source: CRS, crs: str | None) -> float:
+    """Return the area of a polygon in hectares."""
+    target = None if crs is None else CRS(crs)
+    if target is not None and target.is_projected:
+        moved = _moved(shape, source, target)
+        if abs(_areal_scale(target, moved.centroid.x, moved.centroid.y) - 1) <= DISTORTION:
+            return float(moved.area * target.axis_info[0].unit_conversion_factor ** 2 / M2_PER_HA)
+    degrees = _moved(shape, source, CRS("EPSG:4326"))
+    earth = Geod(ellps="WGS84")  # an outline walked the other way round would be negative
+    parts = [orient(part) for part in shapely.get_parts(degrees)]
+    return float(sum(earth.geometry_area_perimeter(part)[0] for part in parts)) / M2_PER_HA
+
+
+def _moved(shape: shapely.Geometry, source: CRS, target: CRS) -> shapely.Geometry:
+    bring = Transformer.from_crs(source, target, always_xy=True).transform
+    return shapely.transform(shape, lambda xy: np.column_stack(bring(xy[:, 0], xy[:, 1])))
 
 
 def centres_of_corners(plots: pd.DataFrame, reading: Reading, findings: Findings) -> pd.DataFrame:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from phytomass.inventory.columns import Reading
 
-YEARS = re.compile(r"year|yr|date|meas|surve[yn]|census|visit", re.IGNORECASE)
+YEARS = re.compile(r"year|yr|date|meas|surve[yn]|census|visit|^sheet$", re.IGNORECASE)
 """What columns of years and days are called: INVYR, MEASYEAR, date."""
 
 VISITS = re.compile(r"census|survey|visit|campaign|cycle|epoch|remeas", re.IGNORECASE)

@@ -10,8 +10,10 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from phytomass.errors import InputError, nearest
-from phytomass.inventory.columns import Reading, is_missing, parse_number
-from phytomass.inventory.findings import Findings, Rejection
+from phytomass.inventory.cells import is_missing, mended, parse_number
+from phytomass.inventory.columns import Reading
+from phytomass.inventory.findings import Findings, Repair
+from phytomass.inventory.headers import read_header
 from phytomass.inventory.settings import InventorySettings, SubPlot, TableSource
 from phytomass.inventory.tables import RawTable
 
@@ -72,13 +74,34 @@ def per_hectare(dbh_cm: ArrayLike, subplots: list[SubPlot]) -> Array:
     return factor
 
 
-def with_equivalent_diameter(raw: RawTable, source: TableSource, key: str) -> RawTable:
+def with_equivalent_diameter(
+    raw: RawTable, source: TableSource, key: str, findings: Findings
+) -> RawTable:
     """Return the file with a column dbh_cm of the equivalent diameter of its stem columns.
 
-    A cell that is no number stays as it is written, so that its row is rejected for it.
+    A cell that is no number stays as it is written, so that its row is rejected for it; or it is
+    repaired, where the project asks for that.
     """
     if not source.stems:
         return raw
+    _check_stems(raw, source, key)
+    text = raw.cells[source.stems]
+    missing = text.map(lambda cell: is_missing(cell, source.missing)).to_numpy(dtype=bool)
+    values = text.map(lambda cell: parse_number(cell, source.decimal)).to_numpy(dtype=float)
+    values = np.where(missing, np.nan, values)
+    bad = ~missing & ~np.isfinite(values)
+    if source.repair:
+        for row, stem in np.argwhere(bad):
+            values[row, stem] = _mended_stem(raw, source, int(row), source.stems[stem], findings)
+        bad &= ~np.isfinite(values)
+    diameter = equivalent_diameter(values)
+    cells = ["" if np.isnan(d) else repr(float(d)).replace(".", source.decimal) for d in diameter]
+    for row in np.flatnonzero(bad.any(axis=1)):
+        cells[row] = str(text.iloc[int(row), int(np.flatnonzero(bad[row])[0])])
+    return replace(raw, cells=raw.cells.assign(dbh_cm=cells))
+
+
+def _check_stems(raw: RawTable, source: TableSource, key: str) -> None:
     header = [str(c) for c in raw.cells.columns]
     absent = [c for c in source.stems if c not in header]
     if absent:
@@ -87,16 +110,23 @@ def with_equivalent_diameter(raw: RawTable, source: TableSource, key: str) -> Ra
     if source.columns.get("dbh_cm"):
         remedy = f"remove {key}.columns.dbh_cm; the unit is that of {key}.units.dbh_cm"
         raise InputError("the diameter is given by stems and by a column", where=key, remedy=remedy)
-    text = raw.cells[source.stems]
-    missing = text.map(lambda cell: is_missing(cell, source.missing)).to_numpy(dtype=bool)
-    values = text.map(lambda cell: parse_number(cell, source.decimal)).to_numpy(dtype=float)
-    values = np.where(missing, np.nan, values)
-    diameter = equivalent_diameter(values)
-    cells = ["" if np.isnan(d) else repr(float(d)).replace(".", source.decimal) for d in diameter]
-    bad = ~missing & ~np.isfinite(values)
-    for row in np.flatnonzero(bad.any(axis=1)):
-        cells[row] = str(text.iloc[int(row), int(np.flatnonzero(bad[row])[0])])
-    return replace(raw, cells=raw.cells.assign(dbh_cm=cells))
+    units = {read_header(stem).unit for stem in source.stems}
+    if len(units) > 1:
+        remedy = f"bring them to one unit, and say which: {key}.units.dbh_cm"
+        what = f"the headers of the stems do not agree in their unit: {', '.join(source.stems)}"
+        raise InputError(what, where=raw.name, remedy=remedy)
+
+
+def _mended_stem(
+    raw: RawTable, source: TableSource, row: int, stem: str, findings: Findings
+) -> float:
+    header = read_header(stem)
+    unit = source.units.get("dbh_cm") or (header.unit if header.sure else "") or "cm"
+    cell = str(raw.cells[stem].iloc[row])
+    value, why = mended(cell, source.decimal, unit, "length_cm")
+    if why:
+        findings.repaired.append(Repair(*raw.source_of(row), stem, cell, value, why))
+    return value
 
 
 def live_rows(
@@ -119,13 +149,8 @@ def live_rows(
     is_live = np.array([settings.status.get(c) == "live" for c in codes], dtype=np.bool_)
     live = np.logical_and(keep, is_live)
     for row in np.flatnonzero(keep & ~live):
-        code = codes.iloc[row]
-        reason = f"left out by inventory.status: {settings.status[code]}"
-        findings.rejected.append(
-            Rejection(
-                reading.key, reading.raw.name, int(row), reading.found["status"], code, reason, True
-            )
-        )
+        reason = f"left out by inventory.status: {settings.status[codes.iloc[row]]}"
+        reading.reject(findings, int(row), "status", reason, filtered=True)
     return np.asarray(live, dtype=np.bool_)
 
 
@@ -137,19 +162,13 @@ def leave_out_small(
     limit = settings.dbh_min_cm
     if limit is not None:
         for row in trees.index[d < limit]:
-            _leave_out(reading, findings, int(row), f"below inventory.dbh_min_cm ({limit:g} cm)")
+            reason = f"below inventory.dbh_min_cm ({limit:g} cm)"
+            reading.reject(findings, int(row), "dbh_cm", reason, filtered=True)
     if settings.subplots:
         outside = np.isnan(per_hectare(d, settings.subplots)) & (d > 0)
         for row in trees.index[outside]:
-            _leave_out(reading, findings, int(row), "no subplot takes trees of this diameter")
-
-
-def _leave_out(reading: Reading, findings: Findings, row: int, reason: str) -> None:
-    column = reading.found["dbh_cm"]
-    cell = reading.raw.cells[column].iloc[row]
-    findings.rejected.append(
-        Rejection(reading.key, reading.raw.name, row, column, cell, reason, filtered=True)
-    )
+            reason = "no subplot takes trees of this diameter"
+            reading.reject(findings, int(row), "dbh_cm", reason, filtered=True)
 
 
 def merged_stems(trees: pd.DataFrame, reading: Reading, findings: Findings) -> pd.DataFrame:

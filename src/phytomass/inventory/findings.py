@@ -16,6 +16,7 @@ FIRST_ROW = 2
 
 SHOWN = 10
 REJECTED_COLUMNS = ["file", "row", "column", "value", "reason", "kind"]
+REPAIRED_COLUMNS = ["file", "row", "column", "value", "used", "reason"]
 REJECTED, LEFT_OUT = "rejected", "left out"
 """Kinds of rows that are not used: for a fault, or because the project asked for it."""
 
@@ -32,6 +33,8 @@ class Rejection:
         As in the table of rejected rows, but `row` counts from 0 over the data rows.
     filtered : bool
         True when the user's own `where` asked for it, or the row is empty: no fault.
+    line : int or None
+        Row as a spreadsheet counts; None where the header is one row.
     """
 
     key: str
@@ -41,11 +44,35 @@ class Rejection:
     value: str
     reason: str
     filtered: bool = False
+    line: int | None = None
+
+    @property
+    def number(self) -> int:
+        """Row as a spreadsheet counts."""
+        return self.row + FIRST_ROW if self.line is None else self.line
 
     @property
     def kind(self) -> str:
         """What the table of rejected rows calls it."""
         return LEFT_OUT if self.filtered else REJECTED
+
+
+@dataclass(frozen=True)
+class Repair:
+    """A cell that was read as the number it means.
+
+    Parameters
+    ----------
+    file, row, column, value, used, reason
+        As in the table of repaired cells.
+    """
+
+    file: str
+    row: int
+    column: str
+    value: str
+    used: float
+    reason: str
 
 
 @dataclass
@@ -54,6 +81,7 @@ class Findings:
 
     problems: list[Problem] = field(default_factory=list)
     rejected: list[Rejection] = field(default_factory=list)
+    repaired: list[Repair] = field(default_factory=list)
 
     def problem(self, where: str, what: str, remedy: str = "") -> None:
         """Add a problem that stops the reading in the end."""
@@ -71,19 +99,32 @@ class Findings:
     def table(self) -> pd.DataFrame:
         """Return the rejected rows, in order of file and row."""
         ordered = sorted(self.rejected, key=lambda r: (r.file, r.row))
-        rows = [(r.file, r.row + FIRST_ROW, r.column, r.value, r.reason, r.kind) for r in ordered]
+        rows = [(r.file, r.number, r.column, r.value, r.reason, r.kind) for r in ordered]
         return pd.DataFrame(rows, columns=REJECTED_COLUMNS)
 
+    def repairs(self) -> pd.DataFrame:
+        """Return the repaired cells, in order of file and row; `used` in the unit of the file."""
+        ordered = sorted(set(self.repaired), key=lambda r: (r.file, r.row, r.column))
+        rows = [(r.file, r.row, r.column, r.value, r.used, r.reason) for r in ordered]
+        return pd.DataFrame(rows, columns=REPAIRED_COLUMNS)
 
-def rows_of(index: Sequence[int] | pd.Index) -> str:
+
+def rows_of(index: Sequence[int] | pd.Index, first: int = FIRST_ROW) -> str:
     """Say which rows of a spreadsheet are meant, at most ten of them by number.
+
+    Parameters
+    ----------
+    index : sequence of int
+        Data rows, from 0.
+    first : int
+        Number of the first data row.
 
     Examples
     --------
     >>> rows_of([0]), rows_of([0, 1, 4])
     ('row 2', 'rows 2, 3, 6')
     """
-    numbers = [str(int(i) + FIRST_ROW) for i in index]
+    numbers = [str(int(i) + first) for i in index]
     more = f" and {len(numbers) - SHOWN} more" if len(numbers) > SHOWN else ""
     return f"row{'s' if len(numbers) > 1 else ''} {', '.join(numbers[:SHOWN])}{more}"
 

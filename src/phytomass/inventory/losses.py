@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from phytomass.inventory.columns import Reading, is_missing, parse_number
+from phytomass.inventory.cells import is_missing
+from phytomass.inventory.columns import TREE_COLUMNS, Reading, number_of
 from phytomass.inventory.findings import Findings
 
+DIAMETER = next(column for column in TREE_COLUMNS if column.name == "dbh_cm")
 LOSS_COLUMNS = ["plot_id", "n_trees", "n_rejected", "stem_share", "basal_area_share"]
 
 
@@ -51,7 +53,7 @@ def _square(cell: str, reading: Reading) -> float:
     """Return d² in the file's own unit, which shares do not depend on; NaN for no diameter."""
     if is_missing(cell, reading.source.missing):
         return np.nan
-    d = parse_number(cell, reading.source.decimal)
+    d = number_of(cell, DIAMETER, reading)
     return float(d * d) if np.isfinite(d) and d > 0 else np.nan
 
 

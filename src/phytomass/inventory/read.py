@@ -22,7 +22,7 @@ from phytomass.inventory.columns import (
     standard_columns,
 )
 from phytomass.inventory.coordinates import place_plots, with_points
-from phytomass.inventory.corners import areas_of_corners, centres_of_corners
+from phytomass.inventory.corners import areas_of_corners, areas_of_polygons, centres_of_corners
 from phytomass.inventory.design import (
     leave_out_small,
     live_rows,
@@ -30,7 +30,7 @@ from phytomass.inventory.design import (
     per_hectare,
     with_equivalent_diameter,
 )
-from phytomass.inventory.findings import FIRST_ROW, Findings
+from phytomass.inventory.findings import Findings
 from phytomass.inventory.losses import LOSS_COLUMNS, losses_by_plot
 from phytomass.inventory.settings import InventorySettings, TableSource
 from phytomass.inventory.tables import read_table
@@ -58,6 +58,9 @@ class Inventory:
         What was read.
     losses : DataFrame
         One row per plot that lost trees for a fault, see `losses_by_plot`.
+    repaired : DataFrame
+        file, row, column, value (as written), used, reason: cells that were read as the number they
+        mean, where the project asks for it.
     """
 
     trees: pd.DataFrame | None
@@ -65,6 +68,7 @@ class Inventory:
     rejected: pd.DataFrame
     files: tuple[Path, ...]
     losses: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=LOSS_COLUMNS))
+    repaired: pd.DataFrame = field(default_factory=lambda: Findings().repairs())
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,7 +171,7 @@ def read_parts(
     plots: pd.DataFrame | None = None
     set_aside: SetAside = {}
     if plots_read is not None:
-        measure = _is_measured(settings, trees_read)
+        measure = _is_measured(settings, plots_read, trees_read)
         plots, set_aside = _plots(plots_read, settings, crs, findings, measure, placed)
     elif settings.plots is None and trees_read is not None:
         plots = _plots_of_trees(trees_read, settings, findings)
@@ -187,15 +191,18 @@ def _read(
     if trees is not None and parts.trees_read is not None:
         trees = _with_expansion(trees, plots, settings)
         plots["n_trees_rejected"] = _rejected_per_plot(plots["plot_id"], parts.trees_read, findings)
-    files = [root / s.path for s in (settings.trees, settings.plots) if s is not None]
-    return Inventory(trees, plots, findings.table(), tuple(files), losses)
+    sources = [s for s in (settings.trees, settings.plots) if s is not None]
+    paths = [s.path for s in sources]
+    paths += [s.join.path for s in sources if s.join is not None and s.join.path is not None]
+    files = tuple(root / path for path in dict.fromkeys(paths))
+    return Inventory(trees, plots, findings.table(), files, losses, findings.repairs())
 
 
 def _open(
     source: TableSource, key: str, root: Path, columns: tuple[Column, ...], findings: Findings
 ) -> Reading | None:
     try:
-        raw = with_equivalent_diameter(read_table(source, root), source, key)
+        raw = with_equivalent_diameter(read_table(source, root), source, key, findings)
     except InputError as error:
         findings.problems += error.problems
         return None
@@ -221,11 +228,11 @@ def _check_biomass_and_area(
     expanded = _is_expanded(settings, trees)
     if settings.radius_along == "slope" and "slope_deg" not in found:
         findings.problem(name, "no column 'slope_deg', and radii were laid along the slope")
-    measured = settings.plot_corners or expanded
+    measured = settings.plot_corners or reading.raw.shapes is not None or expanded
     if "area_ha" not in found and settings.area_ha is None and not measured:
         remedy = (
-            "give inventory.plot_area_ha or plot_radius_m, map a column area_ha, or list the "
-            "corners (inventory.plot_corners)"
+            "give inventory.plot_area_ha or plot_radius_m, map a column area_ha (with its unit), or "
+            "list the corners (inventory.plot_corners)"
         )
         findings.problem("inventory", "the area of the plots is not known", remedy)
     if "area_ha" in found and (settings.area_ha is not None or expanded):
@@ -245,10 +252,11 @@ def _is_expanded(settings: InventorySettings, trees: Reading | None) -> bool:
     return bool(settings.subplots) or (trees is not None and "per_ha" in trees.found)
 
 
-def _is_measured(settings: InventorySettings, trees: Reading | None) -> bool:
-    """Tell whether areas that the file does not give are those that the corners enclose."""
+def _is_measured(settings: InventorySettings, plots: Reading, trees: Reading | None) -> bool:
+    """Tell whether areas that the file does not give are those of corners or polygons."""
     needed = settings.trees is not None and not _is_expanded(settings, trees)
-    return settings.plot_corners and needed and settings.area_ha is None
+    drawn = settings.plot_corners or plots.raw.shapes is not None
+    return drawn and needed and settings.area_ha is None and "area_ha" not in plots.found
 
 
 def _plots(
@@ -267,15 +275,13 @@ def _plots(
         table = with_points(table, reading, findings)
     else:
         table = place_plots(table, reading, crs, findings)
+    measure = measure and len(findings.problems) == before
     if settings.plot_corners:
-        if (
-            crs is not None
-            and measure
-            and "area_ha" not in table
-            and len(findings.problems) == before
-        ):
+        if measure and crs is not None:
             table = areas_of_corners(table, crs, reading, findings)
         table = centres_of_corners(table, reading, findings)
+    elif measure:
+        table = areas_of_polygons(table, crs, reading, findings)
     check_plots(table, reading, findings)
     good = drop_rejected(table, reading, findings)
     if good.empty and len(findings.problems) == before:
@@ -329,7 +335,7 @@ def _set_aside(reading: Reading, findings: Findings) -> SetAside:
     reasons: SetAside = {}
     for rejection in findings.rows_of_table(reading.key):
         how = "left out" if rejection.filtered else f"rejected: {rejection.reason}"
-        row = f"row {rejection.row + FIRST_ROW} of {rejection.file}"
+        row = f"row {rejection.number} of {rejection.file}"
         reason = f"its plot was {how} ({row})"
         reasons[column.iloc[rejection.row]] = (reason, rejection.filtered)
     return reasons

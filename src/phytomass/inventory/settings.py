@@ -25,6 +25,30 @@ def _known_encoding(name: str) -> str:
     return name
 
 
+Sheet = str | int | list[str | int]
+ALL_SHEETS = "*"
+
+
+class JoinedTable(Settings):
+    """A table that says more of each row: of the plots, where a form repeats trees within a plot."""
+
+    path: FilePath | None = None
+    """The file; left out: the same one."""
+
+    sheet: Sheet | None = None
+    """Its sheet, as in the table itself; the first one if left out."""
+
+    on: str | dict[str, str] = {}
+    """Column that both have, or column of the table → column of this one; left out: those of
+    KoboToolbox and ODK, e.g. `_parent_index: _index`."""
+
+    @model_validator(mode="after")
+    def _one_key(self) -> JoinedTable:
+        if isinstance(self.on, dict) and len(self.on) > 1:
+            raise ValueError("on: one column (of the table: of the joined one)")
+        return self
+
+
 class TableSource(Settings):
     """A table of trees or plots: CSV, Excel (.xlsx), GeoPackage, GeoJSON or Shapefile."""
 
@@ -32,8 +56,10 @@ class TableSource(Settings):
     """The file; a relative path starts from the project's folder."""
 
     columns: dict[str, str] = {}
-    """Our column → the file's column, e.g. `dbh_cm: DBH`. Columns that already have our name are
-    found by themselves; an empty name (`height_m: ""`) leaves one out."""
+    """Our column → the file's column, e.g. `dbh_cm: DBH`. Columns that have our name, or the only
+    one with a usual name (`Plot_ID`, `DAP`), are found by themselves; what a table need not have is
+    found by usual names only where nothing is mapped. An empty name (`height_m: ""`) leaves one out.
+    Names in groups (`tree/dbh`) may be given by their last part."""
 
     units: dict[str, str] = {}
     """Our column → unit in the file, e.g. `dbh_cm: in`; left out: the unit in the column's name."""
@@ -48,8 +74,19 @@ class TableSource(Settings):
     missing: list[str] = []
     """More ways in which the file writes "no value", e.g. `-9999`; empty, NA and NaN are known."""
 
-    sheet: str | None = None
-    """Sheet of an Excel file; the first one if left out."""
+    sheet: Sheet | None = None
+    """Sheet of an Excel file, the first one if left out; or several (`[2019, 2020]`, all of them:
+    `"*"`), one below the other with the name of each in a column `sheet`."""
+
+    header_rows: int = Field(default=1, ge=1, le=5)
+    """Rows that the header takes; units below names and groups above them are joined to one name."""
+
+    join: JoinedTable | None = None
+    """Another table whose columns are added to the rows, by a key."""
+
+    repair: bool = False
+    """Whether cells such as `12,4`, `12.4 cm` and `~12` are read as the number meant; each is listed
+    in repaired_cells.csv. Otherwise such rows are rejected."""
 
     layer: str | None = None
     """Layer of a GeoPackage; can be left out if there is only one."""

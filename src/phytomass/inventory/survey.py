@@ -88,7 +88,7 @@ def survey_inventory(
     return Survey(
         problems=findings.problems,
         warnings=warnings,
-        notes=_left_out(findings) + _odd_trees(parts),
+        notes=_taken(parts) + _repaired(findings) + _left_out(findings) + _odd_trees(parts),
         trees=parts.trees,
         plots=parts.plots,
         places=_with_places(raw.plots),
@@ -140,6 +140,24 @@ def _percent(share: float) -> str:
     if np.isnan(share):
         return "an unknown share"
     return f"{100 * share:.0f} %" if share >= 0.1 else f"{100 * share:.2g} %"
+
+
+def _taken(parts: Parts) -> list[Problem]:
+    """Say what was taken for granted: columns by usual names, units of headers."""
+    readings = (parts.plots_read, parts.trees_read)
+    return [note for reading in readings if reading is not None for note in reading.notes]
+
+
+def _repaired(findings: Findings) -> list[Problem]:
+    """Count the cells that were read as the number they mean, with the first of them."""
+    repairs = findings.repairs()
+    notes = []
+    for file, cells in repairs.groupby("file", sort=True):
+        one = cells.iloc[0]
+        first = f"{one['value']!r} as {one['used']:g} (row {one['row']}, column {one['column']})"
+        what = f"{len(cells)} cells are repaired as the project file asks, the first: {first}"
+        notes.append(Problem(str(file), what, "see repaired_cells.csv of the results"))
+    return notes
 
 
 def _left_out(findings: Findings) -> list[Problem]:

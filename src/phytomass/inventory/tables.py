@@ -8,19 +8,29 @@ from pathlib import Path
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import shapely
 from numpy.typing import NDArray
 
 from phytomass.delimited import read_delimited, table_of
 from phytomass.errors import InputError
 from phytomass.files import require_file
-from phytomass.inventory.findings import as_written
-from phytomass.inventory.settings import TableSource
-from phytomass.inventory.workbook import read_workbook
+from phytomass.inventory.findings import FIRST_ROW, as_written
+from phytomass.inventory.headers import joined_header
+from phytomass.inventory.joins import joined
+from phytomass.inventory.settings import ALL_SHEETS, TableSource
+from phytomass.inventory.workbook import read_workbook, sheet_names
 from phytomass.vectors import read_features
 
 TEXT = {".csv", ".txt", ".tsv"}
 EXCEL = {".xlsx", ".xlsm"}
 VECTOR = {".gpkg", ".geojson", ".json", ".shp", ".fgb"}
+
+SHEET = "sheet"
+"""Column with the name of the sheet, where several are read."""
+
+
+AREA = 2
+"""Dimension of polygons."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,15 +45,40 @@ class RawTable:
         Columns as in the file, cells as a user sees them, empty for none; the index counts data
         rows from 0.
     points : array, shape (n, 2), or None
-        Easting and northing of the features (centroids of areas), NaN for none.
+        Easting and northing of the features (centroids of areas, or a point inside where an area
+        is bent round its own), NaN for none.
     crs : str or None
         Coordinate reference system that the file states.
+    shapes : array of geometries, shape (n,), or None
+        Where the features are areas.
+    first_row : int
+        Number of the first data row in the file.
+    sheets : tuple of (str, int), or None
+        Where several sheets stand one below the other: name and number of rows of each.
     """
 
     name: str
     cells: pd.DataFrame
     points: NDArray[np.float64] | None = None
     crs: str | None = None
+    shapes: NDArray[np.object_] | None = None
+    first_row: int = FIRST_ROW
+    sheets: tuple[tuple[str, int], ...] | None = None
+
+    def source_of(self, row: int) -> tuple[str, int]:
+        """Return the file (and sheet) of a data row and its number there.
+
+        Examples
+        --------
+        >>> table = RawTable("a.xlsx", pd.DataFrame(), sheets=(("a [1]", 3), ("a [2]", 2)))
+        >>> table.source_of(2), table.source_of(3)
+        (('a [1]', 4), ('a [2]', 2))
+        """
+        for name, n in self.sheets or ():
+            if row < n:
+                return name, row + self.first_row
+            row -= n
+        return self.name, row + self.first_row
 
 
 def read_table(source: TableSource, root: Path) -> RawTable:
@@ -67,30 +102,77 @@ def read_table(source: TableSource, root: Path) -> RawTable:
         )
     if suffix in TEXT:
         records = read_delimited(path, name, source.encoding, source.delimiter)
-        table = RawTable(name, table_of(records, name))
+        table = _of_records(records, name, source)
     elif suffix in EXCEL:
-        table = RawTable(name, table_of(read_workbook(path, name, source.sheet), name))
+        table = _read_sheets(path, name, source)
     else:
         table = _read_vector(path, name, source)
     if table.cells.empty and (table.points is None or not len(table.points)):
-        raise InputError("has no data rows", where=name)
-    part = source.sheet if suffix in EXCEL else source.layer if suffix in VECTOR else None
-    return replace(
-        table,
-        name=f"{name} [{part}]" if part else name,
-        cells=table.cells.map(as_written).astype(object),
-    )
+        raise InputError("has no data rows", where=table.name)
+    table = replace(table, cells=table.cells.map(as_written).astype(object))
+    return table if source.join is None else _joined(table, source, root)
+
+
+def _of_records(records: list[list[str]], name: str, source: TableSource) -> RawTable:
+    n = source.header_rows
+    if n > 1:
+        records = [joined_header(records[:n]), *records[n:]]
+    return RawTable(name, table_of(records, name, n + 1), first_row=n + 1)
+
+
+def _read_sheets(path: Path, name: str, source: TableSource) -> RawTable:
+    """Read a sheet, or several one below the other."""
+    if isinstance(source.sheet, list) or source.sheet == ALL_SHEETS:
+        asked = source.sheet if isinstance(source.sheet, list) else sheet_names(path, name)
+        return _stacked(path, name, source, [str(one) for one in asked])
+    sheet = None if source.sheet is None else str(source.sheet)
+    table = _of_records(read_workbook(path, name, sheet), name, source)
+    return table if sheet is None else replace(table, name=f"{name} [{sheet}]")
+
+
+def _stacked(path: Path, name: str, source: TableSource, sheets: list[str]) -> RawTable:
+    if not sheets:
+        raise InputError("no sheet is named or filled in", where=name, remedy="name one: sheet")
+    parts = {}
+    for sheet in sheets:
+        where = f"{name} [{sheet}]"
+        part = _of_records(read_workbook(path, name, sheet), where, source)
+        column = f"{SHEET}_name" if SHEET in part.cells else SHEET
+        parts[where] = part.cells.assign(**{column: sheet})
+    cells = pd.concat(parts.values(), ignore_index=True).fillna("")
+    lengths = tuple((where, len(part)) for where, part in parts.items())
+    title = f"{name} [{', '.join(sheets)}]"
+    return RawTable(title, cells, first_row=source.header_rows + 1, sheets=lengths)
+
+
+def _joined(table: RawTable, source: TableSource, root: Path) -> RawTable:
+    """Add the columns of another table, read as this one is."""
+    join = source.join
+    assert join is not None  # noqa: S101  # asked before
+    changes = {"path": join.path or source.path, "sheet": join.sheet, "join": None}
+    other = read_table(source.model_copy(update=changes), root)
+    return replace(table, cells=joined(table.cells, other.cells, join, (table.name, other.name)))
 
 
 def _read_vector(path: Path, name: str, source: TableSource) -> RawTable:
     frame = read_features(path, name, source.layer)
+    name = f"{name} [{source.layer}]" if source.layer else name
     if not isinstance(frame, gpd.GeoDataFrame):
         return RawTable(name, frame.astype(object).reset_index(drop=True))
     cells = pd.DataFrame(frame.drop(columns=frame.geometry.name)).astype(object)
     geometry = frame.geometry.to_numpy()
-    centres = [None if g is None or g.is_empty else g.centroid for g in geometry]
+    centres = [None if g is None or g.is_empty else _middle(g) for g in geometry]
     points = np.array(
         [(np.nan, np.nan) if c is None or c.is_empty else (c.x, c.y) for c in centres], dtype=float
     )
     crs = None if frame.crs is None else frame.crs.to_string()
-    return RawTable(name, cells.reset_index(drop=True), points.reshape(-1, 2), crs)
+    areas = geometry if bool((shapely.get_dimensions(geometry) == AREA).any()) else None
+    return RawTable(name, cells.reset_index(drop=True), points.reshape(-1, 2), crs, areas)
+
+
+def _middle(geometry: shapely.Geometry) -> shapely.Point:
+    """Return the centroid, or a point inside where an area is bent round its own."""
+    centre = geometry.centroid
+    if shapely.get_dimensions(geometry) < AREA or not geometry.is_valid or geometry.covers(centre):
+        return centre
+    return geometry.representative_point()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from itertools import product
 
 import numpy as np
@@ -11,17 +10,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from phytomass.errors import Problem
 from phytomass.inventory.columns import Reading
+from phytomass.inventory.headers import read_header
 from phytomass.units import FACTORS
 
 Array = NDArray[np.float64]
-
-SPELLINGS = {
-    **{"mm": "mm", "millimetres": "mm", "millimeters": "mm"},
-    **{"cm": "cm", "centimetres": "cm", "centimeters": "cm"},
-    **{"dm": "dm", "m": "m", "metres": "m", "meters": "m"},
-    **{"in": "in", "inch": "in", "inches": "in", "ft": "ft", "feet": "ft", "foot": "ft"},
-}
-"""How headers write units of length."""
 
 SIZES = {"dbh_cm": ("length_cm", "cm"), "height_m": ("length_m", "m")}
 
@@ -78,23 +70,12 @@ def doubtful_units(trees: pd.DataFrame, reading: Reading) -> list[Problem]:
     return named or _by_proportion(trees, reading)
 
 
-def unit_in_header(header: str) -> str:
-    """Return the unit of length that a header ends in, or nothing.
-
-    Examples
-    --------
-    >>> unit_in_header("HT_ft"), unit_in_header("DBH (mm)"), unit_in_header("dbh_cm"), unit_in_header("HT")
-    ('ft', 'mm', 'cm', '')
-    """
-    words = re.findall(r"[a-z]+", re.sub(r"([a-z])([A-Z])", r"\1 \2", header).lower())
-    return SPELLINGS.get(words[-1], "") if len(words) > 1 else ""
-
-
 def _by_header(reading: Reading) -> list[Problem]:
+    """Tell of units that a header may name (``dbh_m``), and that were not taken for it."""
     found = []
     for name, (quantity, default) in SIZES.items():
         header = reading.found.get(name, "")
-        written, read_as = unit_in_header(header), reading.source.units.get(name, default)
+        written, read_as = read_header(header).unit, reading.source.units.get(name, default)
         if header != name and written in FACTORS[quantity] and written != read_as:
             what = f"the header says {written}, and it is read as {read_as}"
             remedy = f"set {reading.key}.units.{name}: {written}, or rename the column"

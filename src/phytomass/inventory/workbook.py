@@ -55,6 +55,33 @@ def read_workbook(path: Path, where: str, sheet: str | None = None) -> list[list
     return rows
 
 
+def sheet_names(path: Path, where: str) -> list[str]:
+    """Return the names of the sheets of a workbook that hold anything, in its order.
+
+    Raises
+    ------
+    InputError
+        As `read_workbook`, for other or protected files.
+    """
+    _look_inside(path, where)
+    try:
+        with path.open("rb") as stream, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            book = openpyxl.load_workbook(stream, read_only=True)
+            try:
+                return [
+                    part.title
+                    for part in book.worksheets
+                    if any(_filled(part.iter_rows(values_only=True), where))
+                ]
+            finally:
+                book.close()
+    except InputError:
+        raise
+    except Exception as error:  # openpyxl raises whatever its parsers happen to meet
+        raise _unreadable(error, where) from error
+
+
 def _look_inside(path: Path, where: str) -> bool:
     """Refuse what is no workbook or too large; tell whether there are formulas in it."""
     with path.open("rb") as stream:

@@ -70,6 +70,8 @@ def _work(reads: PlotsReads, context: Context) -> None:
         tables.write(folder, "trees", trees)
     plots = plots_with_biomass(inventory, trees, reads.carbon, reads.inventory)
     tables.write(folder, "rejected_rows", inventory.rejected)
+    if not inventory.repaired.empty:
+        tables.write(folder, "repaired_cells", inventory.repaired)
     if trees is not None:
         tables.write(folder, "rejected_trees", inventory.losses)
     tables.write(folder, "plot_statistics", plot_statistics(plots))

@@ -31,6 +31,7 @@ WRITES: Mapping[str, tuple[str, ...]] = {
         "species_names.csv",
         "suspicious_rows.csv",
         "rejected_rows.csv",
+        "repaired_cells.csv",
         "rejected_trees.csv",
         "field_error.csv",
         "error_shares.csv",
