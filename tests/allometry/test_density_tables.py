@@ -53,7 +53,9 @@ def test_own_table_comes_before_the_built_in_one_level_by_level(tmp_path: Path) 
     ("text", "message"),
     [
         ("taxon,density\nA b,0.5\n", "no column wood_density"),
-        ("taxon,wood_density\nA b,450\n", "row 2: '450' is not a wood density"),
+        ("taxon,wood_density\nA b,450\nC d,0.4\n", "row 2: '450' is not a wood density"),
+        ("taxon,wood_density\nA b,450\nC d,610\nE f,0.4\n", "2 of 3 .* add a column unit"),
+        ("taxon,wood_density,unit\nA b,450,kg/m2\n", "row 2, column unit: unknown unit 'kg/m2'"),
         ("taxon,wood_density\nA b,heavy\n", "'heavy' is not"),
         ("taxon,wood_density\nA b,0.5\nA b,0.6\n", "two densities"),
     ],
@@ -63,6 +65,14 @@ def test_bad_tables_are_refused(tmp_path: Path, text: str, message: str) -> None
         load_wood_density(write(tmp_path / "own.csv", text))
     with pytest.raises(InputError, match="no such file"):
         load_wood_density(tmp_path / "absent.csv")
+
+
+def test_densities_in_another_unit_that_the_table_says(tmp_path: Path) -> None:
+    text = "taxon,wood_density,sd,unit\nPinus roxburghii,500,20,kg/m3\nCedrus,0.48,0.03,\n"
+    table = load_wood_density(write(tmp_path / "own.csv", text))
+    found = wood_density(["Chir", "Cedrus libani"], table=table)
+    assert found["wood_density"].tolist() == pytest.approx([0.5, 0.48])
+    assert found["wood_density_sd"].tolist() == pytest.approx([0.02, 0.03])
 
 
 def test_plot_mean_is_a_choice_and_its_error_is_large() -> None:

@@ -10,11 +10,13 @@ from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from phytomass.allometry.settings import AllometrySettings
 from phytomass.allometry.taxa import accepted_name, family_of, genus_of, read_table
 from phytomass.delimited import read_delimited, table_of
 from phytomass.errors import InputError, Problem
+from phytomass.units import FACTORS
 
 Entry = tuple[float, float, str]
 
@@ -47,14 +49,15 @@ def load_wood_density(path: Path) -> DensityTable:
     Parameters
     ----------
     path : path
-        A UTF-8 CSV, either with taxon and wood_density (sd, source if known), one row per
-        species, genus or family; or in the layout of the Global Wood Density Database estimates:
-        family, genus, species, wsg, sd, level_tax.
+        A UTF-8 CSV, either with taxon and wood_density (sd, source if known; unit, g/cm3 where it is
+        left out), one row per species, genus or family; or in the layout of the Global Wood Density
+        Database estimates: family, genus, species, wsg, sd, level_tax.
 
     Raises
     ------
     InputError
-        With every row that cannot be: no number, outside 0.05 to 1.39 g/cm³, a taxon twice.
+        With every row that cannot be: no number, outside 0.05 to 1.39 g/cm³, an unknown unit, a
+        taxon twice; in one word where most densities seem to be in kg/m³.
     """
     rows = table_of(read_delimited(path, str(path)), path.name)
     if {"wsg", "level_tax", "family", "genus", "species"} <= set(rows.columns):
@@ -74,10 +77,12 @@ def load_wood_density(path: Path) -> DensityTable:
 def _entries(rows: pd.DataFrame, path: Path) -> dict[str, Entry]:
     problems: list[Problem] = []
     entries: dict[str, Entry] = {}
-    value = pd.to_numeric(rows["wood_density"], errors="coerce").to_numpy(dtype=float)
+    factor = _factors(rows, path)
+    value = pd.to_numeric(rows["wood_density"], errors="coerce").to_numpy(dtype=float) * factor
+    _refuse_another_unit(value, path)
     sd = np.full(len(rows), np.nan)
     if "sd" in rows:
-        sd = pd.to_numeric(rows["sd"], errors="coerce").to_numpy(dtype=float)
+        sd = pd.to_numeric(rows["sd"], errors="coerce").to_numpy(dtype=float) * factor
     source = rows["source"].tolist() if "source" in rows else [path.name] * len(rows)
     for i, taxon in enumerate(rows["taxon"]):
         name, where = accepted_name(taxon), f"{path.name}, row {i + 2}"
@@ -92,6 +97,35 @@ def _entries(rows: pd.DataFrame, path: Path) -> dict[str, Entry]:
     if problems:
         raise InputError.of(problems)
     return entries
+
+
+def _factors(rows: pd.DataFrame, path: Path) -> NDArray[np.float64]:
+    """Return what each density is multiplied by to be in g/cm³."""
+    units = rows["unit"].tolist() if "unit" in rows else [""] * len(rows)
+    problems = []
+    for i, unit in enumerate(units):
+        if unit and unit not in FACTORS["density_g_cm3"]:
+            remedy = f"use one of {', '.join(FACTORS['density_g_cm3'])}"
+            problems.append(
+                Problem(f"{path.name}, row {i + 2}, column unit", f"unknown unit {unit!r}", remedy)
+            )
+    if problems:
+        raise InputError.of(problems)
+    return np.array([FACTORS["density_g_cm3"].get(unit, 1.0) for unit in units], dtype=float)
+
+
+def _refuse_another_unit(value: NDArray[np.float64], path: Path) -> None:
+    """Say once what most rows have in common: no wood is that dense in g/cm³."""
+    known = value[np.isfinite(value)]
+    dense = int((known > IMPOSSIBLE_DENSITY).sum())
+    if 2 * dense <= len(known):
+        return
+    median = float(np.median(known))
+    what = f"{dense} of {len(known)} wood densities are above {IMPOSSIBLE_DENSITY} g/cm³ (median {median:g})"
+    remedy = "check the column"
+    if LIGHTEST <= median * 1e-3 <= IMPOSSIBLE_DENSITY:
+        remedy = "if they are in kg/m³, add a column unit that says kg/m3, or divide them by 1000"
+    raise InputError(what, where=f"{path.name}, column wood_density", remedy=remedy)
 
 
 def density_of_species(

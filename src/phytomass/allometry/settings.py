@@ -46,8 +46,8 @@ class AllometrySettings(Settings):
     """Species or genus → wood density in g/cm³, oven-dry mass over green volume."""
 
     wood_density_table: FilePath | None = None
-    """A CSV with wood densities of your own (taxon, wood_density, sd, source), or the estimates of
-    the Global Wood Density Database; species → genus → family."""
+    """A CSV with wood densities of your own (taxon, wood_density, sd, source, and unit where they are
+    not in g/cm3), or the estimates of the Global Wood Density Database; species → genus → family."""
 
     wood_density_plot_mean: bool = False
     """Whether trees without a wood density get the mean of their plot's other trees; then a
