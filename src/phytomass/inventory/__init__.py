@@ -12,6 +12,7 @@ from phytomass.inventory.field_error import (
     plot_draws,
     variance_shares,
 )
+from phytomass.inventory.form import write_form
 from phytomass.inventory.plots import plots_in_use, plots_with_biomass
 from phytomass.inventory.read import Inventory, check_inventory, read_inventory
 from phytomass.inventory.settings import InventorySettings, SubPlot, TableSource
@@ -42,4 +43,5 @@ __all__ = [
     "survey_inventory",
     "suspicious_trees",
     "variance_shares",
+    "write_form",
 ]

@@ -13,6 +13,7 @@ from phytomass.inventory.columns import EMPTY, Reading
 from phytomass.inventory.coordinates import coordinates_of
 from phytomass.inventory.dates import several_dates
 from phytomass.inventory.findings import Findings
+from phytomass.inventory.form import EXAMPLE
 from phytomass.inventory.losses import losses_by_plot
 from phytomass.inventory.read import Parts, read_parts
 from phytomass.inventory.settings import InventorySettings
@@ -83,7 +84,7 @@ def survey_inventory(
     parts = read_parts(settings, root, crs, findings, placed)
     raw = read_parts(settings, root, None, Findings(), placed)
     losses = losses_by_plot(parts.trees_read, findings)
-    warnings = _of_trees(parts, findings) + _lost(losses, parts)
+    warnings = _of_trees(parts, findings) + _lost(losses, parts) + _example(parts)
     where = _coordinates(parts.plots_read)
     return Survey(
         problems=findings.problems,
@@ -109,6 +110,17 @@ def _of_trees(parts: Parts, findings: Findings) -> list[Problem]:
         what = f"most plots hold trees of several dates ({dates.listed}), each counted as a tree"
         warnings.append(Problem(f"{reading.raw.name}, column {dates.column}", what, dates.remedy()))
     return warnings
+
+
+def _example(parts: Parts) -> list[Problem]:
+    """Say that plots of the form's example stand among those of the user."""
+    if parts.plots is None or parts.plots_read is None:
+        return []
+    shown = parts.plots["plot_id"].astype(str).str.startswith(EXAMPLE)
+    if not shown.any() or shown.all():
+        return []
+    what = f"{int(shown.sum())} plots of the form's example are among the plots"
+    return [Problem(parts.plots_read.raw.name, what, f"clear the rows of {EXAMPLE}… in the form")]
 
 
 def _rows_in_use(reading: Reading, findings: Findings) -> list[int]:

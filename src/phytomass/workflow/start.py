@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from phytomass.errors import InputError, shown
 from phytomass.files import write_text
+from phytomass.inventory import write_form
 from phytomass.landscape import LandscapeSettings, simulate, write_landscape
 from phytomass.models import model_list
 from phytomass.progress import Progress, silent
@@ -30,7 +31,13 @@ def _template(name: str) -> str:
     return files("phytomass.workflow").joinpath("templates", name).read_text(encoding="utf-8")
 
 
-def new_project(folder: Path, *, field: bool = False) -> Path:
+INVENTORY = re.compile(r"^inventory:.*\n(?:[ #].*\n)*", re.MULTILINE)
+"""The section `inventory` of a project file."""
+
+FORM = Path("data", "field_form.xlsx")
+
+
+def new_project(folder: Path, *, field: bool = False, form: bool = False) -> Path:
     """Write a commented project file and its schema into a folder; return the file's path.
 
     Parameters
@@ -39,19 +46,27 @@ def new_project(folder: Path, *, field: bool = False) -> Path:
         Made if absent.
     field : bool
         Whether the study is of plots alone.
+    form : bool
+        Whether to write a workbook to fill in as well (data/field_form.xlsx), which the project
+        reads.
 
     Raises
     ------
     InputError
-        If there is a project file already.
+        If there is a project file, or a form, already.
     """
     path = folder / "project.yaml"
-    if _is_there(path):
-        raise InputError(
-            "there is a project already", where=str(path), remedy="choose another folder"
-        )
+    for there, what in ((path, "project"), (folder / FORM, "form")):
+        if _is_there(there) and (form or there == path):
+            raise InputError(
+                f"there is a {what} already", where=str(there), remedy="choose another folder"
+            )
+    content = _template("field.yaml" if field else "new.yaml")
+    if form:
+        content = INVENTORY.sub(lambda _: _template("form.yaml"), content)
+        write_form(folder / FORM)
     write_text(folder / SCHEMA, project_schema())
-    write_text(path, _template("field.yaml" if field else "new.yaml"))
+    write_text(path, content)
     return path
 
 
