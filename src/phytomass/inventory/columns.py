@@ -284,8 +284,11 @@ def _numbers(
     values = np.where(bad | missing, np.nan, parsed)
     if bad.any() and bad.sum() * 2 > (~missing).sum():
         shown = cells[bad].iloc[0]
-        comma = bool(cells[bad].str.fullmatch(DECIMAL_COMMA).any())
-        remedy = f"set {reading.key}.decimal: ','" if comma else f"check {reading.key}.columns"
+        remedy = f"check {reading.key}.columns"
+        if bool(cells[bad].str.fullmatch(DECIMAL_COMMA).any()):
+            remedy = f"set {reading.key}.decimal: ','"
+        elif _meant(shown, column, reading)[1]:
+            remedy = f"set {reading.key}.repair: true to read the number in such cells"
         where = reading.place(column.name, cells.index[bad])
         findings.problem(where, f"does not hold numbers but, for instance, {shown!r}", remedy)
         return values

@@ -145,6 +145,9 @@ def areas_of_polygons(
         return plots
     areas = []
     for row in plots.index:
+        if shapely.is_missing(shapes[row]) or shapely.is_empty(shapes[row]):  # has no point either
+            areas.append(np.nan)
+            continue
         where = f"{reading.raw.name}, {reading.rows([row])}"
         fault = _fault_of(shapes[row])
         area = np.nan if fault else _hectares(shapes[row], CRS(stated), crs)
@@ -157,9 +160,9 @@ def areas_of_polygons(
     return plots.assign(area_ha=np.array(areas, dtype=float))
 
 
-def _fault_of(shape: shapely.Geometry | None) -> str:
-    if shape is None or shape.is_empty or shapely.get_dimensions(shape) < 2:
-        return "is missing"
+def _fault_of(shape: shapely.Geometry) -> str:
+    if shapely.get_dimensions(shape) < 2:
+        return "is none"
     return "" if shape.is_valid else "crosses itself"
 
 

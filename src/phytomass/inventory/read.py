@@ -315,6 +315,7 @@ def _plots_of_trees(
     own = Findings()  # a fault of a row is told when the trees are read
     columns = (PLOT_COLUMNS[0], *OF_PLOTS)
     table = standard_columns(reading, kept_rows(reading, own), columns, own)
+    findings.repaired += own.repaired
     if "plot_id" not in table:
         return None
     table = table[table["plot_id"] != ""]
