@@ -117,7 +117,7 @@ def test_a_real_run_killed_again_and_again(project: Path, finished: Path) -> Non
             time.sleep(0.1 * (killed % 5))
             run.kill()
         killed += 1
-        assert json.loads(seen[0])["event"] in ("started", "finished")
+        assert json.loads(seen[0])["event"] in ("findings", "started", "finished")
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     made, wanted = (
