@@ -30,11 +30,16 @@ from phytomass.inventory.field_error import PlotDraws
 from phytomass.workflow.engine import Context, Step
 from phytomass.workflow.inputs import stack_in, stack_parts
 from phytomass.workflow.names import SHARED_DRAWS, TITLES, WRITES
-from phytomass.workflow.project import MapSettings, ZoneSettings
+from phytomass.workflow.project import MapSettings, Project, ZoneSettings
 from phytomass.workflow.reads import Part, Reads, derived, setting
 
 OF_TREES = ("tree_id", "plot_id", "species", "accepted_species", "dbh_cm", "per_ha", "agb_kg")
 """What the accounts read of the list of trees."""
+
+
+def _resampled(project: Project) -> bool:
+    """Tell whether anything here is random."""
+    return project.inventory.design.is_sample and project.inventory.design.interval != "t"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +50,7 @@ class AccountReads(Reads):
     earlier_period: str | None = setting("earlier.period")
     carbon: CarbonSettings
     inventory: InventorySettings = setting("inventory", only=("outliers", "design"))
-    random_state: int
+    random_state: int | None = setting("random_state", when=_resampled)
     is_mapped: bool = derived("predictors", lambda opened: opened.project.is_mapped)
     map: MapSettings = setting("map", only=("classes", "elevation_band_m"))
     zones: ZoneSettings | None
@@ -107,7 +112,7 @@ def _plan_plots(reads: AccountReads, folder: Path) -> None:
 
 def _area(reads: AccountReads) -> pd.DataFrame:
     """Return what follows from the plots for the area that they were drawn from, if they were."""
-    plots, design = _plots(reads), reads.inventory.design
+    plots, design, seed = _plots(reads), reads.inventory.design, reads.random_state or 0
     if not design.is_sample:
         return table_of(())
     path = reads.results.path(SHARED_DRAWS)
@@ -121,7 +126,7 @@ def _area(reads: AccountReads) -> pd.DataFrame:
         carbon=reads.carbon,
         shared=shared,
         period=reads.period,
-        random_state=reads.random_state,
+        random_state=seed,
     )
     return table_of(rows)
 
