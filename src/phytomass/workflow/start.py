@@ -63,7 +63,7 @@ def new_project(folder: Path, *, field: bool = False, form: bool = False) -> Pat
             )
     content = _template("field.yaml" if field else "new.yaml")
     if form:
-        content = INVENTORY.sub(lambda _: _template("form.yaml"), content)
+        content = INVENTORY.sub(lambda _: _template("sections/form.yaml"), content)
         write_form(folder / FORM)
     write_text(folder / SCHEMA, project_schema())
     write_text(path, content)
