@@ -312,6 +312,15 @@ def test_repairs_are_listed_counted_and_only_where_told(tmp_path: Path) -> None:
     assert share["A"] == 0.25 and mended.trees["dbh_cm"][:3].tolist() == pytest.approx(known)
 
 
+def test_repaired_diameters_count_among_the_losses(tmp_path: Path) -> None:
+    """Plot A: diameters 30 and 40, the thinner without a height: 900 / 2500 of Σd² is lost."""
+    table = TREES[TREES["tree_id"] <= 2].assign(dbh_cm=["30,0", "40,0"] * 3)
+    table["height_m"] = table["height_m"].mask(table.index == 0)
+    table.to_csv(tmp_path / "t.csv", index=False)
+    losses = survey(tmp_path, trees={"path": "t.csv", "repair": True}).losses
+    assert losses["basal_area_share"].tolist() == [0.36]
+
+
 def test_stems_are_repaired_one_by_one(tmp_path: Path) -> None:
     table = TREES.drop(columns="dbh_cm").assign(d1="30", d2="40,0")
     table.to_csv(tmp_path / "t.csv", index=False)
@@ -388,8 +397,9 @@ def test_polygons_without_a_crs_of_the_project_are_measured_on_the_ellipsoid(
     settings = InventorySettings.model_validate(sections)
     plots = read_inventory(settings, tmp_path, None).plots
     assert plots["area_ha"].tolist() == pytest.approx([0.04 / 0.9996**2] * 3, rel=1e-7)
-    plots = read_inventory(settings, tmp_path, "EPSG:4326").plots
-    assert plots["area_ha"].tolist() == pytest.approx([0.04 / 0.9996**2] * 3, rel=1e-7)
+    for without_true_areas in ("EPSG:4326", "EPSG:3857"):
+        plots = read_inventory(settings, tmp_path, without_true_areas).plots
+        assert plots["area_ha"].tolist() == pytest.approx([0.04 / 0.9996**2] * 3, rel=1e-7)
 
 
 def test_polygons_with_holes_and_bays(tmp_path: Path) -> None:
