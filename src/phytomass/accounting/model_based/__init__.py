@@ -12,5 +12,26 @@ from phytomass.accounting.model_based.hybrid import (
     linear_model,
     model_mean,
 )
+from phytomass.accounting.model_based.variogram import (
+    Bins,
+    Spherical,
+    fit_spherical,
+    krige,
+    mean_variance,
+    semivariances,
+)
 
-__all__ = ["Linear", "ModelBased", "hierarchical", "hybrid", "linear_model", "model_mean"]
+__all__ = [
+    "Bins",
+    "Linear",
+    "ModelBased",
+    "Spherical",
+    "fit_spherical",
+    "hierarchical",
+    "hybrid",
+    "krige",
+    "linear_model",
+    "mean_variance",
+    "model_mean",
+    "semivariances",
+]
