@@ -193,10 +193,9 @@ def krige(
     system[:n, :n] = variogram.covariance(cdist(at, at)) + variogram.nugget * np.eye(n)
     system[n, n] = 0.0
     right = np.ones((n + 1, len(goal)))
-    right[:n] = sum(
-        share * variogram.covariance(cdist(at, goal + offset))
-        for offset, share in zip(offsets, shares, strict=True)
-    )
+    right[:n] = 0.0
+    for offset, share in zip(offsets, shares, strict=True):
+        right[:n] += share * variogram.covariance(cdist(at, goal + offset))
     weights = np.linalg.solve(system, right)
     own = shares @ variogram.covariance(cdist(offsets, offsets)) @ shares
     own = own if block_m else variogram.nugget + variogram.sill
