@@ -145,13 +145,13 @@ def intervals(rows: Sequence[Row]) -> Iterator[Finding]:
 
 
 def said_twice(rows: Sequence[Row]) -> Iterator[Finding]:
-    """One thing has one value."""
+    """Hold a number against the same one elsewhere: one thing, by one method, has one value."""
     found: dict[tuple[str, ...], Row] = {}
     for row in rows:
         value = row.number.get("value")
         if value is None or row.text["statistic"] == "check" or not row.text["period"]:
             continue
-        first = found.setdefault(row.key(), row)
+        first = found.setdefault((*row.key(), row.text["method"]), row)
         if first is not row:
             yield judged(row, f"as {first.name}", value, first.number["value"], [first])
 

@@ -14,7 +14,7 @@ from phytomass.errors import InputError, Problem, require_columns
 NEEDED = ("quantity", "value", "unit")
 TEXTS = (
     "id", "quantity", "zone", "pool", "kind", "unit", "statistic", "period", "derived", "rule",
-    "note",
+    "method", "note",
 )  # fmt: skip
 NUMBERS = ("value", "area_ha", "se", "low", "high", "level")
 

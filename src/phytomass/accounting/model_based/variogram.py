@@ -197,8 +197,9 @@ def krige(
     for offset, share in zip(offsets, shares, strict=True):
         right[:n] += share * variogram.covariance(cdist(at, goal + offset))
     weights = np.linalg.solve(system, right)
-    own = shares @ variogram.covariance(cdist(offsets, offsets)) @ shares
-    own = own if block_m else variogram.nugget + variogram.sill
+    own = variogram.nugget + variogram.sill
+    if block_m:
+        own = float(shares @ variogram.covariance(cdist(offsets, offsets)) @ shares)
     return weights[:n].T @ y, np.asarray(own - np.einsum("ij,ij->j", weights, right), np.float64)
 
 
