@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import pandas as pd
 
+from phytomass.accounting.zones import ALL
 from phytomass.carbon import KIND_UNITS, CarbonSettings, Kind, Pool, is_proportional, pool_factor
 from phytomass.draws import Draws
 from phytomass.errors import InputError
@@ -72,6 +73,49 @@ class Estimate:
     level: float = math.nan
     n_draws: int = 0
 
+    def __add__(self, other: Estimate) -> Estimate:
+        """Return the total of two zones, or of aboveground and belowground biomass of one.
+
+        Its error is unknown: that of a sum hangs on the correlation, which only draws keep
+        (`Draws.__add__`, `drawn`).
+
+        Raises
+        ------
+        InputError
+            For quantities per area, without pool, kind, area or date, of different kinds, dates,
+            units or pools, and for one zone twice.
+
+        Examples
+        --------
+        >>> a = Estimate("stock", "a", "AGB", "C", 2.0, "Mg C", 3.0, "total", 9, "2020", "map")
+        >>> whole = a + replace(a, zone="b", value=5.0)
+        >>> whole.value, whole.area_ha, whole.zone
+        (7.0, 6.0, 'a + b')
+        >>> a + replace(a, zone="b", kind="dry_mass", unit="Mg")
+        Traceback (most recent call last):
+        ...
+        phytomass.errors.InputError: stock of b: kind 'dry_mass' cannot be added to kind 'C' → ...
+        """
+        for one in (self, other):
+            _check_total(one)
+        for name in ("quantity", "kind", "unit", "period"):
+            if getattr(self, name) != getattr(other, name):
+                _refuse(
+                    other, f"{name} {getattr(other, name)!r}", f"{name} {getattr(self, name)!r}"
+                )
+        pool, zone, area = _whole(self, other)
+        return replace(
+            self, pool=pool, zone=zone, area_ha=area, value=self.value + other.value,
+            n=self.n + other.n if zone != self.zone else self.n, method="sum", se=math.nan,
+            low=math.nan, high=math.nan, level=math.nan, n_draws=0,
+        )  # fmt: skip
+
+    def __radd__(self, other: int) -> Estimate:
+        """Let the built-in `sum` begin at 0."""
+        if other != 0:
+            raise InputError("a number without unit cannot be added to an estimate")
+        return self
+
     def drawn(self, draws: Draws, level: float = 0.95) -> Estimate:
         """Return the estimate with point, standard error and interval of draws.
 
@@ -105,6 +149,34 @@ class Estimate:
             se=float(draws.se()[0]), low=float(low[0]), high=float(high[0]), level=level,
             n_draws=draws.n_draws,
         )  # fmt: skip
+
+
+def _check_total(one: Estimate) -> None:
+    where = f"{one.quantity} of {one.zone or 'no zone'}"
+    absent = [name for name in ("pool", "kind", "period") if not getattr(one, name)]
+    absent += [] if math.isfinite(one.area_ha) else ["area_ha"]
+    if absent:
+        raise InputError(f"has no {', '.join(absent)} and cannot be added", where=where)
+    if one.statistic != "total" or "/ha" in one.unit:
+        remedy = "multiply means by their areas first; errors do not add"
+        raise InputError(f"is no total ({one.statistic}, {one.unit})", where=where, remedy=remedy)
+
+
+def _refuse(other: Estimate, this: str, that: str) -> None:
+    where = f"{other.quantity} of {other.zone}"
+    remedy = "convert, or choose rows of one kind, unit and date"
+    raise InputError(f"{this} cannot be added to {that}", where=where, remedy=remedy)
+
+
+def _whole(a: Estimate, b: Estimate) -> tuple[str, str, float]:
+    """Return pool, zone and area of a sum."""
+    if a.pool == b.pool:
+        if set(a.zone.split(" + ")) & set(b.zone.split(" + ")) or ALL in (a.zone, b.zone):
+            _refuse(b, f"the zone {b.zone!r}", f"{a.zone!r}, which holds it")
+        return a.pool, f"{a.zone} + {b.zone}", a.area_ha + b.area_ha
+    if {a.pool, b.pool} != {"AGB", "BGB"} or a.zone != b.zone or a.area_ha != b.area_ha:
+        _refuse(b, f"pool {b.pool!r}", f"pool {a.pool!r}, but AGB and BGB of one zone")
+    return "total", a.zone, a.area_ha
 
 
 COLUMNS = tuple(field.name for field in fields(Estimate))

@@ -10,6 +10,7 @@ from phytomass.cli.stops import STOPS
 def main() -> None:
     """Run the command, and exit with 0, with 2 (something to put right), 70 (our fault) or 128 + n.
 
+    An audit that finds a contradiction exits with 1.
     Signal n is 2 for Ctrl-C, 15 for SIGTERM, 1 for a terminal that was closed, 13 for output that
     nobody reads.
     """

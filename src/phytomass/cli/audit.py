@@ -1,0 +1,38 @@
+"""`phytomass audit`: the numbers of a table or a results folder against each other."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from phytomass.cli.options import AsJson, Quiet
+
+
+def audit(
+    path: Annotated[Path, typer.Argument(help="A results folder, or a CSV of typed numbers.")],
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Hold the numbers of a table against each other: what agrees, what not, what is unknown."""
+    from phytomass.accounting.audit import AGREES, CONTRADICTS, UNKNOWN
+    from phytomass.accounting.audit import audit as audited
+    from phytomass.cli.console import Screen
+
+    screen = Screen(quiet, as_json)
+    findings = audited(path)
+    for finding in findings:
+        screen.event("audited", **asdict(finding))
+    signs = {AGREES: ("✓", "green"), CONTRADICTS: ("✗", "red"), UNKNOWN: ("·", "dim")}
+    for status, sign in signs.items():
+        of_one = [finding for finding in findings if finding.status == status]
+        screen.say((f"{len(of_one)} {status}", "bold"))
+        for one in of_one:
+            values = f": {one.stated}" if one.stated else ""
+            values += f", would be {one.expected}" if status == CONTRADICTS and one.expected else ""
+            note = f" ({one.note})" if one.note else ""
+            screen.say(sign, f" row {one.line}, {one.row}, {one.rule}{values}{note}")
+    if any(finding.status == CONTRADICTS for finding in findings):
+        raise typer.Exit(1)
