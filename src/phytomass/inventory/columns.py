@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from phytomass.errors import InputError, nearest
+from phytomass.files import of_texts
 from phytomass.inventory.angles import parse_angle
 from phytomass.inventory.findings import Findings, Rejection, rows_of
 from phytomass.inventory.settings import Cell, TableSource
@@ -207,7 +208,7 @@ def kept_rows(reading: Reading, findings: Findings) -> NDArray[np.bool_]:
             findings.problem(f"{reading.key}.where.{given}", "is not a column of the file", hint)
             continue
         values = wanted if isinstance(wanted, list) else [wanted]
-        fits = np.array([any(_same(cell, value) for value in values) for cell in text[column]])
+        fits = _told(text[column], lambda cell: any(_same(cell, value) for value in values))
         asked = " or ".join(str(value) for value in values)
         for row in np.flatnonzero(keep & ~fits):
             cell, reason = text[column].iloc[row], f"left out by {reading.key}.where: not {asked}"
@@ -243,10 +244,10 @@ def standard_columns(
         if column.name not in reading.found:
             continue
         cells = reading.raw.cells[reading.found[column.name]].iloc[table.index]
-        missing = np.array([is_missing(cell, reading.source.missing) for cell in cells], dtype=bool)
+        missing = _told(cells, lambda cell: is_missing(cell, reading.source.missing))
         if column.kind == "text":
             table[column.name] = cells.mask(missing, "").astype(str)
-            for row in table.index[cells.str.upper().isin(ERRORS).to_numpy(dtype=bool)]:
+            for row in table.index[_told(cells, lambda cell: cell.upper() in ERRORS)]:
                 reading.reject(findings, int(row), column.name, "an error of the spreadsheet")
         else:
             table[column.name] = _numbers(reading, column, cells, missing, findings)
@@ -256,6 +257,10 @@ def standard_columns(
             for row in table.index[missing]:
                 reading.reject(findings, int(row), column.name, "missing")
     return table
+
+
+def _told(cells: Iterable[str], what: Callable[[str], bool]) -> NDArray[np.bool_]:
+    return np.array(of_texts(cells, what), dtype=np.bool_)
 
 
 def is_missing(cell: str, more: Sequence[str]) -> bool:
@@ -270,9 +275,8 @@ def _numbers(
     missing: NDArray[np.bool_],
     findings: Findings,
 ) -> NDArray[np.float64]:
-    parsed = np.array(
-        [_parsed(cell, reading.source.decimal, column) for cell in cells], dtype=float
-    )
+    decimal = reading.source.decimal
+    parsed = np.array(of_texts(cells, lambda cell: _parsed(cell, decimal, column)), dtype=float)
     bad = ~np.isfinite(parsed) & ~missing
     values = np.where(bad | missing, np.nan, parsed)
     if bad.any() and bad.sum() * 2 > (~missing).sum():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
@@ -78,8 +79,20 @@ def read_table(source: TableSource, root: Path) -> RawTable:
     return replace(
         table,
         name=f"{name} [{part}]" if part else name,
-        cells=table.cells.map(as_written).astype(object),
+        cells=pd.DataFrame(
+            {name: _written(column) for name, column in table.cells.items()},
+            index=table.cells.index,
+            columns=table.cells.columns,
+            dtype=object,
+        ),
     )
+
+
+def _written(column: pd.Series[Any]) -> list[str]:
+    """Return the cells of a column as a user sees them; texts that are alike are made once."""
+    cells = column.tolist()
+    made = {text: as_written(text) for text in dict.fromkeys(c for c in cells if type(c) is str)}
+    return [made[c] if type(c) is str else as_written(c) for c in cells]
 
 
 def _read_vector(path: Path, name: str, source: TableSource) -> RawTable:
