@@ -39,7 +39,7 @@ CODE = """
 import json, resource, sys, time
 start, marks = time.perf_counter(), []
 def progress(what, done, total):
-    marks.append((time.perf_counter() - start, what))
+    marks.append((time.perf_counter() - start, time.process_time(), what))
 from phytomass.workflow import check_project, load_project, run_steps, steps_of
 opened = load_project(sys.argv[1])
 check_project(opened, ["plots"])
@@ -48,12 +48,13 @@ steps = steps_of(opened.project)
 for outcome in run_steps(opened, steps, ["plots"], workers=int(sys.argv[2]), progress=progress):
     pass
 progress("the rest", 1, 1)
-parts, last = {}, 0.0
-for now, what in marks:
-    parts[what] = parts.get(what, 0.0) + now - last
-    last = now
+parts, last, used = {}, 0.0, 0.0
+for now, cpu, what in marks:
+    wall, busy = parts.get(what, (0.0, 0.0))
+    parts[what] = (wall + now - last, busy + cpu - used)
+    last, used = now, cpu
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-print(json.dumps({"seconds": last, "peak_gb": peak, "parts": parts}))
+print(json.dumps({"seconds": last, "cpu": used, "peak_gb": peak, "parts": parts}))
 """
 
 
@@ -100,12 +101,14 @@ def main() -> None:
         found = measured(source, given.plots, given.draws, given.workers)
         work = given.plots * PER_PLOT * given.draws
         seconds = float(str(found["seconds"]))
-        print(f"{source}: {seconds:.1f} s, {work / seconds / 1e6:.1f} million tree-draws/s, ", end="")
-        print(f"peak {found['peak_gb']:.2f} GB")
+        print(
+            f"{source}: {seconds:.1f} s, {work / seconds / 1e6:.1f} million tree-draws/s, ", end=""
+        )
+        print(f"processor {found['cpu']:.1f} s, peak {found['peak_gb']:.2f} GB")
         parts = found["parts"]
-        assert isinstance(parts, dict)  # noqa: S101  # as CODE prints it
-        for what, part in parts.items():
-            print(f"    {part:7.1f} s  {what}")
+        assert isinstance(parts, dict)  # as CODE prints it
+        for what, (wall, busy) in parts.items():
+            print(f"    {wall:7.1f} s, processor {busy:7.1f} s  {what}")
 
 
 if __name__ == "__main__":

@@ -213,7 +213,7 @@ def _each_text(table: pd.DataFrame, change: Callable[[str], str]) -> pd.DataFram
     for place, (_, column) in enumerate(table.items()):
         kind = column.dtype
         if isinstance(kind, pd.CategoricalDtype) or is_object_dtype(kind) or is_string_dtype(kind):
-            cells = column.tolist()
+            cells = column.to_numpy(dtype=object).tolist()
             made = {c: change(c) for c in dict.fromkeys(c for c in cells if isinstance(c, str))}
             cells = [made[cell] if isinstance(cell, str) else cell for cell in cells]
             dtype = kind if isinstance(kind, pd.StringDtype) else object
@@ -256,7 +256,7 @@ def _text_columns(table: pd.DataFrame) -> Iterator[list[Any]]:
 
     for _, column in table.items():
         if not (is_numeric_dtype(column.dtype) or is_bool_dtype(column.dtype)):
-            yield column.tolist()
+            yield column.to_numpy(dtype=object).tolist()
 
 
 def _fields(column: pd.Series[Any]) -> list[Any]:
@@ -266,7 +266,7 @@ def _fields(column: pd.Series[Any]) -> list[Any]:
 
     if isinstance(column.dtype, np.dtype) and column.dtype.kind == "f":
         return ["" if x != x else f"{x:.10g}" for x in column.tolist()]
-    cells = column.tolist()
+    cells = column.to_numpy(dtype=object).tolist()
     if isinstance(column.dtype, np.dtype) and column.dtype.kind in "biu":
         return cells
     missing = pd.isna(column).tolist()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -208,7 +209,7 @@ def kept_rows(reading: Reading, findings: Findings) -> NDArray[np.bool_]:
             findings.problem(f"{reading.key}.where.{given}", "is not a column of the file", hint)
             continue
         values = wanted if isinstance(wanted, list) else [wanted]
-        fits = _told(text[column], lambda cell: any(_same(cell, value) for value in values))
+        fits = _told(text[column], partial(_is_one_of, values=values))
         asked = " or ".join(str(value) for value in values)
         for row in np.flatnonzero(keep & ~fits):
             cell, reason = text[column].iloc[row], f"left out by {reading.key}.where: not {asked}"
@@ -220,6 +221,10 @@ def kept_rows(reading: Reading, findings: Findings) -> NDArray[np.bool_]:
         what = "no row is left" + (f" after {reading.key}.where" if reading.source.where else "")
         findings.problem(name, what, "check the file and the conditions")
     return keep
+
+
+def _is_one_of(cell: str, values: Sequence[Cell]) -> bool:
+    return any(_same(cell, value) for value in values)
 
 
 def _same(cell: str, value: Cell) -> bool:

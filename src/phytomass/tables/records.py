@@ -170,9 +170,7 @@ class Table:
             raise ValueError(f"{self.file}: not in its record {unknown}, missing {absent}")
         return rows
 
-    def write(
-        self, folder: str | Path, rows: pd.DataFrame, progress: Progress = silent
-    ) -> None:
+    def write(self, folder: str | Path, rows: pd.DataFrame, progress: Progress = silent) -> None:
         """Write the table, whole or not at all; raises as `kept` does."""
         write_csv(Path(folder) / self.file, self.kept(rows), progress)
 
@@ -300,9 +298,7 @@ def table(name: str) -> Table:
     return tables()[name]
 
 
-def write(
-    folder: str | Path, name: str, rows: pd.DataFrame, progress: Progress = silent
-) -> None:
+def write(folder: str | Path, name: str, rows: pd.DataFrame, progress: Progress = silent) -> None:
     """Write a result table by its record; see `Table.write`."""
     table(name).write(folder, rows, progress)
 

@@ -136,7 +136,7 @@ def _outside(values: Any, low: Any, high: Any) -> Any:  # pragma: no cover
     """Count the values out of their bounds."""
     count = 0
     for value in values:
-        count += np.int64(value < low) | np.int64(value > high)
+        count += 1 if (value < low) | (value > high) else 0
     return count
 
 

@@ -15,7 +15,7 @@ from phytomass.inventory.field_error.settings import SOURCES, ErrorSettings
 from phytomass.inventory.field_error.shared import ErrorModel
 from phytomass.progress import Progress, silent
 
-SHARE_PLOTS = 500
+SHARE_PLOTS = 250
 """Plots behind each source's share of the variance: enough for a table in whole percent."""
 
 
@@ -98,9 +98,7 @@ def _sampled(plots: pd.DataFrame, sample: int, random_state: int) -> pd.DataFram
     return plots.iloc[chosen].reset_index(drop=True)
 
 
-def _moments(
-    draws: PlotDraws, column: str, n: int
-) -> tuple[np.ndarray, np.ndarray, float, float]:
+def _moments(draws: PlotDraws, column: str, n: int) -> tuple[np.ndarray, np.ndarray, float, float]:
     """Return variance and mean of plots, and variance and relative bias of the mean of n."""
     pool = draws.pool(column)
     parts = [np.asarray(pool[rows].values) for rows in pool.blocks()]
