@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from phytomass.errors import DiskFullError, InputError, nearest
-from phytomass.progress import Progress, silent
 
 if TYPE_CHECKING:  # heavy, and not needed to move files about
     import geopandas
@@ -225,7 +224,11 @@ ROWS = 50_000
 """Rows of a table that are written together."""
 
 
-def write_csv(path: str | Path, table: pd.DataFrame, progress: Progress = silent) -> None:
+def write_csv(
+    path: str | Path,
+    table: pd.DataFrame,
+    progress: Callable[[str, int, int], None] = lambda what, done, total: None,
+) -> None:
     """Write a table as CSV with ten significant digits, whole or not at all.
 
     Ten digits are far below any field or image error and above every rounding of a re-read.
