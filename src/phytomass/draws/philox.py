@@ -56,7 +56,7 @@ def item_keys(*columns: Iterable[Any]) -> NDArray[np.uint64]:
     >>> item_keys(["A", "A"], ["1", "2"]).dtype, bool(item_keys(["A"])[0] == item_keys(["B"])[0])
     (dtype('uint64'), False)
     """
-    texts = [[str(name) for name in np.asarray(column, dtype=object)] for column in columns]
+    texts = [map(str, column) for column in columns]
     keys = b"".join(map(_digest, zip(*texts, strict=True)))
     return np.frombuffer(keys, dtype="<u8").astype(np.uint64)
 

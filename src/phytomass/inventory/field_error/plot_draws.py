@@ -29,8 +29,8 @@ from phytomass.walk.workers import Workers
 
 Array = NDArray[np.float64]
 
-FEW = 32
-"""Plots whose bounds are computed together."""
+FEW = 320_000
+"""Draws, of all plots whose bounds are computed together."""
 
 BOUNDS = {90: (5.0, 95.0), 95: (2.5, 97.5)}
 """Level in percent → percentiles of the draws."""
@@ -204,8 +204,8 @@ class PlotDraws:
     def _rows(self, rows: slice) -> pd.DataFrame:
         """Return the table of some plots, a few at a time: their draws stay in the caches."""
         block = self[rows]
-        n = len(block.agb)
-        parts = [block[slice(i, min(i + FEW, n))]._block() for i in range(0, n, FEW)]
+        n, few = len(block.agb), max(1, FEW // block.agb.n_draws)
+        parts = [block[slice(i, min(i + few, n))]._block() for i in range(0, n, few)]
         return pd.concat(parts, ignore_index=True)
 
     def _block(self) -> pd.DataFrame:

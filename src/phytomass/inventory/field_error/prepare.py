@@ -79,7 +79,9 @@ def plan_of(trees: pd.DataFrame, plots: pd.DataFrame, model: ErrorModel) -> Plan
     candidates, equation_group = candidates_of(trees, model)
     densities, kind, own_sd = _densities(trees, model)
     rows = np.zeros(len(trees), TREE)
-    rows["key"] = item_keys(trees["plot_id"], trees["tree_id"])
+    rows["key"] = item_keys(
+        *(trees[name].to_numpy(dtype=object) for name in ("plot_id", "tree_id"))
+    )
     rows["segment"], rows["group"], rows["species"] = segment, equation_group, kind
     mean_density = np.array([d.mean for d in densities])[kind]
     centre = centres(trees, candidates, equation_group, mean_density, model)
