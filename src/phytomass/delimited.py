@@ -67,7 +67,8 @@ def read_delimited(
     text = _decoded(data, where, encoding)
     try:
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-        records = [[as_meant(cell) for cell in row] for row in reader]
+        meant = _Meant()
+        records = [[meant[cell] for cell in row] for row in reader]
     except (csv.Error, TypeError, ValueError) as error:
         raise InputError(
             f"cannot be read as CSV ({error})", where=where, remedy="check quotes and delimiter"
@@ -105,7 +106,7 @@ def table_of(records: Sequence[Sequence[str]], where: str, first_row: int = 2) -
             where=f"{where}, row 1",
             remedy="give each column its own name",
         )
-    width, body = len(header), records[1:]
+    width, body = len(header), list(records[1:])
     long = [
         i + first_row
         for i, r in enumerate(body)
@@ -120,11 +121,19 @@ def table_of(records: Sequence[Sequence[str]], where: str, first_row: int = 2) -
             where=where,
             remedy="quote cells that contain the delimiter, or set delimiter:",
         )
-    cells = [[*row[:width], *[""] * (width - len(row))] for row in body]
-    keep = [i for i, name in enumerate(header) if name]
-    table = pd.DataFrame(cells, dtype=object, columns=range(width)).iloc[:, keep]
-    table.columns = pd.Index([header[i] for i in keep])
-    return table
+    for i, row in enumerate(body):
+        if len(row) != width:
+            body[i] = [*row[:width], *[""] * (width - len(row))]
+    columns = list(zip(*body, strict=True)) or [()] * width
+    cells = {name: list(columns[i]) for i, name in enumerate(header) if name}
+    return pd.DataFrame(cells, dtype=object)
+
+
+class _Meant(dict[str, str]):
+    """Texts as they were meant: a text that a table repeats is kept once."""
+
+    def __missing__(self, text: str) -> str:
+        return self.setdefault(text, as_meant(text))
 
 
 def _longest_line(data: bytes) -> int:

@@ -10,7 +10,7 @@ import os
 import re
 import stat
 import tempfile
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -184,6 +184,19 @@ def as_meant(text: str) -> str:
     return text[1:] if text.startswith("'") and FORMULA.match(text) else text
 
 
+def of_texts(cells: Iterable[str], change: Callable[[str], Any]) -> list[Any]:
+    """Return what a function makes of each text; texts that are alike ask it once.
+
+    Examples
+    --------
+    >>> of_texts(["a", "b", "a"], str.upper)
+    ['A', 'B', 'A']
+    """
+    cells = list(cells)
+    made = {cell: change(cell) for cell in dict.fromkeys(cells)}
+    return [made[cell] for cell in cells]
+
+
 def texts_as_meant(table: pd.DataFrame) -> pd.DataFrame:
     """Return a table that was read from a CSV file of ours with its texts as they were meant."""
     meant = table.rename(columns={name: as_meant(str(name)) for name in table.columns})
@@ -199,13 +212,23 @@ def _each_text(table: pd.DataFrame, change: Callable[[str], str]) -> pd.DataFram
     for place, (_, column) in enumerate(table.items()):
         kind = column.dtype
         if isinstance(kind, pd.CategoricalDtype) or is_object_dtype(kind) or is_string_dtype(kind):
-            cells = [change(cell) if isinstance(cell, str) else cell for cell in column]
+            cells = column.to_numpy(dtype=object).tolist()
+            made = {c: change(c) for c in dict.fromkeys(c for c in cells if isinstance(c, str))}
+            cells = [made[cell] if isinstance(cell, str) else cell for cell in cells]
             dtype = kind if isinstance(kind, pd.StringDtype) else object
             changed.isetitem(place, pd.array(cells, dtype=dtype))
     return changed
 
 
-def write_csv(path: str | Path, table: pd.DataFrame) -> None:
+ROWS = 50_000
+"""Rows of a table that are written together."""
+
+
+def write_csv(
+    path: str | Path,
+    table: pd.DataFrame,
+    progress: Callable[[str, int, int], None] = lambda what, done, total: None,
+) -> None:
     """Write a table as CSV with ten significant digits, whole or not at all.
 
     Ten digits are far below any field or image error and above every rounding of a re-read.
@@ -214,12 +237,43 @@ def write_csv(path: str | Path, table: pd.DataFrame) -> None:
     """
     named = table.rename(columns={name: inert(str(name)) for name in table.columns})
     safe = _each_text(named, inert)
-    text = safe.to_csv(index=False, float_format="%.10g", lineterminator="\n")
-    if "\r" in text:  # some versions of Python end a row there where no quotes stand around it
-        text = safe.to_csv(
-            index=False, float_format="%.10g", lineterminator="\n", quoting=csv.QUOTE_ALL
+    # Some versions of Python end a row at a \r where no quotes stand around it.
+    odd = any("\r" in name for name in safe.columns) or any(
+        any("\r" in cell for cell in dict.fromkeys(c for c in column if isinstance(c, str)))
+        for column in _text_columns(safe)
+    )
+    with whole_file(path) as beside, beside.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(
+            file, lineterminator="\n", quoting=csv.QUOTE_ALL if odd else csv.QUOTE_MINIMAL
         )
-    write_text(path, text)
+        writer.writerow(safe.columns)
+        for first in range(0, len(safe), ROWS):
+            part = safe.iloc[first : first + ROWS]
+            fields = [_fields(column) for _, column in part.items()]
+            writer.writerows(zip(*fields, strict=True))
+            progress(f"writing {Path(path).name}", first + len(part), len(safe))
+
+
+def _text_columns(table: pd.DataFrame) -> Iterator[list[Any]]:
+    from pandas.api.types import is_bool_dtype, is_numeric_dtype
+
+    for _, column in table.items():
+        if not (is_numeric_dtype(column.dtype) or is_bool_dtype(column.dtype)):
+            yield column.to_numpy(dtype=object).tolist()
+
+
+def _fields(column: pd.Series[Any]) -> list[Any]:
+    """Return what a column holds as CSV writes it: ten digits, nothing for what is missing."""
+    import numpy as np
+    import pandas as pd
+
+    if isinstance(column.dtype, np.dtype) and column.dtype.kind == "f":
+        return ["" if x != x else f"{x:.10g}" for x in column.tolist()]
+    cells = column.to_numpy(dtype=object).tolist()
+    if isinstance(column.dtype, np.dtype) and column.dtype.kind in "biu":
+        return cells
+    missing = pd.isna(column).tolist()
+    return ["" if gone else cell for cell, gone in zip(cells, missing, strict=True)]
 
 
 def read_csv(path: str | Path, text: Collection[str] = ()) -> pd.DataFrame:

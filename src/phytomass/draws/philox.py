@@ -40,8 +40,12 @@ def key_of(*names: str | int) -> int:
     >>> key_of(1, "residual") == key_of(1, "residual"), key_of("a", "bc") == key_of("ab", "c")
     (True, False)
     """
-    text = "".join(f"{len(str(name))}:{name}" for name in names)
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
+    return int.from_bytes(_digest(map(str, names)), "little")
+
+
+def _digest(names: Iterable[str]) -> bytes:
+    text = "".join([f"{len(name)}:{name}" for name in names])
+    return hashlib.blake2b(text.encode(), digest_size=8).digest()
 
 
 def item_keys(*columns: Iterable[Any]) -> NDArray[np.uint64]:
@@ -52,7 +56,9 @@ def item_keys(*columns: Iterable[Any]) -> NDArray[np.uint64]:
     >>> item_keys(["A", "A"], ["1", "2"]).dtype, bool(item_keys(["A"])[0] == item_keys(["B"])[0])
     (dtype('uint64'), False)
     """
-    return np.array([key_of(*names) for names in zip(*columns, strict=True)], dtype=np.uint64)
+    texts = [map(str, column) for column in columns]
+    keys = b"".join(map(_digest, zip(*texts, strict=True)))
+    return np.frombuffer(keys, dtype="<u8").astype(np.uint64)
 
 
 def _bits_of(typingctx: Any, x: Any) -> Any:
@@ -79,21 +85,31 @@ def philox(c0: Any, c1: Any, c2: Any, c3: Any, k0: Any, k1: Any) -> Any:  # prag
     mask = np.uint64(MASK)
     shift = np.uint64(32)
     for _ in range(10):
-        p0 = np.uint64(0xD2511F53) * c0
-        p1 = np.uint64(0xCD9E8D57) * c2
+        # Upper halves of the counters hold rubbish: a product takes the lower halves alone.
+        p0 = np.uint64(0xD2511F53) * (c0 & mask)
+        p1 = np.uint64(0xCD9E8D57) * (c2 & mask)
         c0, c2 = (p1 >> shift) ^ c1 ^ k0, (p0 >> shift) ^ c3 ^ k1
-        c1, c3 = p1 & mask, p0 & mask
+        c1, c3 = p1, p0
         k0 = (k0 + np.uint64(0x9E3779B9)) & mask
         k1 = (k1 + np.uint64(0xBB67AE85)) & mask
-    return c0, c1, c2, c3
+    return c0 & mask, c1 & mask, c2 & mask, c3 & mask
+
+
+@njit(inline="always", error_model="numpy", cache=True)
+def unit(word: Any) -> Any:  # pragma: no cover
+    """Return (word + ½) / 2³² of a 32-bit word, by bits: vectors of AVX2 convert no integers."""
+    whole = _float(np.int64(word) | np.int64(0x4330000000000000)) - 4503599627370496.0
+    return (whole + 0.5) * TO_UNIT
 
 
 @njit(inline="always", error_model="numpy", cache=True)
 def fast_log(x: Any) -> Any:  # pragma: no cover
     """Return ln x of a positive, finite, normal number."""
-    i = _bits(x) - np.int64(0x3FE6A09E667F3BCD)
-    e = i >> np.int64(52)
-    m = _float(_bits(x) - (e << np.int64(52)))
+    # The exponent, 1024 added: no sign to carry when it is shifted, nor when it is converted.
+    shift, raised = np.uint64(52), np.uint64(0x4000000000000000)
+    bits = np.uint64(_bits(x))
+    e = (bits - np.uint64(0x3FE6A09E667F3BCD) + raised) >> shift
+    m = _float(np.int64(bits - (e << shift) + raised))
     s = (m - 1.0) / (m + 1.0)
     z = s * s
     p = 1.0 / 19.0
@@ -105,7 +121,8 @@ def fast_log(x: Any) -> Any:  # pragma: no cover
     p = p * z + 1.0 / 7.0
     p = p * z + 1.0 / 5.0
     p = p * z + 1.0 / 3.0
-    return np.float64(e) * 0.6931471805599453 + (2.0 * s + 2.0 * s * z * p)
+    whole = _float(np.int64(e | np.uint64(0x4330000000000000))) - 4503599627371520.0
+    return whole * 0.6931471805599453 + (2.0 * s + 2.0 * s * z * p)
 
 
 @njit(inline="always", error_model="numpy", cache=True)
@@ -135,8 +152,7 @@ def fast_exp(x: Any) -> Any:  # pragma: no cover
 @njit(inline="always", error_model="numpy", cache=True)
 def box_muller(w0: Any, w1: Any) -> Any:  # pragma: no cover
     """Return two independent standard normal numbers of two 32-bit words."""
-    u = (np.float64(np.int64(w0)) + 0.5) * TO_UNIT
-    v = (np.float64(np.int64(w1)) + 0.5) * TO_UNIT
+    u, v = unit(w0), unit(w1)
     radius = np.sqrt(-2.0 * fast_log(u))
     t = v * 4.0 + ROUND
     quadrant = _bits(t) & np.int64(3)
@@ -160,8 +176,9 @@ def box_muller(w0: Any, w1: Any) -> Any:  # pragma: no cover
     odd = (quadrant & np.int64(1)) != 0
     first = sine if odd else cosine
     second = cosine if odd else sine
-    first = -first if (quadrant == 1) | (quadrant == 2) else first
-    second = -second if quadrant >= 2 else second
+    two, sign = np.int64(2), np.int64(62)
+    first = _float(_bits(first) ^ (((quadrant + np.int64(1)) & two) << sign))
+    second = _float(_bits(second) ^ ((quadrant & two) << sign))
     return radius * first, radius * second
 
 
@@ -181,8 +198,8 @@ def _fill(key: Any, items: Any, first: Any, attempt: Any, out: Any) -> None:  # 
             a, b = box_muller(w0, w1)
             out[0, i, k] = a
             out[1, i, k] = b
-            out[2, i, k] = (np.float64(np.int64(w2)) + 0.5) * TO_UNIT
-            out[3, i, k] = (np.float64(np.int64(w3)) + 0.5) * TO_UNIT
+            out[2, i, k] = unit(w2)
+            out[3, i, k] = unit(w3)
 
 
 def words_of(counter: Sequence[int], key: Sequence[int]) -> tuple[int, int, int, int]:

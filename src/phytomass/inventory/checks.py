@@ -139,9 +139,8 @@ def check_membership(
     set_aside : dict
         Plot that is not used → why, and whether the project asked for it.
     """
-    for row, plot in trees["plot_id"].items():
-        if plot in set_aside:
-            reading.reject(findings, int(str(row)), "plot_id", *set_aside[plot])
+    for row, plot in trees["plot_id"][trees["plot_id"].isin(set_aside)].items():
+        reading.reject(findings, int(str(row)), "plot_id", *set_aside[plot])
     strangers = trees[~trees["plot_id"].isin({"", *known, *set_aside})]
     if strangers.empty:
         return

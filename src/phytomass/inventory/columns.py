@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -11,11 +12,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from phytomass.errors import InputError, Problem, nearest
+from phytomass.files import of_texts
 from phytomass.inventory.angles import parse_angle
 from phytomass.inventory.cells import is_missing, mended, parse_number, same_cell
 from phytomass.inventory.findings import Findings, Rejection, Repair, rows_of
 from phytomass.inventory.matching import matched, units_of_headers
-from phytomass.inventory.settings import TableSource
+from phytomass.inventory.settings import Cell, TableSource
 from phytomass.inventory.tables import RawTable
 from phytomass.units import FACTORS, convert
 
@@ -227,7 +229,7 @@ def kept_rows(reading: Reading, findings: Findings) -> NDArray[np.bool_]:
             findings.problem(f"{reading.key}.where.{given}", "is not a column of the file", hint)
             continue
         values = wanted if isinstance(wanted, list) else [wanted]
-        fits = np.array([any(same_cell(cell, value) for value in values) for cell in text[column]])
+        fits = _told(text[column], partial(_is_one_of, values=values))
         asked = " or ".join(str(value) for value in values)
         for row in np.flatnonzero(keep & ~fits):
             reason = f"left out by {reading.key}.where: not {asked}"
@@ -237,6 +239,10 @@ def kept_rows(reading: Reading, findings: Findings) -> NDArray[np.bool_]:
         what = "no row is left" + (f" after {reading.key}.where" if reading.source.where else "")
         findings.problem(reading.raw.name, what, "check the file and the conditions")
     return keep
+
+
+def _is_one_of(cell: str, values: Sequence[Cell]) -> bool:
+    return any(same_cell(cell, value) for value in values)
 
 
 def standard_columns(
@@ -252,10 +258,10 @@ def standard_columns(
         if column.name not in reading.found:
             continue
         cells = reading.raw.cells[reading.found[column.name]].iloc[table.index]
-        missing = np.array([is_missing(cell, reading.source.missing) for cell in cells], dtype=bool)
+        missing = _told(cells, lambda cell: is_missing(cell, reading.source.missing))
         if column.kind == "text":
             table[column.name] = cells.mask(missing, "").astype(str)
-            for row in table.index[cells.str.upper().isin(ERRORS).to_numpy(dtype=bool)]:
+            for row in table.index[_told(cells, lambda cell: cell.upper() in ERRORS)]:
                 reading.reject(findings, int(row), column.name, "an error of the spreadsheet")
         else:
             table[column.name] = _numbers(reading, column, cells, missing, findings)
@@ -267,6 +273,10 @@ def standard_columns(
     return table
 
 
+def _told(cells: Iterable[str], what: Callable[[str], bool]) -> NDArray[np.bool_]:
+    return np.array(of_texts(cells, what), dtype=np.bool_)
+
+
 def _numbers(
     reading: Reading,
     column: Column,
@@ -274,9 +284,8 @@ def _numbers(
     missing: NDArray[np.bool_],
     findings: Findings,
 ) -> NDArray[np.float64]:
-    parsed = np.array(
-        [_parsed(cell, reading.source.decimal, column) for cell in cells], dtype=float
-    )
+    decimal = reading.source.decimal
+    parsed = np.array(of_texts(cells, lambda cell: _parsed(cell, decimal, column)), dtype=float)
     if reading.source.repair:
         for i in map(int, np.flatnonzero(~np.isfinite(parsed) & ~missing)):
             parsed[i] = _mended(reading, column, cells.iloc[i], int(cells.index[i]), findings)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from phytomass.files import of_texts
 from phytomass.inventory.cells import is_missing
 from phytomass.inventory.columns import TREE_COLUMNS, Reading, number_of
 from phytomass.inventory.findings import Findings
@@ -42,7 +43,7 @@ def losses_by_plot(reading: Reading | None, findings: Findings) -> pd.DataFrame:
     trees = pd.DataFrame(
         {
             "plot_id": cells[reading.found["plot_id"]].to_numpy(dtype=object),
-            "d2": [_square(c, reading) for c in cells[reading.found["dbh_cm"]]],
+            "d2": of_texts(cells[reading.found["dbh_cm"]], lambda c: _square(c, reading)),
             "rejected": np.isin(np.arange(len(cells)), sorted(rejected)),
         }
     )

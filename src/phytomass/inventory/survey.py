@@ -82,7 +82,7 @@ def survey_inventory(
     """
     findings = Findings()
     parts = read_parts(settings, root, crs, findings, placed)
-    raw = read_parts(settings, root, None, Findings(), placed)
+    raw = parts if crs is None else read_parts(settings, root, None, Findings(), placed)
     losses = losses_by_plot(parts.trees_read, findings)
     warnings = _of_trees(parts, findings) + _lost(losses, parts) + _example(parts)
     where = _coordinates(parts.plots_read)

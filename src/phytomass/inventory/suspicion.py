@@ -146,12 +146,19 @@ def _repeated_rows(trees: pd.DataFrame) -> list[tuple[object, ...]]:
 
 def _copied_plots(trees: pd.DataFrame) -> list[tuple[object, ...]]:
     names = [c for c in ("species", "dbh_cm", "height_m") if c in trees]
-    seen: dict[tuple[object, ...], object] = {}
+    codes = np.column_stack([pd.factorize(trees[name])[0] for name in names])
+    plot_of, plots = pd.factorize(trees["plot_id"])
+    order = np.argsort(plot_of, kind="stable")
+    ends = np.cumsum(np.bincount(plot_of, minlength=len(plots)))
+    seen: dict[bytes, object] = {}
     rows: list[tuple[object, ...]] = []
-    for plot, part in trees.groupby("plot_id", sort=False):
-        key = tuple(map(tuple, part[names].to_numpy(dtype=object).tolist()))
+    for plot, part in zip(plots, np.split(order, ends[:-1]), strict=True):
+        if (codes[part] < 0).any():  # what is not known is like nothing
+            continue
+        key = codes[part].tobytes()
         if len(part) >= COPY_LENGTH and key in seen:
             what = f"all {len(part)} trees are those of plot {seen[key]}"
-            rows.append((plot, part["tree_id"].iloc[0], "plot_id", plot, what, "remove the copy"))
+            first = trees["tree_id"].iloc[part[0]]
+            rows.append((plot, first, "plot_id", plot, what, "remove the copy"))
         seen.setdefault(key, plot)
     return rows

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
@@ -109,7 +110,7 @@ def read_table(source: TableSource, root: Path) -> RawTable:
         table = _read_vector(path, name, source)
     if table.cells.empty and (table.points is None or not len(table.points)):
         raise InputError("has no data rows", where=table.name)
-    table = replace(table, cells=table.cells.map(as_written).astype(object))
+    table = replace(table, cells=_as_written(table.cells))
     return table if source.join is None else _joined(table, source, root)
 
 
@@ -152,6 +153,18 @@ def _joined(table: RawTable, source: TableSource, root: Path) -> RawTable:
     changes = {"path": join.path or source.path, "sheet": join.sheet, "join": None}
     other = read_table(source.model_copy(update=changes), root)
     return replace(table, cells=joined(table.cells, other.cells, join, (table.name, other.name)))
+
+
+def _as_written(cells: pd.DataFrame) -> pd.DataFrame:
+    made = {name: _written(column) for name, column in cells.items()}
+    return pd.DataFrame(made, index=cells.index, columns=cells.columns, dtype=object)
+
+
+def _written(column: pd.Series[Any]) -> list[str]:
+    """Return the cells of a column as a user sees them; texts that are alike are made once."""
+    cells = column.tolist()
+    made = {text: as_written(text) for text in dict.fromkeys(c for c in cells if type(c) is str)}
+    return [made[c] if type(c) is str else as_written(c) for c in cells]
 
 
 def _read_vector(path: Path, name: str, source: TableSource) -> RawTable:

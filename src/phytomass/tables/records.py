@@ -16,6 +16,7 @@ import pandas as pd
 
 from phytomass.errors import InputError, Problem
 from phytomass.files import texts_as_meant, write_csv
+from phytomass.progress import Progress, silent
 
 Type = Literal["text", "number", "count", "flag"]
 AGAIN = "delete it and run `phytomass run` again"
@@ -169,9 +170,9 @@ class Table:
             raise ValueError(f"{self.file}: not in its record {unknown}, missing {absent}")
         return rows
 
-    def write(self, folder: str | Path, rows: pd.DataFrame) -> None:
+    def write(self, folder: str | Path, rows: pd.DataFrame, progress: Progress = silent) -> None:
         """Write the table, whole or not at all; raises as `kept` does."""
-        write_csv(Path(folder) / self.file, self.kept(rows))
+        write_csv(Path(folder) / self.file, self.kept(rows), progress)
 
     def read(self, folder: str | Path) -> pd.DataFrame:
         """Read the table, each column in its type; one that is no part of the record is text.
@@ -297,9 +298,9 @@ def table(name: str) -> Table:
     return tables()[name]
 
 
-def write(folder: str | Path, name: str, rows: pd.DataFrame) -> None:
+def write(folder: str | Path, name: str, rows: pd.DataFrame, progress: Progress = silent) -> None:
     """Write a result table by its record; see `Table.write`."""
-    table(name).write(folder, rows)
+    table(name).write(folder, rows, progress)
 
 
 def read(folder: str | Path, name: str) -> pd.DataFrame:

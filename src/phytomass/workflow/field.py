@@ -28,6 +28,7 @@ from phytomass.inventory.field_error import (
     plot_draws,
     variance_shares,
 )
+from phytomass.progress import Progress, silent
 from phytomass.workflow.engine import Context, Step
 from phytomass.workflow.inputs import crs_of
 from phytomass.workflow.names import SHARED_DRAWS, TITLES, WRITES
@@ -55,7 +56,10 @@ class PlotsReads(Reads):
 
 def _work(reads: PlotsReads, context: Context) -> None:
     folder = context.folder
+    progress = context.progress
+    progress("field sheets", 0, 1)
     inventory = read_inventory(reads.inventory, reads.root, reads.crs)
+    progress("field sheets", 1, 1)
     trees, weighed = inventory.trees, False
     if trees is not None:
         tables.write(folder, "suspicious_rows", suspicious_trees(trees))
@@ -63,11 +67,13 @@ def _work(reads: PlotsReads, context: Context) -> None:
             "agb_kg" in trees
         )  # the sheet brings the mass: no equation, and none of its errors
         if not weighed:
+            progress("biomass of trees", 0, 1)
             names = names_of(trees["species"].astype(str).tolist(), reads.allometry, reads.root)
             tables.write(folder, "species_names", names)
             trees = tree_biomass(trees, reads.allometry, reads.root)
             trees = ensemble_biomass(trees, _model_of(reads))
-        tables.write(folder, "trees", trees)
+            progress("biomass of trees", 1, 1)
+        tables.write(folder, "trees", trees, progress)
     plots = plots_with_biomass(inventory, trees, reads.carbon, reads.inventory)
     tables.write(folder, "rejected_rows", inventory.rejected)
     if not inventory.repaired.empty:
@@ -77,7 +83,7 @@ def _work(reads: PlotsReads, context: Context) -> None:
     tables.write(folder, "plot_statistics", plot_statistics(plots))
     if trees is not None and not weighed:
         plots = _with_errors(reads, context, trees, plots)
-    tables.write(folder, "plots", plots)
+    tables.write(folder, "plots", plots, progress)
     if reads.crs is None or "easting" not in plots:
         return
     points = geopandas.points_from_xy(plots["easting"], plots["northing"])
@@ -119,7 +125,7 @@ def _with_errors(
         )
     used = plots_in_use(plots, reads.inventory)
     kept = used["plot_id"].astype(str)
-    tables.write(folder, "field_error", mean_error(draws.take(kept.tolist())))
+    tables.write(folder, "field_error", mean_error(draws.of(kept.tolist()), context.progress))
     counts = {
         "drawn_again": draws.drawn_again,
         "below_zero": draws.below_zero,
@@ -129,14 +135,19 @@ def _with_errors(
     fewer = reads.errors.model_copy(update={"draws": min(reads.errors.draws, SHARE_DRAWS)})
     theirs = trees[trees["plot_id"].astype(str).isin(kept)]
     shares = variance_shares(
-        theirs, used, replace(model, errors=fewer), random_state=seed, progress=context.progress
+        theirs,
+        used,
+        replace(model, errors=fewer),
+        random_state=seed,
+        workers=context.workers,
+        progress=context.progress,
     )
     tables.write(folder, "error_shares", shares)
-    bounds = draws.table().drop(columns=["agb_mg_ha"])
+    bounds = draws.table(context.workers, context.progress).drop(columns=["agb_mg_ha"])
     return plots.merge(bounds, on="plot_id", how="left", validate="one_to_one")
 
 
-def mean_error(draws: PlotDraws) -> pd.DataFrame:
+def mean_error(draws: PlotDraws, progress: Progress = silent) -> pd.DataFrame:
     """Return the error of the mean of plots that comes from the field: more plots do not cure it.
 
     Returns
@@ -146,9 +157,9 @@ def mean_error(draws: PlotDraws) -> pd.DataFrame:
         draws_mean, percentile (share of the draws below the mean), se, low90, high90, low95,
         high95 (of the draws of the mean).
     """
-    rows = []
+    rows, means = [], draws.means(progress)
     for column, meaning in POOLS.items():
-        mean = draws.pool(column).mean()
+        mean = means[column]
         low90, high90, low95, high95 = mean.quantile([0.05, 0.95, 0.025, 0.975])[0]
         rows.append(
             {

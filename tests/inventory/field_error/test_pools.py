@@ -13,7 +13,13 @@ from phytomass.allometry import AllometrySettings, tree_biomass
 from phytomass.carbon import POOLS, CarbonSettings
 from phytomass.errors import InputError
 from phytomass.inventory import Inventory, InventorySettings, plots_with_biomass
-from phytomass.inventory.field_error import SOURCES, ErrorModel, ErrorSettings, plot_draws
+from phytomass.inventory.field_error import (
+    SOURCES,
+    ErrorModel,
+    ErrorSettings,
+    plot_draws,
+    variance_shares,
+)
 from tests.inventory.field_error.samples import LOCAL, TROPICAL, areas, draw, pool, stand
 
 
@@ -146,3 +152,40 @@ def test_ratios_of_dead_matter_are_drawn_with_their_sd_or_the_stated_prior() -> 
     assert still.table()["litter_se_mg_ha"].max() < 1e-9
     with pytest.raises(InputError, match="no pool 'litter_mg_ha'"):
         pool(draw(stand(3)), "litter_mg_ha")
+
+
+def test_bounds_and_means_in_blocks_are_those_of_the_whole_to_the_bit() -> None:
+    drawn = draw(stand(120, 70), ErrorSettings(draws=501))
+    table, means = drawn.table(workers=2), drawn.means()
+    assert table.equals(drawn.table())
+    wanted = {"low90": 5.0, "high90": 95.0, "low95": 2.5, "high95": 97.5}
+    for column, meaning in POOLS.items():
+        values = pool(drawn, column)
+        for name, percent in wanted.items():
+            found = table[f"{meaning.name}_{name}_mg_ha"].to_numpy()
+            assert np.array_equal(found, np.percentile(values, percent, axis=1)), column
+        one = drawn.pool(column).mean()
+        assert np.array_equal(means[column].values, one.values)
+        assert np.array_equal(means[column].point, one.point)
+        assert (means[column].unit, means[column].ids) == (one.unit, one.ids)
+    some = ["P3", "P0", "P69"]
+    assert np.array_equal(drawn.of(some).agb[0:3].values, drawn.take(some).agb.values)
+    assert drawn.of(some).table().equals(drawn.take(some).table())
+
+
+def test_shares_from_a_sample_of_plots_are_about_those_of_all() -> None:
+    trees = tree_biomass(stand(1197, 399), TROPICAL)
+    errors = ErrorSettings(draws=400).only("residual", "site_effect", "carbon_fraction")
+    plots, model = areas(trees), ErrorModel(TROPICAL, errors=errors)
+    whole, sampled = (
+        variance_shares(trees, plots, model, random_state=1, sample=m).set_index("source")
+        for m in (399, 100)
+    )
+    backwards = plots.iloc[::-1].reset_index(drop=True)
+    again = variance_shares(trees, backwards, model, random_state=1, sample=100)
+    pd.testing.assert_frame_equal(again.set_index("source"), sampled)
+    for name in ("alone_plot", "lost_plot", "alone_mean", "lost_mean"):
+        np.testing.assert_allclose(sampled[name], whole[name], atol=0.03)
+    # What trees do not share shrinks with all 399 plots, not with the 100 that are looked at.
+    own = whole.loc["residual", "alone_mean"]
+    assert sampled.loc["residual", "alone_mean"] == pytest.approx(own, rel=0.35)

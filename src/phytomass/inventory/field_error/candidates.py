@@ -37,7 +37,11 @@ def candidates_of(
     densities = density_of_species(names, settings, model.root).set_index("species")
     dense = set(densities.index[densities["wood_density"].notna()])
     keys = list(
-        zip(trees["accepted_species"], trees["equation_id"], has_height.tolist(), strict=True)
+        zip(
+            *(trees[c].to_numpy(dtype=object) for c in ("accepted_species", "equation_id")),
+            has_height.tolist(),
+            strict=True,
+        )
     )
     sets: dict[Candidates, int] = {}
     index: dict[tuple[str, str, bool], int] = {}

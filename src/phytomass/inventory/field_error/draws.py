@@ -45,8 +45,8 @@ Array = NDArray[np.float64]
 BLOCK = 512
 """Draws of one call of the kernel: its working arrays fit the first cache of a core."""
 
-STEP_BYTES = 64_000_000
-"""Memory for the sums of one step of draws."""
+STEP_BYTES = 200_000_000
+"""Memory for the sums of one step of draws: a whole chunk of draws of 20 000 plots."""
 
 AGB, AGC = "agb_mg_ha", "agc_mg_ha"
 UNIT = "Mg/ha dry mass (agb), Mg C/ha (agc)"

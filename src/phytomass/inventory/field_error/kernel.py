@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from phytomass.draws.philox import MASK, TO_UNIT, box_muller, fast_exp, fast_log, philox
+from phytomass.draws.philox import MASK, box_muller, fast_exp, fast_log, philox, unit
 
 TREE = np.dtype(
     [
@@ -62,8 +62,7 @@ def _words(key: Any, item: Any, draw: Any, attempt: Any) -> Any:  # pragma: no c
 
 @njit(inline="always", error_model="numpy", cache=True)
 def _diameter(tree: Any, z: Any, word: Any) -> Any:  # pragma: no cover
-    u = (np.float64(np.int64(word)) + 0.5) * TO_UNIT
-    sd = tree.d_gross_sd if u < tree.gross_share else tree.d_sd
+    sd = tree.d_gross_sd if unit(word) < tree.gross_share else tree.d_sd
     return tree.d + sd * z
 
 
@@ -107,34 +106,46 @@ def _measured(
     tree: Any, keys: Any, first: Any, rho: Any, d: Any, h: Any, r: Any
 ) -> Any:  # pragma: no cover
     """Fill diameter, height and wood density of one tree for a block of draws."""
-    outside = 0
+    # A field that is read within a loop might be what the loop writes: no vectors then.
+    key, item = keys[0], tree.key
+    centre, d_sd, gross_sd, share = tree.d, tree.d_sd, tree.d_gross_sd, tree.gross_share
+    middle, h_sd, rho_sd, common = tree.h, tree.h_sd, tree.rho_sd, rho[tree.species]
     for k in range(d.size):
-        w0, w1, w2, _ = _words(keys[0], tree.key, first + k, 0)
+        w0, w1, w2, _ = _words(key, item, first + k, 0)
         z_d, z_h = box_muller(w0, w1)
-        u = (np.float64(np.int64(w2)) + 0.5) * TO_UNIT
-        sd = tree.d_gross_sd if u < tree.gross_share else tree.d_sd
-        d[k] = tree.d + sd * z_d
-        h[k] = tree.h_sd * z_h
+        d[k] = centre + (gross_sd if unit(w2) < share else d_sd) * z_d
+        h[k] = h_sd * z_h
     if tree.h_log > 0.0:
-        half = 0.5 * tree.h_sd * tree.h_sd
+        half = 0.5 * h_sd * h_sd
         for k in range(d.size):
-            h[k] = tree.h * fast_exp(h[k] - half)
+            h[k] = middle * fast_exp(h[k] - half)
     else:
         for k in range(d.size):
-            h[k] = tree.h + h[k]
+            h[k] = middle + h[k]
     for k in range(d.size):
-        r[k] = rho[tree.species, k] + tree.rho_sd * r[k]
-        bad = (d[k] < tree.d_low) | (d[k] > tree.d_high) | (h[k] < tree.h_low)
-        bad = bad | (h[k] > tree.h_high) | (r[k] < tree.rho_low) | (r[k] > tree.rho_high)
-        outside += 1 if bad else 0
-    return outside
+        r[k] = common[k] + rho_sd * r[k]
+    return (
+        _outside(d, tree.d_low, tree.d_high)
+        + _outside(h, tree.h_low, tree.h_high)
+        + _outside(r, tree.rho_low, tree.rho_high)
+    )
+
+
+@njit(error_model="numpy", cache=True)
+def _outside(values: Any, low: Any, high: Any) -> Any:  # pragma: no cover
+    """Count the values out of their bounds."""
+    count = 0
+    for value in values:
+        count += 1 if (value < low) | (value > high) else 0
+    return count
 
 
 @njit(error_model="numpy", cache=True)
 def _own(tree: Any, key: Any, first: Any, z_rho: Any, z: Any) -> None:  # pragma: no cover
     """Fill the numbers that stay with a tree over time: its wood and its residual."""
+    item = tree.key
     for k in range(z.size):
-        w0, w1, _, _ = _words(key, tree.key, first + k, 0)
+        w0, w1, _, _ = _words(key, item, first + k, 0)
         a, b = box_muller(w0, w1)
         z_rho[k] = a
         z[k] = b

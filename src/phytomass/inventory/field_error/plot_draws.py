@@ -24,8 +24,13 @@ from phytomass.carbon import (
 from phytomass.draws import Draws, Lazy
 from phytomass.draws.store import open_store
 from phytomass.errors import InputError, nearest
+from phytomass.progress import Progress, silent
+from phytomass.walk.workers import Workers
 
 Array = NDArray[np.float64]
+
+FEW = 320_000
+"""Draws, of all plots whose bounds are computed together."""
 
 BOUNDS = {90: (5.0, 95.0), 95: (2.5, 97.5)}
 """Level in percent → percentiles of the draws."""
@@ -140,8 +145,44 @@ class PlotDraws:
             unit="t C per t dry mass",
         )
 
-    def table(self) -> pd.DataFrame:
+    def of(self, ids: Sequence[str]) -> PlotDraws:
+        """Return the named plots, in that order; their draws are read when they are asked for."""
+        if tuple(ids) == self.agb.ids:
+            return self
+        place = pd.Index(self.agb.ids).get_indexer(pd.Index(ids))
+        agc = None if self.agc is None else _chosen(self.agc, place)
+        return replace(self, agb=_chosen(self.agb, place), agc=agc)
+
+    def means(self, progress: Progress = silent) -> dict[str, Draws]:
+        """Return the mean over the plots of every column of `POOLS`, in one walk over the draws."""
+        weight = np.full(len(self.agb), 1.0 / max(len(self.agb), 1))
+        totals = {column: np.zeros(self.agb.n_draws) for column in POOLS}
+        for rows in self.agb.blocks():
+            block = self[rows]
+            for column, total in totals.items():
+                total += weight[rows] @ np.asarray(block.pool(column).values[:])
+            progress("means of the plots", rows.stop, len(self.agb))
+        made = {column: self.pool(column) for column in POOLS}
+        return {
+            column: replace(
+                pool,
+                point=np.array([pool.point.mean()]),
+                values=totals[column][None, :],
+                ids=("mean",),
+                level="mean",
+            )
+            for column, pool in made.items()
+        }
+
+    def table(self, workers: int = 1, progress: Progress = silent) -> pd.DataFrame:
         """Return the standard error and the bounds of every pool of every plot.
+
+        Parameters
+        ----------
+        workers : int
+            Threads; the result does not depend on it.
+        progress : callable
+            Told how many plots are done.
 
         Returns
         -------
@@ -151,9 +192,21 @@ class PlotDraws:
             <pool>_low90_mg_ha, _high90_, _low95_, _high95_ (percentiles). Dead wood and litter
             too, where the project gives their ratios (``dead_wood``, ``dead_wood_c``, …).
         """
-        blocks = [self[rows]._block() for rows in self.agb.blocks()]
+        tasks = [(rows,) for rows in self.agb.blocks()]
+        blocks = []
+        with Workers(workers).pool() as pool:
+            for block in pool.run(self._rows, tasks, ordered=True):
+                blocks.append(block)
+                progress("bounds of the plots", len(blocks), len(tasks))
         head = pd.DataFrame({"plot_id": self.agb.ids, "agb_mg_ha": self.agb.point})
         return pd.concat([head, pd.concat(blocks, ignore_index=True)], axis=1)
+
+    def _rows(self, rows: slice) -> pd.DataFrame:
+        """Return the table of some plots, a few at a time: their draws stay in the caches."""
+        block = self[rows]
+        n, few = len(block.agb), max(1, FEW // block.agb.n_draws)
+        parts = [block[slice(i, min(i + few, n))]._block() for i in range(0, n, few)]
+        return pd.concat(parts, ignore_index=True)
 
     def _block(self) -> pd.DataFrame:
         out: dict[str, Array] = {}
@@ -164,7 +217,7 @@ class PlotDraws:
                 out["agb_mean_mg_ha"] = draws.mean(axis=1)
             out[f"{name}_se_mg_ha"] = draws.std(axis=1, ddof=1)
             wanted = [p for pair in BOUNDS.values() for p in pair]
-            low90, high90, low95, high95 = np.percentile(draws, wanted, axis=1)
+            low90, high90, low95, high95 = _percentiles(draws, wanted)
             out[f"{name}_low90_mg_ha"], out[f"{name}_high90_mg_ha"] = low90, high90
             out[f"{name}_low95_mg_ha"], out[f"{name}_high95_mg_ha"] = low95, high95
         return pd.DataFrame(out)
@@ -177,3 +230,28 @@ class PlotDraws:
             table = table.assign(carbon_fraction=fraction.point)
         table = add_pools(table, self.carbon).drop(columns="carbon_fraction", errors="ignore")
         return table.assign(**dead_pools(table, self.carbon))
+
+
+def _chosen(draws: Draws, place: NDArray[np.intp]) -> Draws:
+    old = draws.values
+    return replace(
+        draws,
+        point=draws.point[place],
+        values=Lazy((len(place), draws.n_draws), lambda rows: np.asarray(old[place[rows]])),
+        ids=tuple(draws.ids[i] for i in place),
+    )
+
+
+def _percentiles(draws: Array, wanted: Sequence[float]) -> list[Array]:
+    """Return percentiles of each row as `numpy.percentile` does, to the bit, by one sort."""
+    ordered = np.sort(draws, axis=1)
+    last = draws.shape[1] - 1
+    found = []
+    for percent in wanted:
+        place = last * (percent / 100)
+        below = int(place)
+        share, low = place - below, ordered[:, below]
+        step = ordered[:, min(below + 1, last)] - low
+        high = ordered[:, min(below + 1, last)]
+        found.append(low + step * share if share < 0.5 else high - step * (1 - share))
+    return found

@@ -79,7 +79,9 @@ def plan_of(trees: pd.DataFrame, plots: pd.DataFrame, model: ErrorModel) -> Plan
     candidates, equation_group = candidates_of(trees, model)
     densities, kind, own_sd = _densities(trees, model)
     rows = np.zeros(len(trees), TREE)
-    rows["key"] = item_keys(trees["plot_id"], trees["tree_id"])
+    rows["key"] = item_keys(
+        *(trees[name].to_numpy(dtype=object) for name in ("plot_id", "tree_id"))
+    )
     rows["segment"], rows["group"], rows["species"] = segment, equation_group, kind
     mean_density = np.array([d.mean for d in densities])[kind]
     centre = centres(trees, candidates, equation_group, mean_density, model)
@@ -199,8 +201,9 @@ def _densities(
     if "wood_density_level" in trees:
         stated = trees["wood_density_level"].to_numpy(dtype=object)
         level = np.where(stated == "", level, stated)
-    keys = list(zip(names, mean.tolist(), sd.tolist(), level.tolist(), strict=True))
-    keys = [(n, m, s if s == s else -1.0, lev) for n, m, s, lev in keys]  # NaN is no dict key
+    sd = np.where(np.isnan(sd), -1.0, sd)  # NaN is no dict key
+    species = names.to_numpy(dtype=object)
+    keys = list(zip(species, mean.tolist(), sd.tolist(), level.tolist(), strict=True))
     kinds = {key: i for i, key in enumerate(dict.fromkeys(keys))}
     densities = tuple(_density_of(key, model) for key in kinds)
     kind = np.array([kinds[key] for key in keys], dtype=np.int64)
