@@ -1,9 +1,10 @@
-"""Metrics, and splits of the plots that respect sites and space.
+"""Metrics, splits of the plots that respect sites and space, and where models apply.
 
 A line of code belongs here if it says how good predictions are or which plots are kept aside,
 on arrays, with no files, no maps and no models.
 """
 
+from phytomass.validation.applicability import AreaOfApplicability
 from phytomass.validation.blocks import block_labels, choose_block_size, variogram_range
 from phytomass.validation.folds import Fold, Folds, inner_folds, make_folds
 from phytomass.validation.kinds import SPLIT_NAMES, SPLITS, SplitKind, SplitName
@@ -14,6 +15,7 @@ from phytomass.validation.splits import GroupHoldout, RepeatedGroupKFold, Spatia
 __all__ = [
     "SPLITS",
     "SPLIT_NAMES",
+    "AreaOfApplicability",
     "Fold",
     "Folds",
     "GroupHoldout",
