@@ -8,6 +8,7 @@ from phytomass.validation.applicability import AreaOfApplicability
 from phytomass.validation.blocks import block_labels, choose_block_size, variogram_range
 from phytomass.validation.folds import Fold, Folds, inner_folds, make_folds
 from phytomass.validation.kinds import SPLIT_NAMES, SPLITS, SplitKind, SplitName
+from phytomass.validation.knndm import DistanceMatchedFolds, distance_matched_folds
 from phytomass.validation.metrics import bias, mae, r2, r2_literal_p2, rmse, rrmse_percent, scores
 from phytomass.validation.settings import ValidationSettings
 from phytomass.validation.splits import GroupHoldout, RepeatedGroupKFold, SpatialBlockKFold
@@ -16,6 +17,7 @@ __all__ = [
     "SPLITS",
     "SPLIT_NAMES",
     "AreaOfApplicability",
+    "DistanceMatchedFolds",
     "Fold",
     "Folds",
     "GroupHoldout",
@@ -27,6 +29,7 @@ __all__ = [
     "bias",
     "block_labels",
     "choose_block_size",
+    "distance_matched_folds",
     "inner_folds",
     "mae",
     "make_folds",

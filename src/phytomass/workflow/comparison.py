@@ -33,6 +33,7 @@ def _work(reads: CompareReads, context: Context) -> None:
         reads.models,
         reads.validation,
         index_names=reads.index_names(),
+        domain=reads.domain(),
         random_state=reads.random_state,
         jobs=context.workers,
         progress=context.progress,
