@@ -156,7 +156,7 @@ CHANGES: dict[str, tuple[Any, set[str]]] = {
     "errors.draws": (120, {"plots"}),
     "predictors.sets": ({"few": ["B4", "B8"], "two": ["B8", "VH"]}, {"compare", "map"}),
     "predictors.terrain.derive": (["elevation"], {"stack"}),
-    "map.minimum": (1, {"map"}),
+    "map.minimum": (1, {"compare", "map"}),
     "map.classes": ([0, 60], {"account"}),
     "carbon.root_shoot": (0.3, {"plots", "account"}),
     "inventory.outlier_sd": (2.5, {"plots"}),

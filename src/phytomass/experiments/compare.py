@@ -66,6 +66,7 @@ def compare(
     *,
     index_names: Sequence[str] = (),
     domain: NDArray[np.float64] | None = None,
+    minimum: float | None = 0.0,
     random_state: int = 0,
     jobs: int = 1,
     progress: Progress = silent,
@@ -94,6 +95,8 @@ def compare(
         sets it chooses from all predictors.
     domain : array, shape (m, 2), optional
         Easting and northing of pixels of the map, metres, for the split `knndm`.
+    minimum : float, optional
+        Held-out predictions below are set to it, as in the map (Mg/ha); None sets none.
     random_state : int
         Seed.
     jobs : int
@@ -135,7 +138,9 @@ def compare(
     _check_sizes(splits, sets, models)
     tasks = plan_tasks(samples, sets, models, splits, validation, index_names, random_state)
     predicted = run_all(tasks, jobs, progress)
-    table = _predictions(samples, list(sets), models, splits, predicted)
+    least = -np.inf if minimum is None else minimum
+    mapped = {key: np.maximum(values, least) for key, values in predicted.items()}
+    table = _predictions(samples, list(sets), models, splits, mapped)
     return Comparison(
         scores=_scores(table, splits),
         predictions=table,
