@@ -23,6 +23,9 @@ NAN = float("nan")
 Shared = Callable[[Pool, Kind], Draws]
 """Pool and kind → draws of the plots in which only what they share varies."""
 
+PLACES = (np.arange(2001) + 0.5) / 2001
+"""Where the distribution of the sampling error is looked at."""
+
 WORDS = {
     "simple_random": "simple random sample of plots",
     "stratified": "stratified sample of plots",
@@ -180,8 +183,9 @@ def area_estimates(
     ``V = V_design + V_shared``: the scatter of the plots already holds their own field errors,
     and what they share (coefficients, site, density of a species, carbon fraction, roots) comes
     on top, as the variance of the estimate under draws of that alone (Ståhl et al. 2016; a
-    simulation in ``docs/field-error.md`` has the coverage). The bounds are those of t with the
-    degrees of freedom of Satterthwaite (1946), or the bootstrap-t convolved with the draws.
+    simulation in ``docs/field-error.md`` has the coverage). The bounds are quantiles of the sum of
+    both: of t (or the bootstrap-t) times the standard error of the sampling, and of the draws,
+    which reach further up than down.
 
     Parameters
     ----------
@@ -279,14 +283,15 @@ def _with_error(
     se = float(np.sqrt(design + from_field))
     if settings.interval == "bootstrap_t" and row.zone == ALL:
         y, seed = source
-        t = survey.bootstrap_t(sample.design, y, sample.size, random_state=seed)
-        steps = t * np.sqrt(design)
-        shift = 0.0 if moved is None else np.resize(moved, len(t))
-        low, high = np.quantile(value - steps + shift, _tails(settings.level))
+        t = -survey.bootstrap_t(sample.design, y, sample.size, random_state=seed)
+        sampling = np.quantile(t, PLACES) * np.sqrt(design)
     else:
-        freedom = df * (design + from_field) ** 2 / design**2 if design > 0 else np.inf
-        half = float(stats.t.ppf((1 + settings.level) / 2, freedom)) * se
-        low, high = value - half, value + half
+        sampling = stats.t.ppf(PLACES, df) * np.sqrt(design)
+    if moved is None and settings.interval == "t":
+        low, high = value + stats.t.ppf(_tails(settings.level), df) * np.sqrt(design)
+    else:  # the two are independent: each error of the sampling with each of what plots share
+        errors = np.add.outer(sampling, 0.0 if moved is None else moved).ravel()
+        low, high = value + np.quantile(errors, _tails(settings.level))
     n_draws = 0 if moved is None else len(moved)
     method = f"{row.method}: sampling" + ("" if moved is None else " and shared field errors")
     return replace(
