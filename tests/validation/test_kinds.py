@@ -25,7 +25,7 @@ SETTINGS = ValidationSettings(n_splits=4, n_repeats=3, test_share=0.4, block_siz
 @pytest.mark.parametrize("name", SPLITS)
 def test_a_split_has_the_folds_that_its_record_counts(name: str) -> None:
     kind = SPLITS[name]
-    made = make_folds(name, PLACES, Y, SITES, SETTINGS, 1)
+    made = make_folds(name, PLACES, Y, SITES, SETTINGS, 1, domain=PLACES + 9)
     assert len(made.folds) == kind.folds(SETTINGS) * kind.repeats(SETTINGS)
     assert max(fold.repeat for fold in made.folds) == kind.repeats(SETTINGS)
     assert max(fold.fold for fold in made.folds) == kind.folds(SETTINGS)
@@ -35,9 +35,11 @@ def test_a_split_has_the_folds_that_its_record_counts(name: str) -> None:
 
 
 def test_the_numbers_of_the_settings_reach_the_splits() -> None:
-    made = {name: make_folds(name, PLACES, Y, SITES, SETTINGS, 1) for name in SPLITS}
+    made = {
+        name: make_folds(name, PLACES, Y, SITES, SETTINGS, 1, domain=PLACES + 9) for name in SPLITS
+    }
     assert len(made["holdout_by_site"].folds[0].test) == 24  # 40 % of 60 plots
-    assert [len(made[name].folds) for name in SPLITS] == [1, 12, 4]
+    assert [len(made[name].folds) for name in SPLITS] == [1, 12, 4, 4]
     assert made["holdout_by_site"].note.startswith("40 % of the plots kept for the test, once")
     assert made["repeated_kfold"].note == "4 random folds of 30 sites, 3 times"
     assert "blocks of 800 m" in made["spatial_blocks"].note
@@ -52,6 +54,12 @@ def test_a_new_split_is_one_record(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("phytomass.validation.folds.SPLITS", {**SPLITS, "halves": halves})
     made = make_folds("halves", PLACES, Y, SITES, SETTINGS, 1)
     assert (made.split, made.note, len(made.folds[0].test)) == ("halves", "two halves", 30)
+
+
+def test_projects_that_list_no_splits_keep_the_usual_ones() -> None:
+    usual = ["holdout_by_site", "repeated_kfold", "spatial_blocks"]
+    assert ValidationSettings().splits == usual
+    assert ValidationSettings(splits=["knndm"]).select_by == "knndm"
 
 
 def test_without_blocks_the_first_listed_split_selects() -> None:

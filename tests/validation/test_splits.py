@@ -137,7 +137,8 @@ def test_spatial_folds_are_farther_from_training_than_random_ones():
 @pytest.mark.parametrize("split", SPLIT_NAMES)
 def test_make_folds_keeps_units_whole_and_counts_from_one(split):
     places, sites = _plots()
-    made = make_folds(split, places, places[:, 0], sites, ValidationSettings(n_repeats=2), 7)
+    settings = ValidationSettings(n_repeats=2)
+    made = make_folds(split, places, places[:, 0], sites, settings, 7, domain=places + 5)
     for fold in made.folds:
         assert not set(made.units[fold.train]) & set(made.units[fold.test])
         assert not set(sites[fold.train]) & set(sites[fold.test])
@@ -145,8 +146,9 @@ def test_make_folds_keeps_units_whole_and_counts_from_one(split):
         "holdout_by_site": [(1, 1)],
         "repeated_kfold": [(r, f) for r in (1, 2) for f in range(1, 6)],
         "spatial_blocks": [(1, f) for f in range(1, 6)],
+        "knndm": [(1, f) for f in range(1, 6)],
     }[split]
-    again = make_folds(split, places, places[:, 0], sites, ValidationSettings(n_repeats=2), 7)
+    again = make_folds(split, places, places[:, 0], sites, settings, 7, domain=places + 5)
     assert all(np.array_equal(a.test, b.test) for a, b in zip(made.folds, again.folds, strict=True))
 
 

@@ -137,6 +137,17 @@ def planned(folder: Path) -> dict[str, str]:
     return {p.name: p.why for p in plan_steps(load_project(folder), STEPS, ALL) if p.why}
 
 
+def test_folds_matched_to_the_map_read_where_it_will_be(project: Path) -> None:
+    content = rich_project()
+    content["validation"] |= {"splits": ["knndm"], "n_splits": 2, "select_by": "knndm"}
+    write_project(project, content)
+    run_all(project, ["compare", "map"])
+    choice = json.loads((project / "results/model_choice.json").read_text())
+    assert "W = " in choice["splits"]["knndm"]
+    (project / "mask.tif.aux.xml").write_text("<PAMDataset/>")
+    assert planned(project)["compare"] == "input files changed: mask.tif.aux.xml"
+
+
 CHANGES: dict[str, tuple[Any, set[str]]] = {
     "description": ("Other words.", set()),
     "mask.name": ("woods", set()),
@@ -145,7 +156,7 @@ CHANGES: dict[str, tuple[Any, set[str]]] = {
     "errors.draws": (120, {"plots"}),
     "predictors.sets": ({"few": ["B4", "B8"], "two": ["B8", "VH"]}, {"compare", "map"}),
     "predictors.terrain.derive": (["elevation"], {"stack"}),
-    "map.minimum": (1, {"map"}),
+    "map.minimum": (1, {"compare", "map"}),
     "map.classes": ([0, 60], {"account"}),
     "carbon.root_shoot": (0.3, {"plots", "account"}),
     "inventory.outlier_sd": (2.5, {"plots"}),

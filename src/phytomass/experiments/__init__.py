@@ -5,13 +5,12 @@ A line of code belongs here if it repeats fit-and-score under different conditio
 
 from phytomass.experiments.choice import (
     Choice,
-    Difference,
     choose,
-    paired_difference,
     sensor_comparison,
 )
 from phytomass.experiments.compare import Comparison, compare
 from phytomass.experiments.final import FittedModel, correlations, fit_final
+from phytomass.experiments.paired import Difference, paired_difference
 from phytomass.experiments.settings import TrainingSettings
 from phytomass.experiments.tables import model_tables
 from phytomass.experiments.weights import plot_weights

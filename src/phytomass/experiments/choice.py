@@ -5,50 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from phytomass.draws import stream
 from phytomass.errors import InputError
 from phytomass.experiments.compare import Comparison
-
-RESAMPLES = 2000
-"""Bootstrap resamples behind each interval."""
-
-LEVEL = 0.95
-"""Confidence level of the intervals."""
-
-
-@dataclass(frozen=True)
-class Difference:
-    """A paired difference between two candidates (first minus second) with its interval.
-
-    Parameters
-    ----------
-    rmse, rmse_low, rmse_high : float
-        Difference of the RMSE, Mg/ha, and its 95 % interval.
-    r2, r2_low, r2_high : float
-        The same for R².
-    n_units : int
-        Sites or blocks that were resampled.
-    level : float
-        Of the intervals, a share.
-    """
-
-    rmse: float
-    rmse_low: float
-    rmse_high: float
-    r2: float
-    r2_low: float
-    r2_high: float
-    n_units: int
-    level: float = LEVEL
-
-    @property
-    def distinguishable(self) -> bool:
-        """Whether the interval of the RMSE difference leaves out zero."""
-        return not self.rmse_low <= 0 <= self.rmse_high
+from phytomass.experiments.paired import Difference, paired_difference
 
 
 @dataclass(frozen=True)
@@ -81,76 +42,6 @@ class Choice:
     difference: Difference | None = None
 
 
-def paired_difference(
-    comparison: Comparison, split: str, first: tuple[str, str], second: tuple[str, str]
-) -> Difference:
-    """Compare two candidates on the same held-out plots, with a grouped bootstrap interval.
-
-    Sites (blocks for `spatial_blocks`) are drawn with replacement, and both candidates are scored
-    on the same draw; the interval holds the middle 95 % of the differences. It tells how much the
-    difference depends on which sites were measured, not on which ones the models were trained on.
-    Scores pool all repeats, so the point values may differ slightly from `Comparison.scores`.
-
-    Parameters
-    ----------
-    comparison : Comparison
-        As `compare` returns it.
-    split : str
-        The split.
-    first, second : (model, predictors)
-        The candidates.
-
-    References
-    ----------
-    Davison & Hinkley 1997, Bootstrap Methods and their Application, section 3.8 (from memory).
-    """
-    a, b = (_by_unit(comparison, split, candidate) for candidate in (first, second))
-    rng = stream(comparison.random_state, "paired", split, *first, *second)
-    n_units = len(a)
-    draws = rng.multinomial(n_units, np.full(n_units, 1 / n_units), size=RESAMPLES)
-    rmse_a, r2_a = _pooled(np.vstack([np.ones((1, n_units)), draws]) @ a)
-    rmse_b, r2_b = _pooled(np.vstack([np.ones((1, n_units)), draws]) @ b)
-    rmse, r2 = rmse_a - rmse_b, r2_a - r2_b
-    return Difference(*_with_interval(rmse), *_with_interval(r2), n_units=n_units)
-
-
-def _with_interval(values: NDArray[np.float64]) -> tuple[float, float, float]:
-    """Return the point value (the first) and the interval of the resampled ones."""
-    finite = values[1:][np.isfinite(values[1:])]
-    if not len(finite):
-        return float(values[0]), float("nan"), float("nan")
-    low, high = np.quantile(finite, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return float(values[0]), float(low), float(high)
-
-
-def _by_unit(comparison: Comparison, split: str, candidate: tuple[str, str]) -> NDArray[np.float64]:
-    """Sum, per site or block: n, squared error, observed, squared observed (centred)."""
-    table = comparison.predictions
-    part = table[
-        (table["split"] == split)
-        & (table["model"] == candidate[0])
-        & (table["predictors"] == candidate[1])
-    ]
-    if part.empty:
-        raise InputError(f"no predictions of {' on '.join(candidate)} for {split}")
-    units = comparison.units[comparison.units["split"] == split].set_index("plot_id")["unit"]
-    observed = part["observed"].to_numpy() - part["observed"].mean()
-    error = (part["predicted"] - part["observed"]).to_numpy()
-    sums = pd.DataFrame(
-        {"n": 1.0, "error": error**2, "observed": observed, "square": observed**2}
-    ).groupby(units.loc[part["plot_id"]].to_numpy())
-    return sums.sum().to_numpy()
-
-
-def _pooled(sums: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    n, error, observed, square = sums.T
-    spread = square - observed**2 / n
-    r2 = np.full(len(n), np.nan)
-    usable = spread > 1e-12 * np.maximum(square, 1e-300)
-    r2[usable] = 1 - error[usable] / spread[usable]
-    return np.sqrt(error / n), r2
-
-
 def choose(comparison: Comparison, by: str) -> Choice:
     """Choose the model and predictor set with the lowest RMSE on a split.
 
@@ -174,6 +65,7 @@ def choose(comparison: Comparison, by: str) -> Choice:
     Examples
     --------
     >>> from phytomass.experiments import compare
+    >>> import numpy as np
     >>> from phytomass.models import ModelSettings, Training
     >>> from phytomass.validation import ValidationSettings
     >>> rng = np.random.default_rng(1)

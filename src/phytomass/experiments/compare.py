@@ -65,6 +65,8 @@ def compare(
     validation: ValidationSettings,
     *,
     index_names: Sequence[str] = (),
+    domain: NDArray[np.float64] | None = None,
+    minimum: float | None = 0.0,
     random_state: int = 0,
     jobs: int = 1,
     progress: Progress = silent,
@@ -91,6 +93,10 @@ def compare(
     index_names : sequence of str
         Vegetation indices: what `simple_linear` chooses from in sets that hold one; in other
         sets it chooses from all predictors.
+    domain : array, shape (m, 2), optional
+        Easting and northing of pixels of the map, metres, for the split `knndm`.
+    minimum : float, optional
+        Held-out predictions below are set to it, as in the map (Mg/ha); None sets none.
     random_state : int
         Seed.
     jobs : int
@@ -128,11 +134,13 @@ def compare(
     True
     """
     _check_request(samples, sets, models)
-    splits = plan_splits(samples, models, validation, random_state)
+    splits = plan_splits(samples, models, validation, random_state, domain)
     _check_sizes(splits, sets, models)
     tasks = plan_tasks(samples, sets, models, splits, validation, index_names, random_state)
     predicted = run_all(tasks, jobs, progress)
-    table = _predictions(samples, list(sets), models, splits, predicted)
+    least = -np.inf if minimum is None else minimum
+    mapped = {key: np.maximum(values, least) for key, values in predicted.items()}
+    table = _predictions(samples, list(sets), models, splits, mapped)
     return Comparison(
         scores=_scores(table, splits),
         predictions=table,

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy.stats import pearsonr
 
 from phytomass.draws import seed_of
@@ -69,6 +70,7 @@ def fit_final(
     validation: ValidationSettings,
     *,
     index_names: Sequence[str] = (),
+    domain: NDArray[np.float64] | None = None,
     random_state: int = 0,
     jobs: int = 1,
 ) -> FittedModel:
@@ -88,6 +90,8 @@ def fit_final(
         `select_by` says which kind of fold, `inner_splits` how many.
     index_names : sequence of str
         What `simple_linear` chooses from (as in `compare`).
+    domain : array, shape (m, 2), optional
+        Easting and northing of pixels of the map, metres, for the split `knndm`.
     random_state : int
         Seed.
     jobs : int
@@ -106,7 +110,17 @@ def fit_final(
             remedy="add plots, use fewer predictors, or choose another model",
         )
     plots = inputs_for(samples, names, model)
-    folds = _all_plots_folds(samples, validation, random_state) if _needs_folds(model) else None
+    folds = None
+    if _needs_folds(model):
+        folds = make_folds(
+            validation.select_by,
+            samples.positions,
+            samples.y,
+            samples.groups,
+            validation,
+            random_state,
+            domain=domain,
+        )
     inner = _all_plots_inner(folds, validation, random_state) if folds and grid_of(model) else []
     weight = plot_weights(plots, seed_of(random_state, "weights", set_name, "final"))
     plots = replace(plots, weight=weight, groups=folds.units if folds else plots.groups)
@@ -126,11 +140,6 @@ def fit_final(
 
 def _needs_folds(model: ModelSettings) -> bool:
     return bool(grid_of(model) or model.needs_torch or model.members)
-
-
-def _all_plots_folds(samples: Training, validation: ValidationSettings, random_state: int) -> Folds:
-    split = validation.select_by
-    return make_folds(split, samples.positions, samples.y, samples.groups, validation, random_state)
 
 
 def _all_plots_inner(folds: Folds, validation: ValidationSettings, random_state: int) -> Any:

@@ -21,13 +21,20 @@ def plan_splits(
     models: Sequence[ModelSettings],
     validation: ValidationSettings,
     random_state: int,
+    domain: NDArray[np.float64] | None = None,
 ) -> list[Folds]:
     """Make the folds of every split, patches of training and test plots apart where promised."""
     side = max(patch_of(model) for model in models)
     return [
         apart(
             make_folds(
-                split, samples.positions, samples.y, samples.groups, validation, random_state
+                split,
+                samples.positions,
+                samples.y,
+                samples.groups,
+                validation,
+                random_state,
+                domain=domain,
             ),
             samples,
             side,

@@ -6,8 +6,8 @@ import math
 
 import pandas as pd
 
-from phytomass.experiments.choice import Difference, paired_difference
 from phytomass.experiments.compare import Comparison
+from phytomass.experiments.paired import Difference, paired_difference
 from phytomass.models import PublishedScore, PublishedTable, published_tables
 
 TABLE_COLUMNS = (

@@ -4,6 +4,7 @@ from phytomass.features.build import Blocks, build_stack, compute_blocks, write_
 from phytomass.features.extract import Extraction, extract_samples, plots_outside
 from phytomass.features.illumination import illumination_table
 from phytomass.features.layers import Layer, predictor_sets
+from phytomass.features.places import mapped_places
 from phytomass.features.quicklook import write_quicklooks
 from phytomass.features.sources import check_contents, check_stack, listed, source_files
 from phytomass.features.stack import PredictorStack, StackReader, check_patch
@@ -29,6 +30,7 @@ __all__ = [
     "illumination_table",
     "lacks_dark",
     "listed",
+    "mapped_places",
     "plots_outside",
     "predictor_sets",
     "refuse_truncated",

@@ -1,12 +1,14 @@
-"""Metrics, and splits of the plots that respect sites and space.
+"""Metrics, splits of the plots that respect sites and space, and where models apply.
 
 A line of code belongs here if it says how good predictions are or which plots are kept aside,
 on arrays, with no files, no maps and no models.
 """
 
+from phytomass.validation.applicability import AreaOfApplicability
 from phytomass.validation.blocks import block_labels, choose_block_size, variogram_range
 from phytomass.validation.folds import Fold, Folds, inner_folds, make_folds
 from phytomass.validation.kinds import SPLIT_NAMES, SPLITS, SplitKind, SplitName
+from phytomass.validation.knndm import DistanceMatchedFolds, distance_matched_folds
 from phytomass.validation.metrics import bias, mae, r2, r2_literal_p2, rmse, rrmse_percent, scores
 from phytomass.validation.settings import ValidationSettings
 from phytomass.validation.splits import GroupHoldout, RepeatedGroupKFold, SpatialBlockKFold
@@ -14,6 +16,8 @@ from phytomass.validation.splits import GroupHoldout, RepeatedGroupKFold, Spatia
 __all__ = [
     "SPLITS",
     "SPLIT_NAMES",
+    "AreaOfApplicability",
+    "DistanceMatchedFolds",
     "Fold",
     "Folds",
     "GroupHoldout",
@@ -25,6 +29,7 @@ __all__ = [
     "bias",
     "block_labels",
     "choose_block_size",
+    "distance_matched_folds",
     "inner_folds",
     "mae",
     "make_folds",

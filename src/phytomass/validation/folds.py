@@ -61,6 +61,8 @@ def make_folds(
     groups: NDArray[np.str_],
     settings: ValidationSettings,
     random_state: int,
+    *,
+    domain: NDArray[np.float64] | None = None,
 ) -> Folds:
     """Make the folds of a split.
 
@@ -78,14 +80,18 @@ def make_folds(
         Folds, repeats, shares.
     random_state : int
         Seed.
+    domain : array, shape (m, 2), optional
+        Easting and northing of pixels of the map, metres: for splits that ask for them.
 
     Raises
     ------
     InputError
-        If there are too few plots, sites or blocks; says how many are needed.
+        If there are too few plots, sites or blocks (says how many are needed), or a split needs
+        a domain and there is none.
     """
     kind = SPLITS[split]
-    deal = kind.deal(Plots(coordinates, y, groups), settings, seed_of(random_state, "split", split))
+    plots = Plots(coordinates, y, groups, domain)
+    deal = kind.deal(plots, settings, seed_of(random_state, "split", split))
     per_repeat = kind.folds(settings)
     folds = tuple(
         Fold(1 + i // per_repeat, 1 + i % per_repeat, train, test)

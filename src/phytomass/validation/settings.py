@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from phytomass.settings import AtMost, Settings
-from phytomass.validation.kinds import SPLIT_NAMES, SplitName
+from phytomass.validation.kinds import SPLIT_NAMES, USUAL_SPLITS, SplitName
 
 MOST_FOLDS = AtMost(1000, "every fold of every repeat trains all models again")
 
@@ -22,10 +22,10 @@ class ValidationSettings(Settings):
     'repeated_kfold'
     """
 
-    splits: list[SplitName] = Field(default=list(SPLIT_NAMES), min_length=1)
-    """Splits to report side by side."""
+    splits: list[SplitName] = Field(default=list(USUAL_SPLITS), min_length=1)
+    """Splits to report side by side; all but knndm when left out."""
     n_splits: Annotated[int, MOST_FOLDS] = Field(default=5, ge=2)
-    """Folds of repeated_kfold and spatial_blocks."""
+    """Folds of repeated_kfold, spatial_blocks and knndm."""
     n_repeats: Annotated[int, MOST_FOLDS] = Field(default=2, ge=1)
     """Repeats of repeated_kfold, each with its own random folds."""
     test_share: float = Field(default=0.3, ge=0.01, le=0.99)
@@ -42,7 +42,7 @@ class ValidationSettings(Settings):
     def _select_by_a_listed_split(cls, value: object) -> object:
         if not isinstance(value, Mapping) or "select_by" in value:
             return value
-        splits = value.get("splits") or list(SPLIT_NAMES)
+        splits = value.get("splits") or list(USUAL_SPLITS)
         if not isinstance(splits, list | tuple) or "spatial_blocks" in splits:
             return value
         if splits[0] not in SPLIT_NAMES:  # said of `splits`, and not once more

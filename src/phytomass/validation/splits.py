@@ -26,7 +26,7 @@ def _groups(X: Any, groups: ArrayLike | None) -> NDArray[np.str_]:
     return names
 
 
-def _balanced(
+def balanced(
     groups: NDArray[np.str_], n_splits: int, rng: np.random.Generator
 ) -> NDArray[np.int64]:
     """Give each group a fold: random order, larger groups first, always to the emptiest fold."""
@@ -161,7 +161,7 @@ class RepeatedGroupKFold:
                 remedy="use fewer folds, or more plots",
             )
         for repeat in range(self.n_repeats):
-            fold_of = _balanced(names, self.n_splits, stream(self.random_state, "kfold", repeat))
+            fold_of = balanced(names, self.n_splits, stream(self.random_state, "kfold", repeat))
             for fold in range(self.n_splits):
                 yield np.flatnonzero(fold_of != fold), np.flatnonzero(fold_of == fold)
 

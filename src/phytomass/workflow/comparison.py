@@ -10,13 +10,15 @@ from phytomass.files import write_json
 from phytomass.workflow.engine import Context, Step
 from phytomass.workflow.inputs import TrainingReads, layers_in
 from phytomass.workflow.names import TITLES, WRITES
+from phytomass.workflow.reads import setting
 
 
 @dataclass(frozen=True, kw_only=True)
 class CompareReads(TrainingReads):
-    """What the step reads: what training reads, and whose tables to repeat."""
+    """What the step reads: what training reads, and whose tables to repeat, and the lower bound of the map."""
 
     model_tables: str | None
+    minimum: float | None = setting("map.minimum")
 
 
 def _work(reads: CompareReads, context: Context) -> None:
@@ -33,6 +35,8 @@ def _work(reads: CompareReads, context: Context) -> None:
         reads.models,
         reads.validation,
         index_names=reads.index_names(),
+        domain=reads.domain(),
+        minimum=reads.minimum,
         random_state=reads.random_state,
         jobs=context.workers,
         progress=context.progress,

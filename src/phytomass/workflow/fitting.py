@@ -71,6 +71,7 @@ def fit_for(reads: MapReads, context: Context, model: str, set_name: str) -> Fit
         next(m for m in reads.models if m.key == model),
         reads.validation,
         index_names=reads.index_names(),
+        domain=reads.domain(),
         random_state=reads.random_state,
         jobs=context.workers,
     )

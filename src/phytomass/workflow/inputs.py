@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
 from phytomass.errors import InputError
@@ -13,15 +16,16 @@ from phytomass.features import (
     Extraction,
     PredictorStack,
     extract_samples,
+    mapped_places,
     predictor_sets,
 )
 from phytomass.features.layers import Layer
 from phytomass.files import require_file
 from phytomass.grid import grid_from_bounds, grid_of_raster, pixel_area_ha, refuse_turned
-from phytomass.imagery import PredictorSettings
+from phytomass.imagery import MaskSettings, PredictorSettings, open_mask
 from phytomass.inventory import InventorySettings, plots_in_use
 from phytomass.models import ModelSettings, patch_of
-from phytomass.validation import ValidationSettings
+from phytomass.validation import SPLITS, ValidationSettings
 from phytomass.vectors import read_polygons
 from phytomass.workflow.load import OpenProject
 from phytomass.workflow.names import WRITES
@@ -96,6 +100,10 @@ def stack_parts(name: str = "predictors") -> tuple[Part, ...]:
     return tuple(Part(one) for one in WRITES["stack"] if one.partition(".")[0] == name)
 
 
+def _asks_for_the_map(project: Any) -> bool:
+    return any(SPLITS[split].needs_domain for split in project.validation.splits)
+
+
 @dataclass(frozen=True, kw_only=True)
 class TrainingReads(Reads):
     """What training a model reads: of the plots only what it learns from."""
@@ -108,6 +116,8 @@ class TrainingReads(Reads):
     training: TrainingSettings
     validation: ValidationSettings
     random_state: int
+    domain_mask: MaskSettings | None = setting("mask", without=("name",), when=_asks_for_the_map)
+    domain_area: Path | None = setting("study_area", when=_asks_for_the_map)
 
     def parts(self) -> tuple[Part, ...]:
         """Add standard errors, draws and the mark of outliers where they are asked for."""
@@ -128,6 +138,15 @@ class TrainingReads(Reads):
         extraction = extract_samples(stack_in(self.results), plots, missing=missing, patch=side)
         samples = with_errors(extraction.samples, self.results, self.training, self.models)
         return replace(extraction, samples=samples)
+
+    def domain(self) -> NDArray[np.float64] | None:
+        """Return where pixels of the map lie (m, 2), metres; None where no split asks for it."""
+        mask, area, splits = self.domain_mask, self.domain_area, self.validation.splits
+        if not any(SPLITS[split].needs_domain for split in splits):
+            return None
+        stack = stack_in(self.results)
+        with open_mask(mask, self.root, stack.grid, area) as inside:
+            return mapped_places(stack, inside, self.random_state)
 
     def sets(self) -> dict[str, list[str]]:
         """Return the predictor sets to compare."""

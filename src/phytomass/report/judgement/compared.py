@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from phytomass.experiments.choice import LEVEL
+from phytomass.experiments.paired import LEVEL
 from phytomass.report.judgement.facts import Facts
 from phytomass.report.judgement.rules import SPLIT_GAP, optimism
 from phytomass.report.messages import labels

@@ -5,7 +5,7 @@ from __future__ import annotations
 from phytomass.report.messages.languages import text_of
 from phytomass.report.messages.saying import say
 
-SPLITS = ("holdout_by_site", "repeated_kfold", "spatial_blocks")
+SPLITS = ("holdout_by_site", "repeated_kfold", "spatial_blocks", "knndm")
 """In the order of tables and figures."""
 
 
