@@ -75,20 +75,20 @@ def test_every_mistake_has_its_own_line() -> None:
     content["predictors"]["rasters"]["s2"]["sensor"] = "optica"
     content["predictors"]["rasters"]["s2"]["compsite"] = "median"
     content["models"] = ["randon_forest"]
-    del content["grid"]
+    del content["period"]
     found = problems_of(content)
     assert set(found) == {
         "outptu",
         "predictors.rasters.s2.sensor",
         "predictors.rasters.s2.compsite",
         "models.0",
-        "grid",
+        "period",
     }
     assert "did you mean 'output'?" in found["outptu"]
     assert "did you mean 'optical'?" in found["predictors.rasters.s2.sensor"]
     assert "did you mean 'composite'?" in found["predictors.rasters.s2.compsite"]
     assert "did you mean 'random_forest'?" in found["models.0"]
-    assert found["grid"].startswith("missing")
+    assert found["period"].startswith("missing")
 
 
 @pytest.mark.parametrize(
