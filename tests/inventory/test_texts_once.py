@@ -43,7 +43,8 @@ def slow_columns(
     rejected: list[Rejection] = []
 
     def reject(row: int, reason: str) -> None:
-        rejected.append(Rejection("t", "f", row, column.name, cells[row], reason))
+        one = Rejection("t", "f", row, column.name, cells[row], reason, line=row + 2)
+        rejected.append(one)
 
     values: list[object] = []
     if column.kind == "text":

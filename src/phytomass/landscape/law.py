@@ -146,10 +146,10 @@ class Law:
 
 def _wood(name: str, table: pd.DataFrame, random_state: int) -> tuple[float, float]:
     """Return the density that is printed, and that of the site's trees."""
-    numbers = table[["wood_density", "wood_density_sd"]].astype(float)
-    printed, sd = numbers.loc[name].tolist()
+    columns = ["wood_density", "wood_density_sd"]
+    printed, sd = table[columns].to_numpy(np.float64)[table.index.get_loc(name)]
     level = str(table.loc[name, "level"])
     sd = STATED[f"density_sd_{level}"] if np.isnan(sd) else sd
     common = sd * STATED[f"density_common_{level}"] ** 0.5
     drawn = printed + common * stream(random_state, "law of woods", name).standard_normal()
-    return printed, float(np.clip(drawn, 0.08, 1.39))
+    return float(printed), float(np.clip(drawn, 0.08, 1.39))
