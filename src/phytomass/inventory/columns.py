@@ -62,6 +62,7 @@ TREE_COLUMNS = (
     Column("height_m", "number", "length_m", required=False),
     Column("tree_id", "text", required=False),
     Column("status", "text", required=False, may_miss=True),
+    Column("date", "text", required=False),
     Column("per_ha", "number", "per_area_ha", required=False),
     Column("wood_density_g_cm3", "number", "density_g_cm3", required=False, may_miss=True),
     Column("agb_kg", "number", "mass_kg", required=False),
@@ -140,7 +141,8 @@ def find_columns(
                 findings.problem(f"{key}.{part}.{name}", "is not a column of phytomass", hint)
     found = {}
     for column in columns:
-        theirs = source.columns.get(column.name, column.name)
+        given = source.named(column.name)
+        theirs = column.name if given is None else given
         if theirs in header:
             found[column.name] = theirs
         elif column.name in source.columns and theirs:

@@ -14,7 +14,7 @@ from phytomass.inventory.coordinates import coordinates_of
 from phytomass.inventory.dates import several_dates
 from phytomass.inventory.findings import Findings
 from phytomass.inventory.losses import losses_by_plot
-from phytomass.inventory.read import Parts, read_parts
+from phytomass.inventory.read import Parts, followed, read_parts
 from phytomass.inventory.settings import InventorySettings
 from phytomass.inventory.suspicion import suspicious_trees
 from phytomass.inventory.unit_doubts import doubtful_units
@@ -82,6 +82,8 @@ def survey_inventory(
     findings = Findings()
     parts = read_parts(settings, root, crs, findings, placed)
     raw = read_parts(settings, root, None, Findings(), placed)
+    if parts.visits is not None and not findings.problems:
+        followed(parts, settings, root, findings)
     losses = losses_by_plot(parts.trees_read, findings)
     warnings = _of_trees(parts, findings) + _lost(losses, parts)
     where = _coordinates(parts.plots_read)
@@ -112,7 +114,7 @@ def _of_trees(parts: Parts, findings: Findings) -> list[Problem]:
 
 
 def _rows_in_use(reading: Reading, findings: Findings) -> list[int]:
-    unused = {rejection.row for rejection in findings.rows_of_table(reading.key)}
+    unused = findings.unused(reading.key) | {r.row for r in findings.rows_of_table(reading.key)}
     return [row for row in range(len(reading.raw.cells)) if row not in unused]
 
 
