@@ -112,7 +112,9 @@ class Reading:
     key: str
     found: Mapping[str, str]
 
-    def place(self, name: str, rows: Sequence[int] | pd.Index | None = None) -> str:
+    def place(
+        self, name: str, rows: Sequence[int] | pd.Index | NDArray[np.intp] | None = None
+    ) -> str:
         """Say file, rows and column (as the file calls it) for a message."""
         where = "" if rows is None else f", {rows_of(rows)}"
         return f"{self.raw.name}{where}, column {self.found.get(name, name)}"

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from phytomass.errors import InputError, Problem
 
@@ -88,7 +89,7 @@ class Findings:
         return pd.DataFrame(rows, columns=REJECTED_COLUMNS)
 
 
-def rows_of(index: Sequence[int] | pd.Index) -> str:
+def rows_of(index: Sequence[int] | pd.Index | NDArray[np.intp]) -> str:
     """Say which rows of a spreadsheet are meant, at most ten of them by number.
 
     Examples

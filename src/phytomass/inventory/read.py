@@ -235,8 +235,7 @@ def followed(
     assert now is not None and reading is not None and visits is not None  # noqa: S101
     old = then.trees, then.trees_read, first
     plots = set() if parts.plots is None else set(parts.plots["plot_id"])
-    visited = visits.plots.loc[visits.plots.index.isin(plots)]
-    return follow(old, (now, reading, findings), visited, settings)
+    return follow(old, (now, reading, findings), visits, plots, settings)
 
 
 def _open(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from phytomass.inventory.columns import Reading, is_missing, parse_number
 from phytomass.inventory.findings import Findings
 from phytomass.inventory.settings import InventorySettings
+from phytomass.inventory.visits import Visits
 
 Array = NDArray[np.float64]
 
@@ -76,13 +77,17 @@ class Date:
     unused: pd.DataFrame
 
 
-def unused_rows(reading: Reading, settings: InventorySettings, findings: Findings) -> pd.DataFrame:
-    """Return the trees of the rows that are not used, with the reason as a word."""
+def unused_rows(
+    reading: Reading, near: NDArray[np.bool_], settings: InventorySettings, findings: Findings
+) -> pd.DataFrame:
+    """Return the trees of the rows near a date that are not used, with the reason as a word."""
     cells, found = reading.raw.cells, reading.found
     words = {"below_threshold": "below"}
     status, dbh = found.get("status"), found.get("dbh_cm")
     rows = []
     for r in findings.rows_of_table(reading.key):
+        if not near[r.row]:
+            continue
         why = "left out" if r.filtered else "fault"
         if r.filtered and settings.status and r.column == status:
             meaning = settings.status[r.value]
@@ -102,8 +107,8 @@ Read = tuple[pd.DataFrame, Reading, Findings]
 
 
 def follow(
-    then: tuple[pd.DataFrame | None, Reading | None, Findings], now: Read, visits: pd.DataFrame,
-    settings: InventorySettings,
+    then: tuple[pd.DataFrame | None, Reading | None, Findings], now: Read, visits: Visits,
+    used: Container[str], settings: InventorySettings,
 ) -> tuple[Remeasurement | None, pd.DataFrame]:  # fmt: skip
     """Return `remeasured` of two readings of a list; None where something forbids it.
 
@@ -117,9 +122,10 @@ def follow(
         remedy = f"map {reading.key}.columns.tree_id, or keep one date with {reading.key}.where"
         findings.problem(reading.raw.name, what, remedy)
     elif then[0] is not None and then[1] is not None and not then[2].problems:
-        old = Date(then[0], unused_rows(then[1], settings, then[2]))
-        new = Date(trees, unused_rows(reading, settings, findings))
-        earlier, trees = remeasured(old, new, visits, settings, reading, findings)
+        old = Date(then[0], unused_rows(then[1], visits.near_first, settings, then[2]))
+        new = Date(trees, unused_rows(reading, visits.near_last, settings, findings))
+        plots = visits.plots.loc[[plot in used for plot in visits.plots.index]]
+        earlier, trees = remeasured(old, new, plots, settings, reading, findings)
     findings.add(then[2])
     return (earlier if len(findings.problems) == before else None), trees
 
@@ -189,8 +195,9 @@ def _fates(both: pd.DataFrame) -> tuple[NDArray[np.str_], NDArray[np.str_]]:
     cases = [
         (~is_now & after.isin(["fault", "left out"]), "left out", aside.format("later")),
         (is_now & (after == "fault"), "unchanged", aside.format("later")),
-        (is_now & before.isin(["fault", "left out"]), "unchanged", aside.format("earlier")),
+        (is_now & (before == "fault"), "unchanged", aside.format("earlier")),
         (was & is_now, "survivor", ""),
+        (~was & (before == "left out"), "unchanged", aside.format("earlier")),
         (~was & (before == "dead"), "unchanged", "dead at the earlier date"),
         (~was & (before == "missing"), "unchanged", "not found at the earlier date"),
         (~was, "recruit", ""),

@@ -35,6 +35,8 @@ class Visits:
         Data rows of the file; in a wide list a row belongs to both.
     between : array of bool, shape (n_rows,)
         Rows of other visits.
+    near_first, near_last : array of bool, shape (n_rows,)
+        All rows of about that date, in use or not, and those whose date cannot be read.
     plots : DataFrame
         Indexed by plot_id: date_before, date (years, or year and month), years between them; of
         plots with two visits.
@@ -43,6 +45,8 @@ class Visits:
     first: Flags
     last: Flags
     between: Flags
+    near_first: Flags
+    near_last: Flags
     plots: pd.DataFrame
 
 
@@ -108,7 +112,7 @@ def visits_of(
     for row in np.flatnonzero(bad):
         reading.reject(findings, int(row), "date", "not a year or a day (2002, 2002-06-15)")
     plot = reading.raw.cells[reading.found["plot_id"]].to_numpy(dtype=object)
-    return _of_rows(reading, plot, np.where(keep, years, np.nan), findings)
+    return _of_rows(reading, plot, years, keep, findings)
 
 
 def rows_of_visit(
@@ -128,9 +132,10 @@ def rows_of_visit(
 
 
 def _of_rows(
-    reading: Reading, plot: NDArray[np.object_], years: NDArray[np.float64], findings: Findings
-) -> Visits | None:
-    rows = pd.DataFrame({"plot_id": plot, "year": years}).dropna()
+    reading: Reading, plot: NDArray[np.object_], years: NDArray[np.float64], keep: Flags,
+    findings: Findings,
+) -> Visits | None:  # fmt: skip
+    rows = pd.DataFrame({"plot_id": plot, "year": np.where(keep, years, np.nan)}).dropna()
     days = rows.drop_duplicates().sort_values(["plot_id", "year"], ignore_index=True)
     apart = days.groupby("plot_id")["year"].diff().to_numpy() >= SAME_VISIT_YEARS
     days["visit"] = pd.Series(apart).groupby(days["plot_id"]).cumsum()
@@ -157,7 +162,9 @@ def _of_rows(
         },
         index=again,
     )
-    return Visits(*found, plots)
+    ids = pd.Index(plot)
+    near = [~(np.abs(years - d.reindex(ids).to_numpy()) > SAME_VISIT_YEARS) for d in (first, last)]
+    return Visits(found[0], found[1], found[2], near[0], near[1], plots)
 
 
 def _refuse_lost(
@@ -198,7 +205,8 @@ def _of_columns(
     plots = sorted(set(text[reading.found["plot_id"]][keep]) - {""})
     table = pd.DataFrame({"date_before": dates[0], "date": dates[1]}, index=plots)
     table["years"] = round(years[1] - years[0], 6)
-    return Visits(there[0], there[1], np.zeros(len(text), dtype=bool), table)
+    every = np.ones(len(text), dtype=bool)
+    return Visits(there[0], there[1], ~every, every, every, table)
 
 
 def _ordered(settings: InventorySettings) -> list[str]:

@@ -154,7 +154,7 @@ def plot_change(
 
 
 def _order(head: pd.DataFrame) -> list[str]:
-    first = [c for c in head if c.removesuffix("_mg_ha_yr") not in PARTS]
+    first = [c for c in map(str, head.columns) if c.removesuffix("_mg_ha_yr") not in PARTS]
     ends = ("", "_se", "_low95", "_high95")
     return [*first, *(f"{name}{end}_mg_ha_yr" for name in PARTS for end in ends)]
 

@@ -237,7 +237,8 @@ def diameter_sd(dbh_cm: NDArray[np.float64], errors: ErrorSettings) -> NDArray[n
     rows = np.zeros(len(dbh_cm), TREE)
     _fill_diameters(rows, np.asarray(dbh_cm, dtype=float), errors)
     share = rows["gross_share"]
-    return np.sqrt((1 - share) * rows["d_sd"] ** 2 + share * rows["d_gross_sd"] ** 2)
+    variance = (1 - share) * rows["d_sd"] ** 2 + share * rows["d_gross_sd"] ** 2
+    return np.asarray(np.sqrt(variance), dtype=float)
 
 
 def _fill_diameters(rows: NDArray[np.void], d: NDArray[np.float64], errors: ErrorSettings) -> None:

@@ -190,7 +190,7 @@ def _model_cards(results: Results) -> list[Card]:
 def _map_figure(results: Results, mapped: Mapped) -> list[Figure]:
     path = results.rasters.get("agb")
     plots = results.plots
-    if path is None and (plots is None or plots.empty):
+    if path is None and (plots is None or plots[["easting", "northing"]].dropna().empty):
         return []
     layer = read_layer(path) if path is not None else None
     when = f", {mapped.period}" if mapped.period else ""
