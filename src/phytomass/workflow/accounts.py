@@ -108,9 +108,9 @@ def _plan_plots(reads: AccountReads, folder: Path) -> None:
         tables.write(folder, "plots_needed", planned_plots(plots, design))
 
 
-def _area(reads: AccountReads) -> pd.DataFrame:
+def _area(reads: AccountReads, plots: pd.DataFrame, seed: int) -> pd.DataFrame:
     """Return what follows from the plots for the area that they were drawn from, if they were."""
-    plots, design = _plots(reads), reads.inventory.design
+    design = reads.inventory.design
     if not design.is_sample:
         return table_of(())
     drawn = _shared(reads, plots, SHARED_DRAWS)
@@ -120,7 +120,7 @@ def _area(reads: AccountReads) -> pd.DataFrame:
         carbon=reads.carbon,
         shared=None if drawn is None else drawn.in_pool,
         period=reads.period,
-        random_state=reads.random_state,
+        random_state=seed,
     )
     before, after = _periods(reads, plots)
     rows += area_change(
@@ -129,7 +129,7 @@ def _area(reads: AccountReads) -> pd.DataFrame:
         carbon=reads.carbon,
         shared=_shared_change(reads, plots),
         periods=(before, after),
-        random_state=reads.random_state,
+        random_state=seed,
     )
     return table_of(rows)
 
@@ -174,7 +174,7 @@ def _of_plots(reads: AccountReads) -> list[pd.DataFrame]:
         period_before=_periods(reads, plots)[0],
         shared=_shared_change(reads, plots),
     )
-    return [estimates, _area(reads)]
+    return [estimates, _area(reads, plots, reads.random_state)]
 
 
 def _tables(reads: AccountReads, earlier: Path | None) -> list[pd.DataFrame]:
