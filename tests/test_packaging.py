@@ -36,7 +36,7 @@ OWN_ROOMS = {  # modules of an extra may be imported here, and nowhere else
     "report": ("report",),
     "netcdf": ("imagery",),
     "catalogs": ("imagery",),
-    "cluster": ("features",),
+    "cluster": ("walk",),
     "networks": ("models",),
 }
 

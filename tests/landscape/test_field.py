@@ -137,7 +137,7 @@ def test_the_field_chain_holds_the_truth_of_93_to_97_of_a_hundred_landscapes() -
     """The 95 % interval of the plots' mean AGB against the truth under the circles."""
     held = []
     for seed in range(100):
-        settings = LandscapeSettings(rows=110, cols=110, n_sites=10, random_state=seed)
+        settings = LandscapeSettings(rows=120, cols=120, n_sites=6, random_state=seed)
         terrain = simulate_terrain(settings)
         forest = simulate_forest(settings, terrain)
         grid = grid_at(settings, settings.resolution_m)

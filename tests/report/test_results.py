@@ -35,7 +35,7 @@ def test_every_broken_file_is_named_at_once(tmp_path: Path) -> None:
         read_results(tmp_path)
     told = [str(problem) for problem in caught.value.problems]
     assert len(told) == 4
-    assert "plots.csv: has no column northing, agb_mg_ha" in told[0]
+    assert "plots.csv: has no column agb_mg_ha" in told[0]
     assert "correlations.csv, column r: holds something else than a number" in told[1]
     assert "estimates.csv: cannot be read as a table" in told[2]
     assert "map_model.json: is not valid JSON" in told[3]

@@ -141,7 +141,7 @@ CHANGES: dict[str, tuple[Any, set[str]]] = {
     "description": ("Other words.", set()),
     "mask.name": ("woods", set()),
     "validation.inner_splits": (4, {"compare", "map"}),
-    "random_state": (8, {"plots", "compare", "map", "account"}),
+    "random_state": (8, {"plots", "compare", "map"}),
     "errors.draws": (120, {"plots"}),
     "predictors.sets": ({"few": ["B4", "B8"], "two": ["B8", "VH"]}, {"compare", "map"}),
     "predictors.terrain.derive": (["elevation"], {"stack"}),

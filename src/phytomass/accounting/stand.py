@@ -68,7 +68,9 @@ def by_size(trees: pd.DataFrame, plots: pd.DataFrame) -> pd.DataFrame:
 
 def _by_class(trees: pd.DataFrame, plots: pd.DataFrame, label: pd.Series[str]) -> pd.DataFrame:
     require_columns(trees, ("plot_id", "dbh_cm", "agb_kg"), "trees")
-    place = pd.Index(plots["plot_id"].astype(str)).get_indexer(pd.Index(trees["plot_id"].astype(str)))
+    place = pd.Index(plots["plot_id"].astype(str)).get_indexer(
+        pd.Index(trees["plot_id"].astype(str))
+    )
     used = place >= 0
     trees, label, place = trees[used], label[used], place[used]
     per_ha = _per_ha(trees, plots, place)

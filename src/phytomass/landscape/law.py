@@ -146,7 +146,8 @@ class Law:
 
 def _wood(name: str, table: pd.DataFrame, random_state: int) -> tuple[float, float]:
     """Return the density that is printed, and that of the site's trees."""
-    printed, sd = float(table.loc[name, "wood_density"]), float(table.loc[name, "wood_density_sd"])
+    numbers = table[["wood_density", "wood_density_sd"]].astype(float)
+    printed, sd = numbers.loc[name].tolist()
     level = str(table.loc[name, "level"])
     sd = STATED[f"density_sd_{level}"] if np.isnan(sd) else sd
     common = sd * STATED[f"density_common_{level}"] ** 0.5

@@ -32,11 +32,16 @@ from phytomass.inventory.field_error import PlotDraws
 from phytomass.workflow.engine import Context, Step
 from phytomass.workflow.inputs import stack_in, stack_parts
 from phytomass.workflow.names import SHARED_BEFORE, SHARED_DRAWS, TITLES, WRITES
-from phytomass.workflow.project import MapSettings, ZoneSettings
+from phytomass.workflow.project import MapSettings, Project, ZoneSettings
 from phytomass.workflow.reads import Part, Reads, derived, setting
 
 OF_TREES = ("tree_id", "plot_id", "species", "accepted_species", "dbh_cm", "per_ha", "agb_kg")
 """What the accounts read of the list of trees."""
+
+
+def _resampled(project: Project) -> bool:
+    """Tell whether anything here is random."""
+    return project.inventory.design.is_sample and project.inventory.design.interval != "t"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +52,7 @@ class AccountReads(Reads):
     earlier_period: str | None = setting("earlier.period")
     carbon: CarbonSettings
     inventory: InventorySettings = setting("inventory", only=("outliers", "design"))
-    random_state: int
+    random_state: int | None = setting("random_state", when=_resampled)
     is_mapped: bool = derived("predictors", lambda opened: opened.project.is_mapped)
     map: MapSettings = setting("map", only=("classes", "elevation_band_m"))
     zones: ZoneSettings | None
@@ -108,9 +113,9 @@ def _plan_plots(reads: AccountReads, folder: Path) -> None:
         tables.write(folder, "plots_needed", planned_plots(plots, design))
 
 
-def _area(reads: AccountReads, plots: pd.DataFrame, seed: int) -> pd.DataFrame:
+def _area(reads: AccountReads, plots: pd.DataFrame) -> pd.DataFrame:
     """Return what follows from the plots for the area that they were drawn from, if they were."""
-    design = reads.inventory.design
+    design, seed = reads.inventory.design, reads.random_state or 0
     if not design.is_sample:
         return table_of(())
     drawn = _shared(reads, plots, SHARED_DRAWS)
@@ -174,7 +179,7 @@ def _of_plots(reads: AccountReads) -> list[pd.DataFrame]:
         period_before=_periods(reads, plots)[0],
         shared=_shared_change(reads, plots),
     )
-    return [estimates, _area(reads, plots, reads.random_state)]
+    return [estimates, _area(reads, plots)]
 
 
 def _tables(reads: AccountReads, earlier: Path | None) -> list[pd.DataFrame]:

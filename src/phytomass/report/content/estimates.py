@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from phytomass.report.content.blocks import Table, TableColumn
@@ -28,6 +29,9 @@ def estimates_table(rows: pd.DataFrame, caption: str, note: str = "") -> Table:
     ranges: list[TableColumn] = [
         (say("heading.range"), "number", [g.range_ or ABSENT for g in groups])
     ]
+    intervals: list[TableColumn] = [
+        (say("heading.bounds"), "number", [g.interval or ABSENT for g in groups])
+    ]
     return Table.of(
         caption,
         [
@@ -38,7 +42,8 @@ def estimates_table(rows: pd.DataFrame, caption: str, note: str = "") -> Table:
             ),
             (say("heading.pool_kind"), "text", [g.mass for g in groups]),
             (say("heading.mean_or_total"), "number", [g.value for g in groups]),
-            (say("heading.standard_error"), "number", [g.text("SE") for g in groups]),
+            (say("heading.standard_error"), "number", [g.error for g in groups]),
+            *(intervals if any(g.interval for g in groups) else []),
             (say("heading.sd"), "number", [g.text("SD", "spatial_SD") for g in groups]),
             *(ranges if any(g.range_ for g in groups) else []),
             (say("heading.unit"), "short", [str(g.first["unit"]) for g in groups]),
@@ -84,6 +89,19 @@ class _Said:
     def text(self, *statistics: str) -> str:
         found = [self.values[s] for s in statistics if s in self.values]
         return number(found[0]) if found else ABSENT
+
+    @property
+    def error(self) -> str:
+        """The standard error: of its own row, or beside the mean or total."""
+        return number(self.values.get("SE", float(self.first.get("se", np.nan))))
+
+    @property
+    def interval(self) -> str:
+        """The interval with its level; empty without one."""
+        low, high, level = (float(self.first.get(k, np.nan)) for k in ("low", "high", "level"))
+        if not np.isfinite([low, high, level]).all():
+            return ""
+        return say("estimates.interval", low=low, high=high, level=level)
 
     @property
     def range_(self) -> str:

@@ -39,6 +39,8 @@ class Value:
         What the value refers to; NaN when not given.
     n : float
         Plots or pixels; NaN when not given.
+    low, high, level : float
+        Bounds of its interval and their share; NaN without one.
     """
 
     value: float
@@ -51,6 +53,9 @@ class Value:
     statistic: str
     area_ha: float
     n: float
+    low: float = float("nan")
+    high: float = float("nan")
+    level: float = float("nan")
 
     @property
     def date(self) -> str:
@@ -129,6 +134,7 @@ def _value(row: pd.Series[Any]) -> Value:
     return Value(
         float(str(row["value"])), text("unit"), text("pool"), text("kind"), text("period"),
         text("zone"), text("method"), text("statistic"), size("area_ha"), size("n"),
+        size("low"), size("high"), size("level"),
     )  # fmt: skip
 
 

@@ -34,7 +34,16 @@ from phytomass.report.sections.area_figures import (
     zone_bars,
 )
 
-OF_AREA = ("map_mean", "area", "stock", "plot_mean", "truth_mean", "truth_stock")
+OF_AREA = (
+    "area_mean",
+    "area_total",
+    "map_mean",
+    "area",
+    "stock",
+    "plot_mean",
+    "truth_mean",
+    "truth_stock",
+)
 PANELS = ("mean_mg_ha", "area_ha", "stock_mg", "change_mg_ha", "change_mg")
 """Columns of the elevation profile that are drawn."""
 

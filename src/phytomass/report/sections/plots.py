@@ -91,9 +91,11 @@ def _outliers(results: Results) -> list[Block]:
     rows = rows.head(MOST_OUTLIERS)
     named = bool(((plots["site"] != "") & (plots["site"] != plots["plot_id"])).any())
     sites = ["site"] if named else []
+    placed = {"easting", "northing"} <= set(rows) and rows["easting"].notna().any()
+    places = ["easting", "northing"] if placed else []
     table = Table.of(
         f"{say('outliers.caption', n=flagged.sum(), plots=len(plots))} {rule}",
-        columns_of("plots", rows, "plot_id", *sites, "agb_mg_ha", "easting", "northing"),
+        columns_of("plots", rows, "plot_id", *sites, "agb_mg_ha", *places),
         note=say("word.more_in", n=hidden, file="plots.csv") if hidden > 0 else "",
     )
     return [Heading(say("outliers.title")), table]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from phytomass.report.content.blocks import (
@@ -61,6 +62,21 @@ def mapped_of(results: Results) -> Mapped:
     return Mapped(summarise(path, limits, partial(shared_edges, observed)), period)
 
 
+OF_SAMPLE = (
+    ("area_mean", "mean", ("AGB", "dry_mass")),
+    ("area_total", "total", ("total", "C")),
+)
+"""What page one says of an area that plots were drawn from."""
+
+
+def placed_plots(results: Results) -> pd.DataFrame | None:
+    """Return the plots, if they have positions; a study of plots alone needs none."""
+    plots = results.plots
+    if plots is None or not {"easting", "northing"} <= set(plots):
+        return None
+    return plots if plots[["easting", "northing"]].notna().all(axis=None) else None
+
+
 def summary_section(results: Results, mapped: Mapped, limits: tuple[str, ...]) -> Section:
     """Build the first screen.
 
@@ -85,7 +101,7 @@ def summary_section(results: Results, mapped: Mapped, limits: tuple[str, ...]) -
     figures = [*_map_figure(results, mapped), *_histogram_figure(results, mapped)]
     if figures:
         blocks.append(Gallery(tuple(figures), "hero"))
-    if "agb" not in results.rasters:
+    if "agb" not in results.rasters and placed_plots(results) is not None:
         blocks.append(Words(say("summary.no_map"), "missing"))
     return Section(
         "summary", say("page.summary"), tuple(blocks), files=("estimates.csv", "agb.tif")
@@ -131,7 +147,7 @@ def _set_words(name: str) -> str:
 
 
 def _estimate_cards(results: Results) -> list[Card]:
-    cards = []
+    cards = _area_cards(results)
     mean = pick(results, "map_mean", "mean")
     if mean is not None:
         spread = pick(results, "map_mean", "spatial_SD", period=mean.period)
@@ -148,6 +164,19 @@ def _estimate_cards(results: Results) -> list[Card]:
         words = [area.date if area.period else "", area.method or say("summary.mapped_area")]
         detail = "; ".join(filter(None, words))
         cards.append(Card(say("summary.area"), number(area.value, 5), area.unit, detail))
+    return cards
+
+
+def _area_cards(results: Results) -> list[Card]:
+    """Show what follows for the area from plots that are a probability sample of it."""
+    cards = []
+    for quantity, statistic, mass in OF_SAMPLE:
+        said = pick(results, quantity, statistic, mass)
+        if said is not None and np.isfinite(said.low):
+            interval = say("estimates.interval", low=said.low, high=said.high, level=said.level)
+            what = f"{labels.mass(said.pool, said.kind)}; {interval}; {_where_when(said)}"
+            title = labels.named("quantity", quantity)
+            cards.append(Card(title, number(said.value), said.unit, what))
     return cards
 
 
@@ -189,8 +218,8 @@ def _model_cards(results: Results) -> list[Card]:
 
 def _map_figure(results: Results, mapped: Mapped) -> list[Figure]:
     path = results.rasters.get("agb")
-    plots = results.plots
-    if path is None and (plots is None or plots[["easting", "northing"]].dropna().empty):
+    plots = placed_plots(results)
+    if path is None and (plots is None or plots.empty):
         return []
     layer = read_layer(path) if path is not None else None
     when = f", {mapped.period}" if mapped.period else ""
