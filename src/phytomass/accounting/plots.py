@@ -128,8 +128,8 @@ def _rows(
     interval: dict[str, float] = {}
     if row.args[0] != "plot_mean" and n > 1:
         moved = None if drawn is None else moved_by(drawn, np.broadcast_to(1 / (n * years), n))
-        se, half = t_error(se**2, moved, n - 1, LEVEL)
-        interval = {"low": mean - half, "high": mean + half, "level": LEVEL}
+        se, low, high = t_error(se**2, moved, n - 1, LEVEL)
+        interval = {"low": mean + low, "high": mean + high, "level": LEVEL}
     n_draws = 0 if drawn is None else drawn.n_draws
     yield row(value=mean, statistic="mean", n=n, method=what, se=se, n_draws=n_draws, **interval)
     if n < 2:

@@ -15,6 +15,9 @@ from phytomass.draws import Draws
 
 Array = NDArray[np.float64]
 NAN = float("nan")
+PLACES = (np.arange(2001) + 0.5) / 2001
+"""Where the distribution of the sampling error is looked at."""
+
 Shared = Callable[[Pool, Kind], Draws]
 """Pool and kind → draws of the plots in which only what they share varies."""
 
@@ -36,17 +39,26 @@ def moved_by(drawn: Draws, weights: Array) -> Array:
     return np.asarray(total - total.mean(), np.float64)
 
 
-def t_error(design: float, moved: Array | None, freedom: int, level: float) -> tuple[float, float]:
-    """Return the standard error of sampling and shared draws, and half the interval of t.
-
-    The degrees of freedom are those of Satterthwaite (1946).
+def t_error(
+    design: float, moved: Array | None, freedom: int, level: float
+) -> tuple[float, float, float]:
+    """Return the standard error of sampling and shared draws, and the bounds about the value.
 
     Examples
     --------
     >>> [round(x, 3) for x in t_error(4.0, None, 10, 0.95)]
-    [2.0, 4.456]
+    [2.0, -4.456, 4.456]
     """
-    from_field = 0.0 if moved is None else float(moved.var(ddof=1))
-    se = float(np.sqrt(design + from_field))
-    held = freedom * (design + from_field) ** 2 / design**2 if design > 0 else np.inf
-    return se, float(stats.t.ppf((1 + level) / 2, held)) * se
+    scale = float(np.sqrt(design))
+    if moved is None:
+        half = float(stats.t.ppf((1 + level) / 2, freedom)) * scale
+        return scale, -half, half
+    se = float(np.sqrt(design + moved.var(ddof=1)))
+    return se, *convolved(stats.t.ppf(PLACES, freedom) * scale, moved, level)
+
+
+def convolved(sampling: Array, moved: Array | None, level: float) -> tuple[float, float]:
+    """Return the bounds of independent errors: each of the sampling with each of what is shared."""
+    errors = np.add.outer(sampling, 0.0 if moved is None else moved).ravel()
+    low, high = np.quantile(errors, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
