@@ -232,7 +232,7 @@ def diameter_sd(dbh_cm: NDArray[np.float64], errors: ErrorSettings) -> NDArray[n
     Examples
     --------
     >>> diameter_sd(np.array([10.0, 30.0]), ErrorSettings()).round(3)
-    array([0.473, 1.072])
+    array([0.471, 1.072])
     """
     rows = np.zeros(len(dbh_cm), TREE)
     _fill_diameters(rows, np.asarray(dbh_cm, dtype=float), errors)
