@@ -11,8 +11,9 @@ from numpy.testing import assert_allclose
 from pydantic import ValidationError
 from scipy import stats
 
-from phytomass.accounting.area import area_estimates, planned_plots, sample_of
+from phytomass.accounting.area import area_change, area_estimates, planned_plots, sample_of
 from phytomass.accounting.estimate import Estimate
+from phytomass.accounting.plots import plot_estimates
 from phytomass.carbon import CarbonSettings, to_pool
 from phytomass.draws import Draws
 from phytomass.errors import InputError
@@ -103,6 +104,48 @@ def test_what_plots_share_comes_on_top_and_averages_out_nowhere() -> None:
     wide = row(area_estimates(plots, skewed, shared=shared), "area_mean", kind="C")
     assert wide.low < wide.value < wide.high
     assert wide.high - wide.low > alone.high - alone.low
+
+
+def test_the_change_is_that_of_the_differences() -> None:
+    rng = np.random.default_rng(4)
+    plots = plots_of().assign(years=np.repeat([5.0, 10.0], 6))
+    plots["agb_before_mg_ha"] = plots["agb_mg_ha"] - rng.normal(20, 5, 12)
+    plots.loc[11, "agb_before_mg_ha"] = np.nan  # a new plot
+    design = DesignSettings(kind="stratified", strata_ha={"low": 30.0, "high": 10.0})
+    rows = area_change(plots, design, periods=("2010", "2020"))
+    held = plots[:11].assign(agb_mg_ha=(plots["agb_mg_ha"] - plots["agb_before_mg_ha"])[:11])
+    as_stock = row(area_estimates(held, design), "area_mean")
+    found = row(rows, "area_change")
+    assert_allclose([found.value, found.se, found.low], [as_stock.value, as_stock.se, as_stock.low])
+    assert (found.n, found.period, found.unit) == (11, "2010 to 2020", "Mg/ha")
+    assert_allclose(row(rows, "area_change_total").value, 40 * found.value)
+    per_year = held.assign(agb_mg_ha=held["agb_mg_ha"] / held["years"])
+    rate, wanted = row(rows, "area_change_rate"), row(area_estimates(per_year, design), "area_mean")
+    assert_allclose([rate.value, rate.se], [wanted.value, wanted.se])
+    assert rate.unit == "Mg/ha/yr"
+    assert area_change(plots.drop(columns="agb_before_mg_ha"), design) == []
+
+
+def test_what_both_dates_share_comes_on_top_of_the_change() -> None:
+    plots = plots_of().assign(agb_before_mg_ha=lambda t: 0.8 * t["agb_mg_ha"], years=4.0)
+    factor = 1 + 0.3 * np.random.default_rng(0).standard_normal(4000)
+    grown = 0.2 * plots["agb_mg_ha"].to_numpy()
+
+    def shared(pool: str, kind: str) -> Draws:
+        values = grown[:, None] * factor
+        return Draws(grown, values, tuple(plots["plot_id"]), "AGB", "dry_mass", "Mg/ha")
+
+    design = DesignSettings(kind="simple_random")
+    for quantity, years in (("area_change", 1.0), ("area_change_rate", 4.0)):
+        alone, both = (
+            row(area_change(plots, design, shared=s, periods=("a", "b")), quantity)  # type: ignore[arg-type]
+            for s in (None, shared)
+        )
+        assert_allclose(both.se**2, alone.se**2 + (grown.mean() * factor.std(ddof=1) / years) ** 2)
+        table = plot_estimates(plots, shared=shared)  # type: ignore[arg-type]
+        name = quantity.replace("area", "plot")
+        mean = table[(table["quantity"] == name) & (table["statistic"] == "mean")].iloc[0]
+        assert_allclose([mean["value"], mean["se"], mean["low"]], [both.value, both.se, both.low])
 
 
 def test_planning_follows_the_published_formula() -> None:

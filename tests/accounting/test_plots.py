@@ -4,9 +4,16 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
-from phytomass.accounting import PotentialSettings, plot_estimates, potential_estimates
+from phytomass.accounting import (
+    PotentialSettings,
+    area_change,
+    plot_estimates,
+    potential_estimates,
+)
 from phytomass.errors import InputError
+from phytomass.inventory.sampling import DesignSettings
 from tests.accounting.conftest import value
 
 
@@ -84,6 +91,17 @@ def test_bartlett():
     assert value(table, "plot_change", "mean") == pytest.approx(24.99, abs=0.005)
     assert value(table, "plot_change", "SE") == pytest.approx(2.04, abs=0.005)
     assert value(table, "plot_change_rate", "mean") == pytest.approx(24.99 / 11, abs=0.001)
+    row = table[(table["quantity"] == "plot_change") & (table["statistic"] == "mean")].iloc[0]
+    half = stats.t.ppf(0.975, 414) * 2.04  # 415 plots
+    assert (row["high"] - row["value"], row["value"] - row["low"]) == pytest.approx(
+        (half, half), abs=0.01
+    )
+    rows = area_change(
+        plots.rename(columns=columns), DesignSettings(kind="simple_random"),
+        periods=("1991", "2002"),
+    )  # fmt: skip
+    assert (rows[0].quantity, rows[0].n) == ("area_change", 415)
+    assert (rows[0].value, rows[0].se) == pytest.approx((24.99, 2.04), abs=0.005)
 
 
 PAPER = PotentialSettings(

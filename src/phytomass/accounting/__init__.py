@@ -4,12 +4,13 @@ A line of code belongs here if it turns a map or plots into a number about an ar
 carries its pool, kind, unit, area, statistic, period and method.
 """
 
-from phytomass.accounting.area import area_estimates, planned_plots, sample_of
+from phytomass.accounting.area import area_change, area_estimates, planned_plots, sample_of
 from phytomass.accounting.change import change_estimates, years_between
 from phytomass.accounting.estimate import COLUMNS, Estimate, in_all_pools, table_of
 from phytomass.accounting.plots import plot_estimates
 from phytomass.accounting.potential import PotentialSettings, potential_estimates
 from phytomass.accounting.profiles import class_shares, elevation_profile, round_limits
+from phytomass.accounting.shared import Shared
 from phytomass.accounting.stand import by_size, by_species
 from phytomass.accounting.summary import map_summary, truth_summary
 from phytomass.accounting.truth import truth_scores
@@ -22,7 +23,9 @@ __all__ = [
     "OUTSIDE",
     "Estimate",
     "PotentialSettings",
+    "Shared",
     "Zones",
+    "area_change",
     "area_estimates",
     "by_size",
     "by_species",

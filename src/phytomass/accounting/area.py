@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
 
 from phytomass.accounting import survey
 from phytomass.accounting.estimate import KINDS, POOLS, Estimate
+from phytomass.accounting.shared import (
+    PLACES,
+    Shared,
+    convolved,
+    moved_by,
+    t_error,
+    years_of,
+)
 from phytomass.accounting.zones import ALL
-from phytomass.carbon import KIND_UNITS, CarbonSettings, Kind, Pool, to_pool
+from phytomass.carbon import KIND_UNITS, CarbonSettings, to_pool
 from phytomass.draws import Draws
 from phytomass.errors import InputError, require_columns
 from phytomass.inventory.sampling import DesignSettings
 
 Array = NDArray[np.float64]
 NAN = float("nan")
-Shared = Callable[[Pool, Kind], Draws]
-"""Pool and kind → draws of the plots in which only what they share varies."""
-
-PLACES = (np.arange(2001) + 0.5) / 2001
-"""Where the distribution of the sampling error is looked at."""
-
 WORDS = {
     "simple_random": "simple random sample of plots",
     "stratified": "stratified sample of plots",
@@ -219,28 +220,106 @@ def area_estimates(
     >>> [(r.quantity, r.value, round(r.se, 2)) for r in rows if (r.pool, r.kind) == ("AGB", "C")]
     [('area_mean', 47.0, 2.15), ('area_total', 23500.0, 1072.62)]
     """
+    what = _What("area_mean", "area_total", "/ha", period, ("agb_mg_ha",), np.ones(len(plots)))
+    return list(_estimates(plots, settings, what, carbon, shared, random_state))
+
+
+def area_change(
+    plots: pd.DataFrame,
+    settings: DesignSettings,
+    *,
+    carbon: CarbonSettings | None = None,
+    shared: Shared | None = None,
+    periods: tuple[str, str] = ("", ""),
+    random_state: int = 0,
+) -> list[Estimate]:
+    """Return the change of the area that the plots were drawn from, whole and per year.
+
+    As `area_estimates`, of the differences of the plots that were measured twice: errors that both
+    dates share cancel in them as far as they do.
+
+    Parameters
+    ----------
+    plots : DataFrame
+        As there, and agb_before_mg_ha, and years between the two (else those between the periods).
+    settings : DesignSettings
+        A probability sample; the plots that were measured twice are taken as one, too.
+    carbon : CarbonSettings, optional
+    shared : callable, optional
+        Pool and kind → `Draws` of the change of the plots that were measured twice.
+    periods : tuple of str
+        The earlier and the later date.
+    random_state : int
+        Of the bootstrap-t.
+
+    Returns
+    -------
+    list of Estimate
+        Quantities area_change, area_change_total, area_change_rate; none where fewer than two
+        plots were measured twice.
+
+    Examples
+    --------
+    >>> plots = pd.DataFrame({"plot_id": list("abc"), "agb_mg_ha": [95.0, 110.0, 104.0],
+    ...                       "agb_before_mg_ha": [90.0, 100.0, 95.0]})
+    >>> rows = area_change(plots, DesignSettings(kind="simple_random"), periods=("2016", "2020"))
+    >>> [(r.quantity, r.value, round(r.se, 3), r.unit) for r in rows if r.unit[:5] == "Mg/ha"][::3]
+    [('area_change', 8.0, 1.528, 'Mg/ha'), ('area_change_rate', 2.0, 0.382, 'Mg/ha/yr')]
+    """
+    if "agb_before_mg_ha" not in plots:
+        return []
+    plots = plots[plots["agb_before_mg_ha"].notna()].reset_index(drop=True)
+    if len(plots) < 2:
+        return []
+    period = " to ".join(periods) if all(periods) else periods[1]
+    dates = ("agb_mg_ha", "agb_before_mg_ha")
+    one, years = np.ones(len(plots)), years_of(plots, periods)
+    whats = [_What("area_change", "area_change_total", "/ha", period, dates, one)]
+    if years is not None:
+        whats.append(_What("area_change_rate", "", "/ha/yr", period, dates, years))
+    groups = [list(_estimates(plots, settings, w, carbon, shared, random_state)) for w in whats]
+    return [row for rows in groups for row in rows]
+
+
+@dataclass(frozen=True, eq=False)
+class _What:
+    """What is estimated of the plots: the first column, less the second, over so many years."""
+
+    quantity: str
+    total: str
+    per: str
+    period: str
+    columns: tuple[str, ...]
+    years: Array
+
+
+def _estimates(
+    plots: pd.DataFrame, settings: DesignSettings, what: _What, carbon: CarbonSettings | None,
+    shared: Shared | None, random_state: int,
+) -> Iterator[Estimate]:  # fmt: skip
     sample, factors = sample_of(plots, settings), carbon or CarbonSettings()
     own = plots["carbon_fraction"].to_numpy(np.float64) if "carbon_fraction" in plots else None
-    agb = plots["agb_mg_ha"].to_numpy(np.float64)
-    rows: list[Estimate] = []
     for pool in POOLS:
         for kind in KINDS:
-            y = to_pool(agb, pool, kind, factors, own)
+            masses = [
+                to_pool(plots[name].to_numpy(np.float64), pool, kind, factors, own)
+                for name in what.columns
+            ]
+            y = masses[0] if len(masses) == 1 else (masses[0] - masses[1]) / what.years
             drawn = None if shared is None else shared(pool, kind)
             base = Estimate(
-                "area_mean", ALL, pool, kind, NAN, f"{KIND_UNITS[kind]}/ha", NAN, "mean", len(y),
-                period, WORDS[settings.kind], level=settings.level,
+                what.quantity, ALL, pool, kind, NAN, f"{KIND_UNITS[kind]}{what.per}", NAN, "mean",
+                len(y), what.period, WORDS[settings.kind], level=settings.level,
             )  # fmt: skip
-            rows.extend(_rows(sample, settings, y, drawn, base, random_state))
-    return rows
+            yield from _rows(sample, settings, y, (drawn, what), base, random_state)
 
 
 def _rows(
-    sample: Sample, settings: DesignSettings, y: Array, drawn: Draws | None, base: Estimate,
-    random_state: int,
+    sample: Sample, settings: DesignSettings, y: Array, source: tuple[Draws | None, _What],
+    base: Estimate, random_state: int,
 ) -> Iterator[Estimate]:  # fmt: skip
     """Give the mean of the whole, its total, and the mean of each stratum."""
-    parts = sample.parts()
+    parts, (drawn, what) = sample.parts(), source
     means = np.bincount(sample.stratum, weights=parts * y)
     errors = parts * (y - means[sample.stratum])
     scopes: dict[str, Array] = {ALL: sample.share}
@@ -251,24 +330,17 @@ def _rows(
         area = float(sample.hectares[share > 0].sum())
         row = replace(base, zone=zone, area_ha=area, n=int(inside.sum()))
         linear = share[sample.stratum] * errors
-        moved = None if drawn is None else _moved(drawn, share[sample.stratum] * parts)
+        weights = share[sample.stratum] * parts / what.years
+        moved = None if drawn is None else moved_by(drawn, weights)
         value = float(share @ means)
         mean = _with_error(row, value, linear, moved, sample, settings, (y, random_state))
         yield mean
-        if np.isfinite(area):
+        if np.isfinite(area) and what.total:
             total = {name: getattr(mean, name) * area for name in ("value", "se", "low", "high")}
             yield replace(
-                mean, **total, quantity="area_total", statistic="total",
+                mean, **total, quantity=what.total, statistic="total",
                 unit=mean.unit.removesuffix("/ha"),
             )  # fmt: skip
-
-
-def _moved(drawn: Draws, weights: Array) -> Array:
-    """Return how far each draw of what the plots share moves the estimate, shape (k,)."""
-    total = np.zeros(drawn.n_draws)
-    for rows in drawn.blocks():
-        total += weights[rows] @ np.asarray(drawn[rows].values)
-    return np.asarray(total - total.mean(), np.float64)
 
 
 def _with_error(
@@ -279,28 +351,17 @@ def _with_error(
     counts = sample.design.first.counts()
     df = max(int((counts - 1)[inside].sum()), 1)
     design = sample.design.variance(linear)
-    from_field = 0.0 if moved is None else float(moved.var(ddof=1))
-    se = float(np.sqrt(design + from_field))
+    se, low, high = t_error(design, moved, df, settings.level)
     if settings.interval == "bootstrap_t" and row.zone == ALL:
         y, seed = source
         t = -survey.bootstrap_t(sample.design, y, sample.size, random_state=seed)
         sampling = np.quantile(t, PLACES) * np.sqrt(design)
-    else:
-        sampling = stats.t.ppf(PLACES, df) * np.sqrt(design)
-    if moved is None and settings.interval == "t":
-        low, high = value + stats.t.ppf(_tails(settings.level), df) * np.sqrt(design)
-    else:  # the two are independent: each error of the sampling with each of what plots share
-        errors = np.add.outer(sampling, 0.0 if moved is None else moved).ravel()
-        low, high = value + np.quantile(errors, _tails(settings.level))
+        low, high = convolved(sampling, moved, settings.level)
     n_draws = 0 if moved is None else len(moved)
     method = f"{row.method}: sampling" + ("" if moved is None else " and shared field errors")
     return replace(
-        row, value=value, se=se, low=float(low), high=float(high), n_draws=n_draws, method=method
+        row, value=value, se=se, low=value + low, high=value + high, n_draws=n_draws, method=method
     )
-
-
-def _tails(level: float) -> tuple[float, float]:
-    return (1 - level) / 2, (1 + level) / 2
 
 
 def planned_plots(plots: pd.DataFrame, settings: DesignSettings) -> pd.DataFrame:

@@ -15,6 +15,7 @@ from phytomass.inventory.field_error import (
 from phytomass.inventory.form import write_form
 from phytomass.inventory.plots import plots_in_use, plots_with_biomass
 from phytomass.inventory.read import Inventory, check_inventory, read_inventory
+from phytomass.inventory.remeasured import Remeasurement
 from phytomass.inventory.settings import InventorySettings, SubPlot, TableSource
 from phytomass.inventory.statistics import Outliers, flag_outliers, plot_statistics
 from phytomass.inventory.survey import Survey, survey_inventory
@@ -27,6 +28,7 @@ __all__ = [
     "InventorySettings",
     "Outliers",
     "PlotDraws",
+    "Remeasurement",
     "SubPlot",
     "Survey",
     "TableSource",

@@ -65,6 +65,7 @@ TREE_COLUMNS = (
     Column("height_m", "number", "length_m", required=False),
     Column("tree_id", "text", required=False),
     Column("status", "text", required=False, may_miss=True),
+    Column("date", "text", required=False),
     Column("per_ha", "number", "per_area_ha", required=False),
     Column("wood_density_g_cm3", "number", "density_g_cm3", required=False, may_miss=True),
     Column("agb_kg", "number", "mass_kg", required=False),
@@ -117,7 +118,7 @@ class Reading:
     found: Mapping[str, str]
     notes: tuple[Problem, ...] = ()
 
-    def rows(self, rows: Sequence[int] | pd.Index) -> str:
+    def rows(self, rows: Sequence[int] | pd.Index | NDArray[np.intp]) -> str:
         """Say which rows of the file are meant."""
         if self.raw.sheets is None:
             return rows_of(rows, self.raw.first_row)
@@ -127,7 +128,9 @@ class Reading:
             by_sheet.setdefault(sheet, []).append(number)
         return "; ".join(f"{sheet}, {rows_of(n, 0)}" for sheet, n in by_sheet.items())
 
-    def place(self, name: str, rows: Sequence[int] | pd.Index | None = None) -> str:
+    def place(
+        self, name: str, rows: Sequence[int] | pd.Index | NDArray[np.intp] | None = None
+    ) -> str:
         """Say file, rows and column (as the file calls it) for a message."""
         where = "" if rows is None else f", {self.rows(rows)}"
         return f"{self.raw.name}{where}, column {self.found.get(name, name)}"
@@ -162,7 +165,8 @@ def find_columns(
                 findings.problem(f"{key}.{part}.{name}", "is not a column of phytomass", hint)
     found, notes = matched(raw, source, columns, findings, key)
     for column in columns:
-        theirs = source.columns.get(column.name, column.name)
+        given = source.named(column.name)
+        theirs = column.name if given is None else given
         if column.name in found:
             continue
         if column.name in source.columns and theirs:

@@ -54,7 +54,10 @@ class Dates:
         keep = f"{self.key}.where: {{{self.column}: {self.values[-1]}}}"
         if self.days:
             keep = f"a column of the year and {self.key}.where"
-        return f"there seem to be {len(self.values)} dates ({self.listed}): keep one with {keep}"
+        many = f"there seem to be {len(self.values)} dates ({self.listed}): keep one with {keep}"
+        if not YEAR.fullmatch(self.values[0]) or not self.key.endswith("trees"):
+            return many
+        return f"{many}, or follow the trees with {self.key}.columns.date: {self.column}"
 
     @property
     def listed(self) -> str:

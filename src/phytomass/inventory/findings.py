@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from phytomass.errors import InputError, Problem
 
@@ -82,6 +83,8 @@ class Findings:
     problems: list[Problem] = field(default_factory=list)
     rejected: list[Rejection] = field(default_factory=list)
     repaired: list[Repair] = field(default_factory=list)
+    elsewhere: dict[str, set[int]] = field(default_factory=dict)
+    """Table → data rows that belong to another date, and are used there."""
 
     def problem(self, where: str, what: str, remedy: str = "") -> None:
         """Add a problem that stops the reading in the end."""
@@ -96,6 +99,17 @@ class Findings:
         """Return the rejections of one table of the project."""
         return [rejection for rejection in self.rejected if rejection.key == key]
 
+    def unused(self, key: str) -> set[int]:
+        """Return the data rows of a table that count nowhere here: left out, or of another date."""
+        left_out = {r.row for r in self.rows_of_table(key) if r.filtered}
+        return left_out | self.elsewhere.get(key, set())
+
+    def add(self, other: Findings) -> None:
+        """Add what another reading of the same tables found and this one did not."""
+        known = set(self.rejected)
+        self.problems += [p for p in other.problems if p not in self.problems]
+        self.rejected += [r for r in other.rejected if r not in known]
+
     def table(self) -> pd.DataFrame:
         """Return the rejected rows, in order of file and row."""
         ordered = sorted(self.rejected, key=lambda r: (r.file, r.row))
@@ -109,7 +123,7 @@ class Findings:
         return pd.DataFrame(rows, columns=REPAIRED_COLUMNS)
 
 
-def rows_of(index: Sequence[int] | pd.Index, first: int = FIRST_ROW) -> str:
+def rows_of(index: Sequence[int] | pd.Index | NDArray[np.intp], first: int = FIRST_ROW) -> str:
     """Say which rows of a spreadsheet are meant, at most ten of them by number.
 
     Parameters

@@ -36,9 +36,8 @@ def losses_by_plot(reading: Reading | None, findings: Findings) -> pd.DataFrame:
     """
     if reading is None or not {"plot_id", "dbh_cm"} <= set(reading.found):
         return pd.DataFrame(columns=LOSS_COLUMNS)
-    rows = findings.rows_of_table(reading.key)
-    left_out = {r.row for r in rows if r.filtered}
-    rejected = {r.row for r in rows} - left_out
+    left_out = findings.unused(reading.key)
+    rejected = {r.row for r in findings.rows_of_table(reading.key)} - left_out
     cells = reading.raw.cells
     trees = pd.DataFrame(
         {

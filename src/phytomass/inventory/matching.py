@@ -44,7 +44,8 @@ def matched(
     header = [str(c) for c in raw.cells.columns]
     found = {}
     for column in columns:
-        theirs = source.columns.get(column.name, column.name)
+        given = source.named(column.name)
+        theirs = column.name if given is None else given
         one = theirs if theirs in header else _only_last(theirs, header)
         if one:
             found[column.name] = one

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from phytomass.errors import InputError, Problem
 from phytomass.inventory.checks import SetAside, check_membership, check_plots, check_trees
@@ -31,9 +32,22 @@ from phytomass.inventory.design import (
     with_equivalent_diameter,
 )
 from phytomass.inventory.findings import Findings
+from phytomass.inventory.keys import with_joined_keys
 from phytomass.inventory.losses import LOSS_COLUMNS, losses_by_plot
+from phytomass.inventory.remeasured import Remeasurement, follow
 from phytomass.inventory.settings import InventorySettings, TableSource
 from phytomass.inventory.tables import read_table
+from phytomass.inventory.visits import Visit, Visits, rows_of_visit, source_at, visits_of
+
+WHAT = {
+    "agb_mg_ha": "biomass",
+    "agb_se_mg_ha": "the standard error of biomass",
+    "agb_before_mg_ha": "the earlier biomass",
+}
+"""What trees say of plots, in words."""
+
+ON_DEMAND = ("agb_kg", "date")
+"""Columns of trees that are read only where the project names them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +75,8 @@ class Inventory:
     repaired : DataFrame
         file, row, column, value (as written), used, reason: cells that were read as the number they
         mean, where the project asks for it.
+    earlier : Remeasurement or None
+        The earlier date of a list that holds several; all the rest is about the later one.
     """
 
     trees: pd.DataFrame | None
@@ -69,6 +85,7 @@ class Inventory:
     files: tuple[Path, ...]
     losses: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=LOSS_COLUMNS))
     repaired: pd.DataFrame = field(default_factory=lambda: Findings().repairs())
+    earlier: Remeasurement | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,12 +98,15 @@ class Parts:
         The files, as far as they have our columns.
     plots, trees : DataFrame or None
         The rows that can be used.
+    visits : Visits or None
+        Of plots that stand in the list of trees at several dates.
     """
 
     plots_read: Reading | None
     trees_read: Reading | None
     plots: pd.DataFrame | None
     trees: pd.DataFrame | None
+    visits: Visits | None = None
 
 
 def read_inventory(settings: InventorySettings, root: Path, crs: str | None) -> Inventory:
@@ -139,6 +159,7 @@ def read_parts(
     crs: str | None,
     findings: Findings,
     placed: bool = True,
+    visit: Visit = "last",
 ) -> Parts:
     """Read the tables independently of one another, as far as each can be read.
 
@@ -152,19 +173,20 @@ def read_parts(
         Gets every problem and every rejected row.
     placed : bool
         Whether plots need a position.
+    visit : {"last", "first"}
+        Which one, where trees were measured more than once.
     """
     plots_read = None
     if settings.plots is not None:
         columns = _plot_columns(settings, placed)
         plots_read = _open(settings.plots, "inventory.plots", root, columns, findings)
     trees_read = None
-    if settings.trees is not None:
-        named = (
-            settings.trees.columns
-        )  # a mass of the file is only read when the project asks for it
-        columns = tuple(c for c in TREE_COLUMNS if c.name != "agb_kg" or c.name in named)
+    source = source_at(settings, visit)
+    if source is not None:  # masses and dates of the file are only read when the project asks
+        named = source.columns
+        columns = tuple(c for c in TREE_COLUMNS if c.name not in ON_DEMAND or c.name in named)
         columns += OF_PLOTS if settings.plots is None else ()
-        trees_read = _open(settings.trees, "inventory.trees", root, columns, findings)
+        trees_read = _open(source, "inventory.trees", root, columns, findings)
     where = trees_read if settings.plots is None else plots_read
     if where is not None:
         _check_biomass_and_area(settings, where, trees_read, findings)
@@ -176,8 +198,14 @@ def read_parts(
     elif settings.plots is None and trees_read is not None:
         plots = _plots_of_trees(trees_read, settings, findings)
     known = None if plots is None else set(plots["plot_id"])
-    trees = None if trees_read is None else _trees(trees_read, known, set_aside, findings, settings)
-    return Parts(plots_read, trees_read, plots, trees)
+    trees, visits = None, None
+    if trees_read is not None:
+        keep = kept_rows(trees_read, findings)
+        visits = visits_of(trees_read, keep, settings, findings)
+        if visits is not None:
+            keep = rows_of_visit(trees_read, keep, visits, visit, findings)
+        trees = _trees(trees_read, keep, known, set_aside, findings, settings)
+    return Parts(plots_read, trees_read, plots, trees, visits)
 
 
 def _read(
@@ -188,21 +216,42 @@ def _read(
     if findings.problems or plots is None:
         return None
     losses = losses_by_plot(parts.trees_read, findings)
+    earlier = None
     if trees is not None and parts.trees_read is not None:
-        trees = _with_expansion(trees, plots, settings)
         plots["n_trees_rejected"] = _rejected_per_plot(plots["plot_id"], parts.trees_read, findings)
+        if parts.visits is not None:
+            earlier, trees = followed(parts, settings, root, findings)
+            if earlier is None:
+                return None
+            earlier = replace(earlier, trees=_with_expansion(earlier.trees, plots, settings))
+        trees = _with_expansion(trees, plots, settings)
     sources = [s for s in (settings.trees, settings.plots) if s is not None]
     paths = [s.path for s in sources]
     paths += [s.join.path for s in sources if s.join is not None and s.join.path is not None]
     files = tuple(root / path for path in dict.fromkeys(paths))
-    return Inventory(trees, plots, findings.table(), files, losses, findings.repairs())
+    repairs = findings.repairs()
+    return Inventory(trees, plots, findings.table(), files, losses, repairs, earlier)
+
+
+def followed(
+    parts: Parts, settings: InventorySettings, root: Path, findings: Findings
+) -> tuple[Remeasurement | None, pd.DataFrame]:
+    """Read the first visit and follow its trees to the last; None where they cannot be."""
+    first = Findings()
+    then = read_parts(settings, root, None, first, False, "first")
+    now, reading, visits = parts.trees, parts.trees_read, parts.visits
+    assert now is not None and reading is not None and visits is not None  # noqa: S101
+    old = then.trees, then.trees_read, first
+    plots = set() if parts.plots is None else set(parts.plots["plot_id"])
+    return follow(old, (now, reading, findings), visits, plots, settings)
 
 
 def _open(
     source: TableSource, key: str, root: Path, columns: tuple[Column, ...], findings: Findings
 ) -> Reading | None:
     try:
-        raw = with_equivalent_diameter(read_table(source, root), source, key, findings)
+        raw = with_joined_keys(read_table(source, root), source, key)
+        raw = with_equivalent_diameter(raw, source, key, findings)
     except InputError as error:
         findings.problems += error.problems
         return None
@@ -223,7 +272,7 @@ def _check_biomass_and_area(
     mapped = set(settings.plots.columns) if settings.plots is not None else set()
     for column in sorted(_from_trees(settings) & mapped):
         remedy = f"remove inventory.plots.columns.{column}, or inventory.trees"
-        what = "biomass" if column == "agb_mg_ha" else "the standard error of biomass"
+        what = WHAT[column]
         findings.problem("inventory", f"{what} is given both by trees and by plots", remedy)
     expanded = _is_expanded(settings, trees)
     if settings.radius_along == "slope" and "slope_deg" not in found:
@@ -244,7 +293,9 @@ def _from_trees(settings: InventorySettings) -> set[str]:
     """Return the columns of plots that come from the trees: no error where trees were weighed."""
     if settings.trees is None:
         return set()
-    return {"agb_mg_ha"} if "agb_kg" in settings.trees.columns else {"agb_mg_ha", "agb_se_mg_ha"}
+    own = {"agb_mg_ha"} if "agb_kg" in settings.trees.columns else {"agb_mg_ha", "agb_se_mg_ha"}
+    dated = settings.remeasured or "date" in settings.trees.columns
+    return own | {"agb_before_mg_ha"} if dated else own
 
 
 def _is_expanded(settings: InventorySettings, trees: Reading | None) -> bool:
@@ -357,12 +408,13 @@ def _completed(plots: pd.DataFrame, settings: InventorySettings) -> pd.DataFrame
 
 def _trees(
     reading: Reading,
+    keep: NDArray[np.bool_],
     known: set[str] | None,
     set_aside: SetAside,
     findings: Findings,
     settings: InventorySettings,
 ) -> pd.DataFrame:
-    keep = live_rows(reading, kept_rows(reading, findings), settings, findings)
+    keep = live_rows(reading, keep, settings, findings)
     without_height = settings.missing_height == "keep"
     columns = tuple(
         replace(c, may_miss=c.may_miss or (without_height and c.name == "height_m"))

@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 import codecs
+from collections.abc import Mapping
 from itertools import pairwise
 from math import inf, pi
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from phytomass.inventory.sampling import Design, DesignSettings
 from phytomass.settings import AnyCrs, FilePath, Settings
 
 Cell = str | int | float | bool
+
+KEYS = ("plot_id", "tree_id", "site", "stratum")
+"""Columns that may be made of several of the file's."""
+
+JOINED = "/"
+"""What stands between the parts of such a key."""
+
+OF_A_DATE = ("dbh_cm", "height_m", "status", "per_ha")
+"""What a wide list has one column of for each date."""
+
+
+def _dated(given: object) -> object:
+    """Write years that YAML reads as numbers, or days, as text."""
+    return {str(key): part for key, part in given.items()} if isinstance(given, dict) else given
 
 
 def _known_encoding(name: str) -> str:
@@ -55,11 +70,13 @@ class TableSource(Settings):
     path: FilePath
     """The file; a relative path starts from the project's folder."""
 
-    columns: dict[str, str] = {}
-    """Our column → the file's column, e.g. `dbh_cm: DBH`. Columns that have our name, or the only
-    one with a usual name (`Plot_ID`, `DAP`), are found by themselves; what a table need not have is
-    found by usual names only where nothing is mapped. An empty name (`height_m: ""`) leaves one out.
-    Names in groups (`tree/dbh`) may be given by their last part."""
+    columns: dict[str, str | list[str]] = {}
+    """Our column → the file's column, e.g. `dbh_cm: DBH`; for a key several, `plot_id: [site, block,
+    plot]`, which become `site/block/plot`. Columns that have our name, or the only one with a usual
+    name (`Plot_ID`, `DAP`), are found by themselves; what a table need not have is found by usual
+    names only where nothing is mapped. An empty name (`height_m: ""`) leaves one out. Names in groups
+    (`tree/dbh`) may be given by their last part. `date` (year or day of a measurement) follows the
+    trees of a list that holds several."""
 
     units: dict[str, str] = {}
     """Our column → unit in the file, e.g. `dbh_cm: in`; left out: the unit in the column's name."""
@@ -103,6 +120,27 @@ class TableSource(Settings):
     crs: AnyCrs | None = None
     """Coordinate reference system of the coordinates, e.g. `EPSG:4326` for degrees; left out:
     that of the file, else that of the project."""
+
+    @field_validator("columns")
+    @classmethod
+    def _only_keys_are_joined(cls, columns: Mapping[str, str | list[str]]) -> dict[str, Any]:
+        for name, theirs in columns.items():
+            if isinstance(theirs, list) and (name not in KEYS or len(set(theirs)) < 2):
+                raise ValueError(
+                    f"{name}: only {', '.join(KEYS)} can be made of several columns, of two or more"
+                )
+        return dict(columns)
+
+    def named(self, column: str) -> str | None:
+        """Return what the file calls a column of ours, as far as the project says so.
+
+        Examples
+        --------
+        >>> TableSource(path="t.csv", columns={"plot_id": ["site", "plot"]}).named("plot_id")
+        'site/plot'
+        """
+        theirs = self.columns.get(column)
+        return JOINED.join(theirs) if isinstance(theirs, list) else theirs
 
 
 class SubPlot(Settings):
@@ -186,6 +224,16 @@ class InventorySettings(Settings):
     """A tree without a height: set aside, or kept for equations without height and for a model of
     heights (allometry.heights)."""
 
+    remeasured: Annotated[dict[str, dict[str, str]], BeforeValidator(_dated)] = {}
+    """For a list with columns per date: the two dates, each with its columns, e.g. `{1991: {dbh_cm:
+    D91, status: S91}, 2002: {dbh_cm: D02, status: S02}}`. Empty cells: not there at that date. (A
+    list with a row per date needs only `trees.columns.date`.)"""
+
+    impossible_steps: Literal["keep", "mend", "reject"] = "keep"
+    """Of a tree that grew by more than 10 cm a year, shrank by more than 5 cm, or is new and too
+    large for that: `keep` what was measured, `mend` the later diameter by the median growth of the
+    others, or `reject` the step, so that the tree counts as unchanged. All are listed."""
+
     design: Design = DesignSettings()
     """How the plots were drawn from the area: a mean, a total and a number of plots follow."""
 
@@ -201,6 +249,7 @@ class InventorySettings(Settings):
             raise ValueError("give trees, or plots, or both")
         if self.plots is None and self.plot_corners:
             raise ValueError("plot_corners needs a table of plots")
+        self._check_dates()
         given = (self.plot_area_ha, self.plot_radius_m, self.plot_side_m)
         if sum(value is not None for value in given) + bool(self.subplots) > 1:
             raise ValueError(
@@ -218,6 +267,22 @@ class InventorySettings(Settings):
             if two.dbh_min_cm < one.dbh_max_cm:
                 raise ValueError(f"subplots overlap at a diameter of {two.dbh_min_cm:g} cm")
         return self
+
+    def _check_dates(self) -> None:
+        if not self.remeasured:
+            return
+        if self.trees is None or "date" in self.trees.columns or self.trees.stems:
+            raise ValueError("remeasured needs trees without stems and without columns.date")
+        if len(self.remeasured) != 2:
+            raise ValueError("remeasured: give two dates, an earlier and a later one")
+        for date, columns in self.remeasured.items():
+            if not set(columns) <= set(OF_A_DATE) or "dbh_cm" not in columns:
+                raise ValueError(
+                    f"remeasured.{date}: name the column of dbh_cm, and of "
+                    f"{', '.join(OF_A_DATE[1:])} where there are any"
+                )
+            if twice := sorted(set(columns) & set(self.trees.columns)):
+                raise ValueError(f"remeasured and trees.columns both name {twice[0]}")
 
     @property
     def file_of_plots(self) -> str:

@@ -15,7 +15,8 @@ from phytomass.inventory.dates import several_dates
 from phytomass.inventory.findings import Findings
 from phytomass.inventory.form import EXAMPLE
 from phytomass.inventory.losses import losses_by_plot
-from phytomass.inventory.read import Parts, read_parts
+from phytomass.inventory.read import Parts, followed, read_parts
+from phytomass.inventory.remeasured import Remeasurement
 from phytomass.inventory.settings import InventorySettings
 from phytomass.inventory.suspicion import suspicious_trees
 from phytomass.inventory.unit_doubts import doubtful_units
@@ -83,13 +84,22 @@ def survey_inventory(
     findings = Findings()
     parts = read_parts(settings, root, crs, findings, placed)
     raw = parts if crs is None else read_parts(settings, root, None, Findings(), placed)
+    earlier = None
+    if parts.visits is not None and not findings.problems:
+        earlier, _ = followed(parts, settings, root, findings)
     losses = losses_by_plot(parts.trees_read, findings)
     warnings = _of_trees(parts, findings) + _lost(losses, parts) + _example(parts)
     where = _coordinates(parts.plots_read)
     return Survey(
         problems=findings.problems,
         warnings=warnings,
-        notes=_taken(parts) + _repaired(findings) + _left_out(findings) + _odd_trees(parts),
+        notes=[
+            *_taken(parts),
+            *_repaired(findings),
+            *_left_out(findings),
+            *_odd_trees(parts),
+            *_followed(parts, earlier),
+        ],
         trees=parts.trees,
         plots=parts.plots,
         places=_with_places(raw.plots),
@@ -124,7 +134,7 @@ def _example(parts: Parts) -> list[Problem]:
 
 
 def _rows_in_use(reading: Reading, findings: Findings) -> list[int]:
-    unused = {rejection.row for rejection in findings.rows_of_table(reading.key)}
+    unused = findings.unused(reading.key) | {r.row for r in findings.rows_of_table(reading.key)}
     return [row for row in range(len(reading.raw.cells)) if row not in unused]
 
 
@@ -193,6 +203,27 @@ def _odd_trees(parts: Parts) -> list[Problem]:
     text = f"tree {first['tree_id']} of plot {first['plot_id']}: {first['reason']}"
     what = f"{len(odd)} trees look wrong and are used as they are, the first: {text}"
     return [Problem(parts.trees_read.raw.name, what, "see suspicious_rows.csv of the results")]
+
+
+def _followed(parts: Parts, earlier: Remeasurement | None) -> list[Problem]:
+    """Say what became of trees that were measured twice, and how many steps cannot be."""
+    if earlier is None or parts.trees_read is None:
+        return []
+    counts = earlier.growth["fate"].value_counts()
+    what = f"{len(earlier.plots)} plots were measured twice: " + ", ".join(
+        f"{n} {fate}" for fate, n in counts.items()
+    )
+    notes = [Problem(parts.trees_read.raw.name, what)]
+    odd = earlier.growth[earlier.growth["action"] != ""]
+    if len(odd):
+        first = odd.iloc[0]
+        what = (
+            f"{len(odd)} impossible steps, {first['action']}, the first: tree {first['tree_id']} "
+            f"of plot {first['plot_id']}: {first['flag']}"
+        )
+        remedy = "see suspicious_rows.csv of the results and inventory.impossible_steps"
+        notes.append(Problem(parts.trees_read.raw.name, what, remedy))
+    return notes
 
 
 def _with_places(plots: pd.DataFrame | None) -> pd.DataFrame | None:

@@ -11,6 +11,8 @@ from phytomass import tables
 from phytomass.accounting import (
     ALL,
     PotentialSettings,
+    Shared,
+    area_change,
     area_estimates,
     by_size,
     by_species,
@@ -29,7 +31,7 @@ from phytomass.inventory import InventorySettings, plots_in_use
 from phytomass.inventory.field_error import PlotDraws
 from phytomass.workflow.engine import Context, Step
 from phytomass.workflow.inputs import stack_in, stack_parts
-from phytomass.workflow.names import SHARED_DRAWS, TITLES, WRITES
+from phytomass.workflow.names import SHARED_BEFORE, SHARED_DRAWS, TITLES, WRITES
 from phytomass.workflow.project import MapSettings, Project, ZoneSettings
 from phytomass.workflow.reads import Part, Reads, derived, setting
 
@@ -59,7 +61,8 @@ class AccountReads(Reads):
 
     def parts(self) -> tuple[Part, ...]:
         """Return plots, maps and the stack, for its elevation."""
-        field = (Part("plots.csv"), Part("trees.csv", OF_TREES), Part(SHARED_DRAWS))
+        drawn = Part(SHARED_DRAWS), Part(SHARED_BEFORE)
+        field = (Part("plots.csv"), Part("trees.csv", OF_TREES), *drawn)
         if not self.is_mapped:
             return field
         return (*field, Part("agb.tif"), Part("agb_before.tif"), *stack_parts())
@@ -110,36 +113,73 @@ def _plan_plots(reads: AccountReads, folder: Path) -> None:
         tables.write(folder, "plots_needed", planned_plots(plots, design))
 
 
-def _area(reads: AccountReads) -> pd.DataFrame:
+def _area(reads: AccountReads, plots: pd.DataFrame) -> pd.DataFrame:
     """Return what follows from the plots for the area that they were drawn from, if they were."""
-    plots, design, seed = _plots(reads), reads.inventory.design, reads.random_state or 0
+    design, seed = reads.inventory.design, reads.random_state or 0
     if not design.is_sample:
         return table_of(())
-    path = reads.results.path(SHARED_DRAWS)
-    shared = None
-    if path.exists():
-        drawn = PlotDraws.open(path, reads.carbon).take(plots["plot_id"].astype(str).tolist())
-        shared = drawn.in_pool
+    drawn = _shared(reads, plots, SHARED_DRAWS)
     rows = area_estimates(
         plots,
         design,
         carbon=reads.carbon,
-        shared=shared,
+        shared=None if drawn is None else drawn.in_pool,
         period=reads.period,
+        random_state=seed,
+    )
+    before, after = _periods(reads, plots)
+    rows += area_change(
+        plots,
+        design,
+        carbon=reads.carbon,
+        shared=_shared_change(reads, plots),
+        periods=(before, after),
         random_state=seed,
     )
     return table_of(rows)
 
 
+def _shared(reads: AccountReads, plots: pd.DataFrame, name: str) -> PlotDraws | None:
+    """Return the draws of what plots share, of these plots."""
+    path = reads.results.path(name)
+    if not path.exists():
+        return None
+    return PlotDraws.open(path, reads.carbon).take(plots["plot_id"].astype(str).tolist())
+
+
+def _shared_change(reads: AccountReads, plots: pd.DataFrame) -> Shared | None:
+    """Return the same of the change of the plots that were measured twice, draw by draw."""
+    if "agb_before_mg_ha" not in plots:
+        return None
+    twice = plots[plots["agb_before_mg_ha"].notna()]
+    after, before = (_shared(reads, twice, name) for name in (SHARED_DRAWS, SHARED_BEFORE))
+    if after is None or before is None:
+        return None
+    return lambda pool, kind: after.in_pool(pool, kind) - before.in_pool(pool, kind)
+
+
+def _periods(reads: AccountReads, plots: pd.DataFrame) -> tuple[str, str]:
+    """Return the earlier and the later date: the project's, or those that the trees have."""
+    if "date_before" not in plots:
+        return reads.earlier_period or "", reads.period
+    found = []
+    for column in ("date_before", "date"):
+        dates = sorted(set(plots[column].dropna().astype(str)) - {""})
+        found.append("/".join(dict.fromkeys([dates[0], dates[-1]])) if dates else "")
+    return reads.earlier_period or found[0], found[1] or reads.period
+
+
 def _of_plots(reads: AccountReads) -> list[pd.DataFrame]:
     """Return the numbers that rest on plots alone."""
-    plots = plot_estimates(
-        _plots(reads),
+    plots = _plots(reads)
+    estimates = plot_estimates(
+        plots,
         carbon=reads.carbon,
         period=reads.period,
-        period_before=reads.earlier_period or "",
+        period_before=_periods(reads, plots)[0],
+        shared=_shared_change(reads, plots),
     )
-    return [plots, _area(reads)]
+    return [estimates, _area(reads, plots)]
 
 
 def _tables(reads: AccountReads, earlier: Path | None) -> list[pd.DataFrame]:

@@ -20,7 +20,6 @@ from phytomass.inventory import (
     suspicious_trees,
 )
 from phytomass.inventory.field_error import (
-    SHARED,
     ErrorModel,
     ErrorSettings,
     PlotDraws,
@@ -33,12 +32,10 @@ from phytomass.workflow.engine import Context, Step
 from phytomass.workflow.inputs import crs_of
 from phytomass.workflow.names import SHARED_DRAWS, TITLES, WRITES
 from phytomass.workflow.reads import Reads, derived, setting
+from phytomass.workflow.remeasured import Dates, impossible_steps, shared_only, with_change
 
 SHARE_DRAWS = 1000
 """Draws behind each source's share of the variance: enough for a table in whole percent."""
-
-SHARED_MANY = 2000
-"""Draws of what plots share: the SE of an area from them is right to 2 %."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,9 +57,13 @@ def _work(reads: PlotsReads, context: Context) -> None:
     progress("field sheets", 0, 1)
     inventory = read_inventory(reads.inventory, reads.root, reads.crs)
     progress("field sheets", 1, 1)
-    trees, weighed = inventory.trees, False
+    trees, weighed, earlier = inventory.trees, False, inventory.earlier
     if trees is not None:
-        tables.write(folder, "suspicious_rows", suspicious_trees(trees))
+        found = [suspicious_trees(trees), impossible_steps(earlier)]
+        tables.write(folder, "suspicious_rows", pd.concat(found) if earlier else found[0])
+        n_now = len(trees)
+        if earlier is not None:  # one call for both dates: one height model, one wood density
+            trees = pd.concat([trees, earlier.trees], ignore_index=True)
         weighed = (
             "agb_kg" in trees
         )  # the sheet brings the mass: no equation, and none of its errors
@@ -73,8 +74,12 @@ def _work(reads: PlotsReads, context: Context) -> None:
             trees = tree_biomass(trees, reads.allometry, reads.root)
             trees = ensemble_biomass(trees, _model_of(reads))
             progress("biomass of trees", 1, 1)
+        before, trees = trees.iloc[n_now:].reset_index(drop=True), trees.iloc[:n_now]
         tables.write(folder, "trees", trees, progress)
     plots = plots_with_biomass(inventory, trees, reads.carbon, reads.inventory)
+    if earlier is not None and trees is not None:
+        dates = Dates(earlier, before, trees, None if weighed else _model_of(reads))
+        plots = with_change(plots, dates, reads.errors, reads.random_state, context)
     tables.write(folder, "rejected_rows", inventory.rejected)
     if not inventory.repaired.empty:
         tables.write(folder, "repaired_cells", inventory.repaired)
@@ -110,14 +115,11 @@ def _with_errors(
         workers=context.workers,
         progress=context.progress,
     )
-    if reads.inventory.design.is_sample:
-        only = reads.errors.only(*SHARED).model_copy(
-            update={"draws": min(reads.errors.draws, SHARED_MANY)}
-        )
+    if reads.inventory.design.is_sample or "agb_before_mg_ha" in plots:
         plot_draws(
             trees,
             plots,
-            replace(model, errors=only),
+            shared_only(model),
             random_state=seed,
             store=folder / SHARED_DRAWS,
             workers=context.workers,

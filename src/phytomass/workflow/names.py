@@ -20,13 +20,19 @@ OF_IMAGES = frozenset({"stack", "compare", "map"})
 SHARED_DRAWS = "plot_shared_draws.zarr"
 """Draws of the plots in which only what all of them share varies."""
 
+SHARED_BEFORE = "plot_shared_draws_before.zarr"
+"""The same draws of the trees as they were at the earlier date."""
+
 WRITES: Mapping[str, tuple[str, ...]] = {
     "plots": (
         "plots.csv",
         "plots.gpkg",
         "plot_draws.zarr",
         SHARED_DRAWS,
+        SHARED_BEFORE,
+        "plot_change.csv",
         "plot_statistics.csv",
+        "tree_growth.csv",
         "trees.csv",
         "species_names.csv",
         "suspicious_rows.csv",

@@ -5,6 +5,7 @@ error matters. Sources and values: `parameters.csv`; the reasons: docs/field-err
 """
 
 from phytomass.inventory.field_error.candidates import candidates_of
+from phytomass.inventory.field_error.changes import plot_change, tree_growth
 from phytomass.inventory.field_error.draws import plot_draws
 from phytomass.inventory.field_error.plot_draws import PlotDraws
 from phytomass.inventory.field_error.prepare import ensemble_biomass
@@ -29,6 +30,8 @@ __all__ = [
     "candidates_of",
     "ensemble_biomass",
     "error_parameters",
+    "plot_change",
     "plot_draws",
+    "tree_growth",
     "variance_shares",
 ]

@@ -13,6 +13,7 @@ from phytomass.draws.philox import item_keys
 from phytomass.errors import InputError, Problem
 from phytomass.inventory.field_error.candidates import candidates_of, centres, column_of
 from phytomass.inventory.field_error.kernel import TREE
+from phytomass.inventory.field_error.settings import ErrorSettings
 from phytomass.inventory.field_error.shared import (
     DENSITY_BOUNDS,
     Candidates,
@@ -86,7 +87,7 @@ def plan_of(trees: pd.DataFrame, plots: pd.DataFrame, model: ErrorModel) -> Plan
     mean_density = np.array([d.mean for d in densities])[kind]
     centre = centres(trees, candidates, equation_group, mean_density, model)
     rows["weight"] = weight / KG_PER_MG * _ratio(trees["agb_kg"].to_numpy(dtype=float), centre)
-    _fill_diameters(rows, trees, model)
+    _fill_diameters(rows, trees["dbh_cm"].to_numpy(dtype=float), model.errors)
     _fill_heights(rows, trees, model)
     height_models = _fill_height_models(rows, trees)
     rows["rho_sd"] = own_sd
@@ -228,8 +229,22 @@ def _density_of(key: tuple[str, float, float, str], model: ErrorModel) -> Densit
     return Density(name, mean, sd * common**0.5, sd * (1 - common) ** 0.5)
 
 
-def _fill_diameters(rows: NDArray[np.void], trees: pd.DataFrame, model: ErrorModel) -> None:
-    errors, d = model.errors, trees["dbh_cm"].to_numpy(dtype=float)
+def diameter_sd(dbh_cm: NDArray[np.float64], errors: ErrorSettings) -> NDArray[np.float64]:
+    """Return the SD of a diameter's measurement, cm, gross errors included.
+
+    Examples
+    --------
+    >>> diameter_sd(np.array([10.0, 30.0]), ErrorSettings()).round(3)
+    array([0.471, 1.072])
+    """
+    rows = np.zeros(len(dbh_cm), TREE)
+    _fill_diameters(rows, np.asarray(dbh_cm, dtype=float), errors)
+    share = rows["gross_share"]
+    variance = (1 - share) * rows["d_sd"] ** 2 + share * rows["d_gross_sd"] ** 2
+    return np.asarray(np.sqrt(variance), dtype=float)
+
+
+def _fill_diameters(rows: NDArray[np.void], d: NDArray[np.float64], errors: ErrorSettings) -> None:
     rows["d"], rows["d_low"], rows["d_high"] = d, np.minimum(0.1, 0.5 * d), np.maximum(500.0, 2 * d)
     if errors.preset == "biomass_r":
         rows["d_low"], rows["d_high"] = 0.1, 500.0

@@ -15,7 +15,7 @@ from phytomass.report.messages.saying import say
 from phytomass.report.sections.map_figures import change_map
 from phytomass.report.sections.plots_figures import measured_twice
 
-OF_CHANGE = ("change_", "plot_change")
+OF_CHANGE = ("change_", "area_change", "plot_change")
 OF_POTENTIAL = ("potential",)
 """What the names of the quantities begin with."""
 
@@ -23,7 +23,7 @@ OF_POTENTIAL = ("potential",)
 def change_section(results: Results) -> Section:
     """Build the section on change."""
     blocks = [*_cards(results), *_figures(results), *_table(results, OF_CHANGE, say("change.note"))]
-    files = ("agb_change.tif", "agb_before.tif", "estimates.csv", "plots.csv")
+    files = ("agb_change.tif", "agb_before.tif", "estimates.csv", "plots.csv", "plot_change.csv")
     if not blocks:
         return Section("change", say("change.title"), missing=say("change.missing"))
     return Section("change", say("change.title"), tuple(blocks), files=files)
