@@ -22,9 +22,9 @@ from rasterio.shutil import copy as raster_copy
 from rasterio.warp import transform_bounds
 from shapely.geometry import Polygon
 
-from phytomass.features import build as build_module
 from phytomass.files import sha256_of
 from phytomass.grid import grid_from_bounds
+from phytomass.walk.kinds import STORES
 from tests.cli.test_bad_input import run
 from tests.conftest import coordinate_image, write_raster
 from tests.imagery.test_vod import write as write_vod
@@ -341,7 +341,8 @@ def test_a_disk_that_fills_up_between_blocks(
 ) -> None:
     images.content["predictors"]["store"] = store
     images.save()
-    write, done = build_module.write_block, []
+    kind = STORES[store]
+    write, done = kind.write, []
 
     def full(*arguments: Any) -> None:
         if len(done) == 3:
@@ -349,14 +350,14 @@ def test_a_disk_that_fills_up_between_blocks(
         done.append(arguments)
         write(*arguments)
 
-    monkeypatch.setattr(build_module, "write_block", full)
+    monkeypatch.setattr(kind, "write", full)
     assert run(monkeypatch, "stack", str(images.folder), "-j", "1") == 2
     error = capsys.readouterr().err
     assert "the disk is full (No space left on device)" in error
     assert "the finished part of the stack is kept" in error
     assert set(images.hashes()) == {".unfinished-stack"}
     again: list[Any] = []
-    monkeypatch.setattr(build_module, "write_block", lambda *a: (again.append(a), write(*a)))
+    monkeypatch.setattr(kind, "write", lambda *a: (again.append(a), write(*a)))
     assert run(monkeypatch, "stack", str(images.folder), "-q") == 0
     assert len(again) == 6 - 3
 

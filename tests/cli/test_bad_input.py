@@ -105,7 +105,7 @@ MISTAKES: dict[str, tuple[Change, str]] = {
     "missing file": (remove("trees.csv"), r"trees\.csv.*no such file"),
     "missing raster": (remove("dem.tif"), r"terrain: no such file: data/dem\.tif"),
     "missing column": (
-        table("trees.csv", lambda t: t.rename(columns={"dbh_cm": "diameter"})),
+        table("trees.csv", lambda t: t.rename(columns={"dbh_cm": "thickness"})),
         r"trees\.csv.*dbh_cm",
     ),
     "dbh in mm": (table("trees.csv", lambda t: t.assign(dbh_cm=t["dbh_cm"] * 10)), r"dbh_cm.*mm"),

@@ -139,7 +139,7 @@ VALUES: list[tuple[str, Any, str]] = [
     ("study_area", "", r"study_area: found ''; names no file"),
     ("inventory/plots/path", ".", r"inventory\.plots\.path: found '\.'; names no file"),
     ("inventory/plots/encoding", "rot13", r"plots\.encoding: .*no such encoding"),
-    ("allometry/equations", "/dev/null", r"/dev/null \(equations\): is a pipe or a device"),
+    ("allometry/equations", "/dev/null", r"/dev/null \(allometry.equations\): is a pipe or a device"),
     (f"{S2}/files", "/", r"s2\.files: found '/'; names no file"),
     (f"{S2}/files", "/**/*.tif", r"s2\.files: .*would look through the whole disk"),
     (f"{S2}/files", ".", r"s2\.files: found '\.'; names no file"),
