@@ -84,4 +84,7 @@ def test_each_plot_is_converted_on_its_own(carbon):
     means = table[table["statistic"] == "mean"].reset_index(drop=True)
     errors = table[table["statistic"] == "SE"].reset_index(drop=True)
     assert np.allclose(means["se"], errors["value"])
-    assert table[["low", "high", "level"]].isna().all(axis=None) and (table["n_draws"] == 0).all()
+    state = table[table["quantity"] == "plot_mean"]
+    assert state[["low", "high", "level"]].isna().all(axis=None) and (table["n_draws"] == 0).all()
+    changes = means[means["quantity"] != "plot_mean"]
+    assert ((changes["low"] < changes["value"]) & (changes["value"] < changes["high"])).all()

@@ -109,6 +109,7 @@ class Findings:
         known = set(self.rejected)
         self.problems += [p for p in other.problems if p not in self.problems]
         self.rejected += [r for r in other.rejected if r not in known]
+        self.repaired += other.repaired
 
     def table(self) -> pd.DataFrame:
         """Return the rejected rows, in order of file and row."""
