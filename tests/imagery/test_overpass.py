@@ -231,7 +231,9 @@ def test_the_list_of_scenes_names_each_file(
             "plots": {"path": "none.csv", "columns": {"plot_id": "a"}},
             "plot_area_ha": 0.1,
         },
-        "predictors": {"rasters": {"s2": s2_source().model_dump(mode="json", exclude_defaults=True)}},
+        "predictors": {
+            "rasters": {"s2": s2_source().model_dump(mode="json", exclude_defaults=True)}
+        },
     }
     write_project(tmp_path, project)
     assert run(monkeypatch, "stack", str(tmp_path), "--quiet") == 0
