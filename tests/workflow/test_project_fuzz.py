@@ -298,5 +298,5 @@ def test_the_tiny_project_is_valid(tiny: Path) -> None:
 
 def test_the_cases_come_to_every_section() -> None:
     sections = {path[0] for path, _ in PLACES}
-    assert sections == set(tiny_project()) | {"model_tables"}
+    assert sections == set(tiny_project()) | {"model_tables", "report"}
     assert len(PLACES) > 250
