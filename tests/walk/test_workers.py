@@ -22,7 +22,7 @@ def test_results_in_the_order_of_the_tasks_or_as_they_are_done(workers: Workers)
         assert list(pool.run(pow, [])) == []
 
 
-@pytest.mark.parametrize("workers", WAYS[:2], ids=["one", "threads"])
+@pytest.mark.parametrize("workers", WAYS, ids=["one", "threads", "processes"])
 @pytest.mark.parametrize("ordered", [True, False])
 def test_tasks_are_taken_only_as_they_are_needed(workers: Workers, ordered: bool) -> None:
     taken = [0]

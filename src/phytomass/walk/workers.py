@@ -14,15 +14,14 @@ from concurrent.futures import (
     ThreadPoolExecutor,
     wait,
 )
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from itertools import islice
 from threading import Event
 from typing import Any, TypeVar
 
-import joblib
-from joblib import delayed
+from joblib.externals.loky import ProcessPoolExecutor
 
 from phytomass.errors import InputError, WorkersError, nearest
 from phytomass.extras import require
@@ -31,6 +30,10 @@ Result = TypeVar("Result")
 LOCAL = ("threads", "processes", "serial")
 LOST = (BrokenExecutor, CancelledError)
 """Errors of a worker that is no longer there."""
+ONE_THREAD = dict.fromkeys(
+    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1"
+)
+"""What the libraries of a worker process read when they are loaded: one process, one thread."""
 CONNECT_S = 15.0
 """Seconds to wait for a scheduler, and again for its first worker."""
 
@@ -103,7 +106,8 @@ class Workers:
         if self.scheduler == "serial" or (self.scheduler == "processes" and self.count == 1):
             yield ExecutorPool(Inline(), 1)
         elif self.scheduler == "processes":
-            yield ProcessPool(self.count)
+            with ProcessPoolExecutor(self.count, env=ONE_THREAD) as processes:
+                yield ProcessPool(processes, self.count)
         elif self.scheduler == "threads":
             with ThreadPoolExecutor(self.count) as executor:
                 try:
@@ -154,7 +158,7 @@ class Pool(ABC):
         work : callable
             Called with each task's arguments; for processes and schedulers both are sent.
         tasks : iterable of tuple
-            Taken from in the calling thread, except by processes.
+            Taken from in the calling thread.
         ordered : bool
             Whether results come in the order of the tasks, or as they are done.
         stopped : Event, optional
@@ -165,27 +169,6 @@ class Pool(ABC):
         WorkersError
             If a worker process ends, or the scheduler is lost; besides, whatever a task raises.
         """
-
-
-@dataclass(frozen=True)
-class ProcessPool(Pool):
-    """Processes of joblib's: large arrays are shared, and all are ended when the work ends early."""
-
-    size: int
-
-    def run(
-        self,
-        work: Callable[..., Result],
-        tasks: Iterable[tuple[Any, ...]],
-        *,
-        ordered: bool = False,
-        stopped: Event | None = None,
-    ) -> Iterator[Result]:
-        """Do the tasks; yield what each gives."""
-        how = "generator" if ordered else "generator_unordered"
-        processes = joblib.Parallel(self.size, return_as=how, pre_dispatch="3*n_jobs", batch_size=1)
-        with _loss_named(LOST), closing(processes(delayed(work)(*task) for task in tasks)) as given:
-            yield from given
 
 
 @dataclass(frozen=True)
@@ -221,9 +204,25 @@ class ExecutorPool(Pool):
         finally:
             if stopped is not None and waiting:
                 stopped.set()
-            for future in waiting:
-                future.cancel()
-            wait(waiting)  # those at work must not write to a folder that is being removed
+            if waiting:
+                self.end(waiting)
+
+    def end(self, waiting: Collection[Future[Result]]) -> None:
+        """Wait for those at work: they must not write to a folder that is being removed."""
+        for future in waiting:
+            future.cancel()
+        wait(waiting)
+
+
+@dataclass(frozen=True)
+class ProcessPool(ExecutorPool):
+    """Processes of this work alone, killed when it ends early: no later work meets what is left."""
+
+    executor: ProcessPoolExecutor
+
+    def end(self, waiting: Collection[Future[Result]]) -> None:
+        """Kill the processes."""
+        self.executor.shutdown(kill_workers=True)
 
 
 @contextmanager
