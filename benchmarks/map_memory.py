@@ -19,10 +19,11 @@ import numpy as np
 from sklearn.ensemble import RandomForestRegressor
 
 from phytomass.features import PredictorStack
-from phytomass.grid import Block, blocks_of, grid_from_bounds
-from phytomass.mapping import predict_map
+from phytomass.grid import blocks_of, grid_from_bounds
+from phytomass.mapping import Walking, predict_map
 from phytomass.walk.geotiff import new_raster
 from phytomass.walk.store import Band
+from phytomass.walk.workers import Workers
 
 BANDS = 14
 
@@ -35,10 +36,6 @@ def write_stack(path: Path, side: int) -> None:
         for block in blocks_of(grid.shape):
             values = rng.normal(size=(BANDS, block.rows, block.cols)).astype(np.float32)
             out.write(values, window=block.window)
-
-
-def everywhere(block: Block) -> np.ndarray:
-    return np.ones((block.rows, block.cols), dtype=bool)
 
 
 def main() -> None:
@@ -63,7 +60,8 @@ def main() -> None:
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         clock = time.perf_counter()
         target = Path(folder) / "agb.tif"
-        predict_map(forest, stack, stack.names, everywhere, target, workers=options.workers)
+        walking = Walking(Workers(options.workers))
+        predict_map(forest, stack, stack.names, None, target, walking=walking)
         seconds = time.perf_counter() - clock
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         pixels = options.side**2

@@ -22,9 +22,10 @@ from phytomass.features import PredictorStack, build_stack
 from phytomass.files import sha256_of
 from phytomass.grid import Block, grid_from_bounds
 from phytomass.imagery import PredictorSettings
-from phytomass.mapping import halo_of, predict_array, predict_map
+from phytomass.mapping import Walking, halo_of, predict_array, predict_map
 from phytomass.models import Member, StackedRegressor
 from phytomass.models.patch_cnn import VGG, AlexNet, PixelNet, ResNet
+from phytomass.walk.workers import Workers
 from tests.conftest import write_raster
 from tests.models.patch_cnn.small import SMALL, patches
 
@@ -171,7 +172,7 @@ def test_the_map_is_each_pixels_own_patch(tmp_path: Path, stack: PredictorStack,
     assert halo_of(model) == 4
     names = ["a", "b", "c"]
     predict_map(model, stack, names, everywhere, tmp_path / "one.tif")
-    predict_map(model, stack, names, everywhere, tmp_path / "two.tif", workers=2)
+    predict_map(model, stack, names, everywhere, tmp_path / "two.tif", walking=Walking(Workers(2)))
     assert sha256_of(tmp_path / "one.tif") == sha256_of(tmp_path / "two.tif")
     with rasterio.open(stack.path) as source, rasterio.open(tmp_path / "one.tif") as result:
         values, agb = source.read(), result.read(1)

@@ -26,7 +26,7 @@ Scheduler = Annotated[
     str,
     typer.Option(
         "--scheduler",
-        help="Who computes the stack: threads, processes, or a Dask scheduler's address "
+        help="Who computes stack and map: threads, processes, or a Dask scheduler's address "
         "(tcp://host:8786).",
     ),
 ]

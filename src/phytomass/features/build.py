@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -150,7 +149,7 @@ def compute_blocks(
     with (
         (workers or Workers()).pool() as pool,
         full_disk_named(folder.parent, KEPT),
-        _removed_if_bad(folder),
+        blocks.journal.removed_if_bad(),
     ):
         blocks.journal.begin(_request(settings, grid, root))
         _compute(blocks.journal, settings, root, pool, progress)
@@ -239,15 +238,6 @@ def write_zarr(
     """
     stack, _ = build_stack(settings, grid, root, target, workers=Workers(workers, scheduler))
     return stack.to_xarray()
-
-
-@contextmanager
-def _removed_if_bad(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except InputError:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
 
 
 def _request(settings: PredictorSettings, grid: GeoBox, root: Path) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from phytomass.imagery.pixels.terrain import (
 from phytomass.imagery.pixels.texture import MEASURES, glcm
 from phytomass.imagery.readers.corrections import Prepared
 from phytomass.imagery.readers.elevation import Elevation, open_elevation
-from phytomass.imagery.readers.mask import Mask, check_mask, open_mask
+from phytomass.imagery.readers.mask import MappedArea, Mask, check_mask, open_mask
 from phytomass.imagery.readers.opened import OpenScene
 from phytomass.imagery.readers.product import ProductReader, extra_layers, scenes_of
 from phytomass.imagery.readers.reader import SourceReader
@@ -47,6 +47,7 @@ __all__ = [
     "Elevation",
     "IlluminationFit",
     "Index",
+    "MappedArea",
     "Mask",
     "MaskSettings",
     "OpenScene",

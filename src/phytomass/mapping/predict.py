@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from phytomass.errors import InputError
-from phytomass.features import PredictorStack, check_patch
+from phytomass.features import PredictorStack, StackReader, check_patch
 from phytomass.grid import Block
-from phytomass.imagery import Mask
-from phytomass.mapping.dense import field_regressor, halo_of
-from phytomass.progress import Progress, silent
-from phytomass.walk.raster_stores import new_cog
+from phytomass.imagery import MappedArea, Mask
+from phytomass.mapping.engines import Engine, Regressor, engine_for
+from phytomass.mapping.identity import print_of, prints_of
+from phytomass.mapping.made import Walking, at_work, made_map
+from phytomass.walk.journal import Journal
 from phytomass.walk.store import Band
-from phytomass.walk.workers import Workers
-
-
-class Regressor(Protocol):
-    """Anything with scikit-learn's `predict`."""
-
-    def predict(self, X: Any) -> Any:
-        """Predict one value per row."""
 
 
 @dataclass(frozen=True)
@@ -69,9 +61,8 @@ class MapRules:
 
 
 def predict_block(
-    model: Regressor,
+    engine: Engine,
     values: NDArray[np.float32],
-    names: Sequence[str],
     inside: NDArray[np.bool_],
     rules: MapRules,
 ) -> tuple[NDArray[np.float32], MapCounts]:
@@ -79,13 +70,10 @@ def predict_block(
 
     Parameters
     ----------
-    model : Regressor
-        Fitted on the columns `names`.
+    engine : Engine
+        Predicts (see `engine_for`).
     values : array, shape (predictors, rows + 2 halo, cols + 2 halo)
-        Predictors, NaN where there are no data; with the `halo_of` the model, which is 0 for a
-        pixel model.
-    names : sequence of str
-        Their names, in order.
+        Predictors, NaN where there are no data; with the halo of the engine.
     inside : array of bool, shape (rows, cols)
         The mask.
     rules : MapRules
@@ -98,18 +86,14 @@ def predict_block(
     counts : MapCounts
         What became of the pixels.
     """
-    halo = halo_of(model)
+    halo = engine.halo
     own = values[:, halo : halo + inside.shape[0], halo : halo + inside.shape[1]]
     complete = np.isfinite(own).all(axis=0)
     use = complete & inside
     result = np.full(inside.shape, np.nan, dtype=np.float32)
     counts = {"masked": int((~inside).sum()), "without_predictors": int((inside & ~complete).sum())}
     if use.any():
-        field = field_regressor(model)
-        if field is None:
-            predicted = _predict(model, own[:, use].T.astype(np.float64), names)
-        else:
-            predicted = field.predict_field(values)[use]
+        predicted = engine.predict(values, use)
         low, high = rules.training_range
         counts["mapped"] = len(predicted)
         counts["below_training"] = int((predicted < low).sum())
@@ -125,18 +109,20 @@ def predict_map(
     model: Regressor,
     stack: PredictorStack,
     names: Sequence[str],
-    mask: Mask | None,
+    mask: MappedArea | Mask | None,
     target: str | Path,
     *,
     rules: MapRules | None = None,
     tags: dict[str, str] | None = None,
-    workers: int = 1,
-    progress: Progress = silent,
+    walking: Walking | None = None,
 ) -> MapCounts:
     """Write the map of a model as a Cloud-Optimised GeoTIFF (float32, Mg/ha, NaN is nodata).
 
-    Blocks of the fixed lattice are predicted one by one, in threads: the file has the same bytes
-    for any number of workers, and only a few blocks are in memory.
+    Blocks of the fixed lattice are read, predicted and written one by one, in threads, processes
+    or on a Dask cluster: the file has the same bytes for any workers, and each holds one block in
+    memory. What was finished before a call was broken off is used again, if the model, the stack
+    and the mask (sizes and times of their files), and all else that the map depends on are the
+    same.
 
     Parameters
     ----------
@@ -148,18 +134,17 @@ def predict_map(
         The predictors.
     names : sequence of str
         Those the model was fitted on, in order.
-    mask : callable, optional
-        Block → booleans (see `phytomass.imagery.open_mask`); the whole grid if None.
+    mask : MappedArea or callable, optional
+        The pixels to map; the whole grid if None. A function from block to booleans is called by
+        several workers at a time.
     target : str or Path
         The map.
     rules : MapRules, optional
         Lower limit and training range.
     tags : dict of str, optional
         Written into the file.
-    workers : int
-        Threads.
-    progress : callable
-        Called with (what, done, total) per block.
+    walking : Walking, optional
+        Who computes, where finished blocks are kept, whom to tell; one thread if absent.
 
     Returns
     -------
@@ -170,6 +155,8 @@ def predict_map(
     ------
     InputError
         If no pixel could be mapped, or a patch is larger than the raster.
+    WorkersError, DiskFullError
+        If workers are lost, or the disk is full; finished blocks are kept.
 
     Examples
     --------
@@ -189,28 +176,18 @@ def predict_map(
     array([[ 0., 20., 40.],
            [60., 80., nan]], dtype=float32)
     """
-    mask = _everywhere if mask is None else mask
-    rules, halo = rules or MapRules(), halo_of(model)
-    check_patch(2 * halo + 1, stack.grid)
-    total = MapCounts()
-    band = Band("aboveground biomass", "Mg/ha")
-    with (
-        new_cog(Path(target), stack.grid, band, tags) as store,
-        stack.reader(names) as reader,
-        threadpool_limits(1),
-        Workers(workers).pool() as pool,
-    ):
-
-        def work(block: Block, values: NDArray[np.float32], inside: NDArray[np.bool_]) -> MapCounts:
-            agb, counts = predict_block(model, values, names, inside, rules)
-            store.write(block, agb[None])
-            return counts
-
-        # read by the walking thread alone: GDAL datasets are not for many threads
-        loaded = ((b, reader.read_around(b, halo), mask(b)) for b in store.lattice)
-        for done, counts in enumerate(pool.run(work, loaded), 1):
-            total += counts
-            progress("map", done, len(store.lattice))
+    engine = engine_for(model, names)
+    check_patch(2 * engine.halo + 1, stack.grid)
+    with stack.reader(names):  # a predictor that is missing is said before workers are asked
+        pass
+    sources = Sources(replace(stack, path=stack.path.resolve()), tuple(names), mask)
+    rules, band = rules or MapRules(), Band("aboveground biomass", "Mg/ha")
+    request = {"model": print_of(engine), "sources": sources.prints(), "rules": print_of(rules)}
+    sent = (engine, sources, rules)
+    with made_map(
+        Path(target), stack.grid, band, tags or {}, request, _part, sent, walking or Walking()
+    ) as notes:
+        total = sum((MapCounts(**note) for note in notes), MapCounts())
         if total.mapped == 0:
             raise InputError(
                 f"no pixel to map: {total.masked} are outside the mask, "
@@ -221,12 +198,52 @@ def predict_map(
     return total
 
 
+@dataclass(frozen=True)
+class Sources:
+    """What the blocks of a map are read from, by any worker for itself.
+
+    Parameters
+    ----------
+    stack : PredictorStack
+        The predictors.
+    names : tuple of str
+        Those that are read, in order.
+    mask : MappedArea or callable, optional
+        The pixels to map.
+    """
+
+    stack: PredictorStack
+    names: tuple[str, ...]
+    mask: MappedArea | Mask | None
+
+    @contextmanager
+    def open(self) -> Iterator[tuple[StackReader, Mask]]:
+        """Open predictors and mask."""
+        if isinstance(self.mask, MappedArea):
+            opened = self.mask.open()
+        else:
+            opened = nullcontext(self.mask or _everywhere)
+        with self.stack.reader(self.names) as reader, opened as inside:
+            yield reader, inside
+
+    def prints(self) -> list[Any]:
+        """Return what tells these sources from others (JSON-able)."""
+        files, rule = [self.stack.path], print_of(self.mask)
+        if isinstance(self.mask, MappedArea):
+            files, rule = [*files, *self.mask.files], print_of(self.mask.rule)
+        return [list(self.names), rule, *prints_of(files)]
+
+
+def _part(
+    journal: Journal, engine: Engine, sources: Sources, rules: MapRules, part: Sequence[Block]
+) -> int:
+    with at_work(journal), sources.open() as (reader, inside):
+        for block in part:
+            around = reader.read_around(block, engine.halo)
+            agb, counts = predict_block(engine, around, inside(block), rules)
+            journal.keep(block, agb[None], asdict(counts))
+    return len(part)
+
+
 def _everywhere(block: Block) -> NDArray[np.bool_]:
     return np.ones((block.rows, block.cols), dtype=bool)
-
-
-def _predict(model: Regressor, X: NDArray[np.float64], names: Sequence[str]) -> NDArray[np.float64]:
-    """Predict with names for a model that was fitted with names, else without."""
-    named = hasattr(model, "feature_names_in_")
-    table = pd.DataFrame(X, columns=list(names)) if named else X
-    return np.asarray(model.predict(table), dtype=np.float64)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,15 @@ class Journal:
         self.store.create()
         write_text(state, text)
 
+    @contextmanager
+    def removed_if_bad(self) -> Iterator[None]:
+        """Remove the folder when the input turns out to be bad: other input makes other blocks."""
+        try:
+            yield
+        except InputError:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            raise
+
     def keep(self, block: Block, values: Any, note: object = None) -> None:
         """Write a block, then its mark.
 
@@ -124,7 +134,7 @@ class Journal:
             Called as ``work(*arguments, blocks)`` in any worker: computes and keeps the blocks,
             and returns how many.
         arguments : sequence
-            What a worker can be sent.
+            What a worker can be sent; each is sent them once.
         pool : Pool
             Who computes.
         what : str
@@ -140,6 +150,8 @@ class Journal:
         parts = [missing[i : i + size] for i in range(0, len(missing), size)]
         total = len(self.store.lattice)
         done = total - len(missing)
-        for finished in pool.run(work, [(*arguments, part) for part in parts]):
+        if not missing:
+            return
+        for finished in pool.sharing(*arguments).run(work, [(part,) for part in parts]):
             done += finished
             progress(what, done, total)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -21,7 +20,6 @@ from phytomass.files import whole_file, write_json
 from phytomass.grid import Block, grid_of, grid_of_raster
 from phytomass.rasters import open_raster, pixels_of
 from phytomass.walk.geotiff import new_raster, write_cog
-from phytomass.walk.lattice import Lattice
 from phytomass.walk.store import REMEDY, Band, Bands, Store, Values, linked, no_stack
 from phytomass.walk.tiles import encoded, lay_out, tiles_in
 
@@ -193,29 +191,6 @@ class Cog(Cogs):
         if not made.is_file():
             self._write(made, 0)
         linked(made, target)
-
-
-@contextmanager
-def new_cog(
-    target: Path, grid: GeoBox, band: Band, tags: Mapping[str, str] | None = None
-) -> Iterator[Cog]:
-    """Give a store whose blocks become a Cloud-Optimised GeoTIFF at `target` on success.
-
-    Parameters
-    ----------
-    target : Path
-    grid : GeoBox
-    band : Band
-        Its name and its unit, kept in the file.
-    tags : mapping of str to str
-        Further tags of the file.
-    """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=target.parent, prefix=f".{target.stem}-") as folder:
-        store = Cog(Path(folder), Lattice(grid), (band,), tags or {})
-        store.create()
-        yield store
-        store.finish(target)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from concurrent.futures import (
     wait,
 )
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from itertools import islice
 from threading import Event
@@ -106,8 +106,11 @@ class Workers:
         if self.scheduler == "serial" or (self.scheduler == "processes" and self.count == 1):
             yield ExecutorPool(Inline(), 1)
         elif self.scheduler == "processes":
-            with ProcessPoolExecutor(self.count, env=ONE_THREAD) as processes:
-                yield ProcessPool(processes, self.count)
+            given: list[Any] = []  # sent to each process when it starts, at its first task
+            with ProcessPoolExecutor(
+                self.count, env=ONE_THREAD, initializer=_receive, initargs=(given,)
+            ) as processes:
+                yield ProcessPool(processes, self.count, given=given)
         elif self.scheduler == "threads":
             with ThreadPoolExecutor(self.count) as executor:
                 try:
@@ -120,7 +123,8 @@ class Workers:
                 from distributed import KilledWorker
 
                 threads = sum(client.nthreads().values())
-                yield ExecutorPool(client.get_executor(pure=False), threads, (*LOST, KilledWorker))
+                executor = client.get_executor(pure=False)
+                yield DaskPool(executor, threads, (*LOST, KilledWorker), client=client)
 
 
 class Inline(Executor):
@@ -138,6 +142,14 @@ class Pool(ABC):
 
     size: int
     """How many tasks they do at a time."""
+
+    @abstractmethod
+    def sharing(self, *values: Any) -> Pool:
+        """Return the same workers, each sent these values once; every task gets them first.
+
+        To be called once, before anything is run: a model of hundreds of megabytes must not travel
+        with each task.
+        """
 
     @abstractmethod
     def run(
@@ -178,6 +190,15 @@ class ExecutorPool(Pool):
     executor: Executor
     size: int
     lost: tuple[type[BaseException], ...] = LOST
+    shared: tuple[Any, ...] = ()
+
+    def sharing(self, *values: Any) -> Pool:
+        """Return the same workers, each sent these values once; every task gets them first."""
+        return replace(self, shared=values)
+
+    def submit(self, work: Callable[..., Result], task: tuple[Any, ...]) -> Future[Result]:
+        """Give a task to the executor."""
+        return self.executor.submit(work, *self.shared, *task)
 
     def run(
         self,
@@ -194,7 +215,7 @@ class ExecutorPool(Pool):
             with _loss_named(self.lost):
                 while True:
                     for task in islice(left, most - len(waiting)):
-                        waiting.append(self.executor.submit(work, *task))
+                        waiting.append(self.submit(work, task))
                     if not waiting:
                         break
                     for future in [waiting[0]] if ordered else _done(waiting):
@@ -219,10 +240,46 @@ class ProcessPool(ExecutorPool):
     """Processes of this work alone, killed when it ends early: no later work meets what is left."""
 
     executor: ProcessPoolExecutor
+    given: list[Any] = field(default_factory=list)
+
+    def sharing(self, *values: Any) -> Pool:
+        """Return the same workers, each sent these values once; every task gets them first."""
+        self.given.extend(values)
+        return self
+
+    def submit(self, work: Callable[..., Result], task: tuple[Any, ...]) -> Future[Result]:
+        """Give a task to the executor."""
+        given: Future[Result] = self.executor.submit(_with_given, work, task)
+        return given
 
     def end(self, waiting: Collection[Future[Result]]) -> None:
         """Kill the processes."""
         self.executor.shutdown(kill_workers=True)
+
+
+_GIVEN: list[Any] = []
+"""In a worker process: what its tasks share."""
+
+
+def _receive(values: list[Any]) -> None:
+    _GIVEN[:] = values
+
+
+def _with_given(work: Callable[..., Result], task: tuple[Any, ...]) -> Result:
+    return work(*_GIVEN, *task)
+
+
+@dataclass(frozen=True)
+class DaskPool(ExecutorPool):
+    """Workers of a `dask.distributed` scheduler."""
+
+    client: Any = None
+
+    def sharing(self, *values: Any) -> Pool:
+        """Return the same workers, each sent these values once; every task gets them first."""
+        with _loss_named(self.lost):
+            sent = self.client.scatter(list(values), broadcast=True, hash=False)
+        return replace(self, shared=tuple(sent))
 
 
 @contextmanager

@@ -47,7 +47,7 @@ class Context:
     progress : callable
         Where to report.
     scheduler : str
-        Who computes the stack (see `phytomass.features.Workers`).
+        Who walks over the grid (see `phytomass.features.Workers`).
     unfinished : Path
         Folder for parts of the work, made by the step if it wants one: it stays until the step
         succeeds.
@@ -126,7 +126,7 @@ def run_steps(
     started : callable
         Called with (step, why) before a step works.
     scheduler : str
-        Who computes the stack (see `phytomass.features.Workers`).
+        Who walks over the grid (see `phytomass.features.Workers`).
 
     Raises
     ------

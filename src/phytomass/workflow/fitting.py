@@ -9,14 +9,15 @@ from typing import Any
 from phytomass.errors import InputError, nearest
 from phytomass.experiments import FittedModel, fit_final
 from phytomass.experiments.tasks import inputs_for
-from phytomass.imagery import MaskSettings, open_mask
-from phytomass.mapping import MapCounts, MapRules, field_regressor, predict_map
+from phytomass.imagery import MappedArea, MaskSettings
+from phytomass.mapping import MapCounts, MapRules, Walking, field_regressor, predict_map
 from phytomass.models.patch_cnn import (
     PatchRegressor,
     PrecisionError,
     precision_error,
     save_network,
 )
+from phytomass.walk.workers import Workers
 from phytomass.workflow.engine import Context
 from phytomass.workflow.inputs import TrainingReads, layers_in, stack_in, stack_parts
 from phytomass.workflow.project import MapSettings, TruthSettings
@@ -79,14 +80,13 @@ def fit_for(reads: MapReads, context: Context, model: str, set_name: str) -> Fit
 
 def write_map(
     reads: MapReads,
-    context: Context,
     fitted: FittedModel,
     target: Path,
     *,
     stack: str = "predictors",
     mask: MaskSettings | None = None,
     period: str = "",
-    label: str = "map",
+    walking: Walking,
 ) -> MapCounts:
     """Write the map of a fitted model over one of the project's stacks."""
     predictors = stack_in(reads.results, stack)
@@ -99,18 +99,25 @@ def write_map(
         "predictors": ", ".join(fitted.predictors),
     }
     rules = MapRules(reads.map.minimum, (fitted.y_min, fitted.y_max))
-    with open_mask(mask, reads.root, predictors.grid, reads.study_area) as inside:
-        return predict_map(
-            fitted.estimator,
-            predictors,
-            fitted.predictors,
-            inside,
-            target,
-            rules=rules,
-            tags=tags,
-            workers=context.workers,
-            progress=lambda _, done, total: context.progress(label, done, total),
-        )
+    area = None
+    if mask is not None or reads.study_area is not None:
+        area = MappedArea(mask, reads.root.resolve(), predictors.grid, reads.study_area)
+    return predict_map(
+        fitted.estimator,
+        predictors,
+        fitted.predictors,
+        area,
+        target,
+        rules=rules,
+        tags=tags,
+        walking=walking,
+    )
+
+
+def walking_in(context: Context, name: str, what: str) -> Walking:
+    """Return how a map of the step is walked over; finished blocks stay until the step is done."""
+    workers = Workers(context.workers, context.scheduler)
+    return Walking(workers, context.unfinished / name, context.progress, what)
 
 
 def write_network(

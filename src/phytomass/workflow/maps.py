@@ -11,7 +11,14 @@ from phytomass.experiments import FittedModel
 from phytomass.files import write_json
 from phytomass.mapping import MapCounts, change_map, stac_item
 from phytomass.workflow.engine import Context, Step
-from phytomass.workflow.fitting import BEFORE, MapReads, fit_for, write_map, write_network
+from phytomass.workflow.fitting import (
+    BEFORE,
+    MapReads,
+    fit_for,
+    walking_in,
+    write_map,
+    write_network,
+)
 from phytomass.workflow.names import TITLES, WRITES
 from phytomass.workflow.truth import compare_with_truth
 
@@ -25,25 +32,30 @@ def _work(reads: MapReads, context: Context) -> None:
     fitted = fit_for(reads, context, model, set_name)
     counts = {
         "agb.tif": write_map(
-            reads, context, fitted, folder / "agb.tif", mask=reads.mask, period=reads.period
+            reads,
+            fitted,
+            folder / "agb.tif",
+            mask=reads.mask,
+            period=reads.period,
+            walking=walking_in(context, "agb", "map"),
         )
     }
     if reads.two_dates:
         counts["agb_before.tif"] = write_map(
             reads,
-            context,
             fitted,
             folder / "agb_before.tif",
             stack=BEFORE,
             mask=reads.earlier_mask or reads.mask,
             period=before,
-            label="map, earlier date",
+            walking=walking_in(context, "agb_before", "map, earlier date"),
         )
         change_map(
             folder / "agb.tif",
             folder / "agb_before.tif",
             folder / "agb_change.tif",
             {"period": f"{before} to {reads.period}", "units": "Mg/ha"},
+            walking_in(context, "agb_change", "change"),
         )
     card = _card(reads, fitted, counts, choice if chosen else {"split": choice["split"]})
     error = write_network(reads, context, fitted, card["scores"])

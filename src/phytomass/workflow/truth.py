@@ -16,7 +16,7 @@ from phytomass.experiments import FittedModel
 from phytomass.grid import cells_at, grid_of_raster, same_grid
 from phytomass.rasters import open_raster, pixels_of
 from phytomass.workflow.engine import Context
-from phytomass.workflow.fitting import MapReads, fit_for, write_map
+from phytomass.workflow.fitting import MapReads, fit_for, walking_in, write_map
 from phytomass.workflow.inputs import stack_in
 from phytomass.workflow.project import TruthSettings
 
@@ -147,7 +147,8 @@ def _maps(
     scratch = context.folder / "candidate.tif"
     for done, (model_name, set_name) in enumerate(others, 1):
         candidate = fit_for(reads, context, model_name, set_name)
-        write_map(reads, context, candidate, scratch, mask=reads.mask, label="candidate")
+        walking = walking_in(context, "candidate", "candidate")
+        write_map(reads, candidate, scratch, mask=reads.mask, walking=walking)
         yield model_name, set_name, _band(scratch)
         scratch.unlink()
         context.progress("candidates against the truth", done, len(others))

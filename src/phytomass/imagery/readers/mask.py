@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from affine import Affine
@@ -93,6 +95,38 @@ def open_mask(
             return np.asarray(inside & ~np.ma.getmaskarray(raw), dtype=bool)
 
         yield read
+
+
+@dataclass(frozen=True)
+class MappedArea:
+    """The pixels that are mapped, as what any worker can open for itself.
+
+    Parameters
+    ----------
+    settings, root, grid, area
+        As in `open_mask`.
+    """
+
+    settings: MaskSettings | None
+    root: Path
+    grid: GeoBox
+    area: Path | None = None
+
+    def open(self) -> AbstractContextManager[Mask]:
+        """Open it (see `open_mask`)."""
+        return open_mask(self.settings, self.root, self.grid, self.area)
+
+    @property
+    def files(self) -> list[Path]:
+        """Files that it is read from."""
+        paths = (self.settings.path if self.settings else None, self.area)
+        return [self.root / path for path in paths if path is not None]
+
+    @property
+    def rule(self) -> dict[str, Any]:
+        """What tells its pixels from others, beside the grid and the contents of the files."""
+        settings = self.settings.model_dump(mode="json") if self.settings else None
+        return {"mask": settings, "area": self.area and str(self.area)}
 
 
 def check_mask(settings: MaskSettings, root: Path, grid: GeoBox, area: Path | None = None) -> int:
