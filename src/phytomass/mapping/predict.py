@@ -15,11 +15,15 @@ from phytomass.errors import InputError
 from phytomass.features import PredictorStack, StackReader, check_patch
 from phytomass.grid import Block
 from phytomass.imagery import MappedArea, Mask
-from phytomass.mapping.engines import Engine, Regressor, engine_for
+from phytomass.mapping.dense import halo_of
+from phytomass.mapping.engines import Engine, Regressor, Window, engine_for
 from phytomass.mapping.identity import print_of, prints_of
 from phytomass.mapping.made import Walking, at_work, made_map
 from phytomass.walk.journal import Journal
 from phytomass.walk.store import Band
+
+PLACES, SEEN = 8, 16
+"""Where an engine is compared with its model: so many windows of so many pixels a side."""
 
 
 @dataclass(frozen=True)
@@ -176,10 +180,10 @@ def predict_map(
     array([[ 0., 20., 40.],
            [60., 80., nan]], dtype=float32)
     """
-    engine = engine_for(model, names)
-    check_patch(2 * engine.halo + 1, stack.grid)
-    with stack.reader(names):  # a predictor that is missing is said before workers are asked
-        pass
+    halo = halo_of(model)
+    check_patch(2 * halo + 1, stack.grid)
+    with stack.reader(names) as reader:  # what is missing is said before workers are asked
+        engine = engine_for(model, names, _windows(reader, halo))
     sources = Sources(replace(stack, path=stack.path.resolve()), tuple(names), mask)
     rules, band = rules or MapRules(), Band("aboveground biomass", "Mg/ha")
     request = {"model": print_of(engine), "sources": sources.prints(), "rules": print_of(rules)}
@@ -243,6 +247,20 @@ def _part(
             agb, counts = predict_block(engine, around, inside(block), rules)
             journal.keep(block, agb[None], asdict(counts))
     return len(part)
+
+
+def _windows(reader: StackReader, halo: int) -> Iterator[Window]:
+    """Give some pixels from all over the map, on which an engine is compared with its model."""
+    blocks = list(reader.lattice)
+    rows, cols = reader.lattice.grid.shape
+    side = min(SEEN, rows, cols)
+    for block in blocks[:: -(-len(blocks) // PLACES)]:
+        top = min(block.row + block.rows // 2, rows - side)
+        left = min(block.col + block.cols // 2, cols - side)
+        window = reader.lattice.cut(top, left, top + side, left + side)
+        values = reader.read_around(window, halo)
+        own = values[:, halo : halo + side, halo : halo + side]
+        yield values, np.isfinite(own).all(axis=0)
 
 
 def _everywhere(block: Block) -> NDArray[np.bool_]:

@@ -1,6 +1,6 @@
 """Engines: what predicts the pixels of a block, chosen by the model."""
 
 from phytomass.mapping.engines.base import ByField, ByPredict, Engine, Regressor
-from phytomass.mapping.engines.choose import engine_for
+from phytomass.mapping.engines.choose import Window, engine_for
 
-__all__ = ["ByField", "ByPredict", "Engine", "Regressor", "engine_for"]
+__all__ = ["ByField", "ByPredict", "Engine", "Regressor", "Window", "engine_for"]
