@@ -120,6 +120,16 @@ def test_the_engine_of_a_forest_adds_as_one_thread_of_scikit_learn_does(
         assert np.array_equal(engine_of(fitted[name]).predict(FIELD, WHOLE), expected)
 
 
+@pytest.mark.parametrize("rows", [1, 64, 1000, 5000])
+def test_deep_trees_on_rows_that_have_nothing_in_common(rows: int) -> None:
+    rng = np.random.default_rng(rows)
+    plots, y = rng.normal(size=(1500, 8)), rng.normal(size=1500)
+    model = RandomForestRegressor(4, max_features=1, random_state=0).fit(plots, y)
+    engine, values = Forest.of(model), rng.normal(size=(8, rows)).astype(np.float32)
+    assert engine is not None
+    assert np.array_equal(engine.columns(values), model.predict(values.T.astype(np.float64)))
+
+
 def test_pixel_models_inside_models_that_see_more(fitted: dict[str, Any]) -> None:
     for name in ("stack", "around"):
         engine, plain = engine_of(fitted[name]), engine_for(fitted[name], NAMES)

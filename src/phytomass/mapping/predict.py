@@ -260,7 +260,8 @@ def _windows(reader: StackReader, halo: int) -> Iterator[Window]:
         window = reader.lattice.cut(top, left, top + side, left + side)
         values = reader.read_around(window, halo)
         own = values[:, halo : halo + side, halo : halo + side]
-        yield values, np.isfinite(own).all(axis=0)
+        complete: NDArray[np.bool_] = np.isfinite(own).all(axis=0)
+        yield values, complete
 
 
 def _everywhere(block: Block) -> NDArray[np.bool_]:

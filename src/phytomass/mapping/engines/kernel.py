@@ -24,6 +24,8 @@ Array = NDArray[np.float64]
 UNIT = 64
 UNITS = 16
 """Units whose pixels share a queue: enough of them that the processor never waits for one."""
+QUEUE = 2 * UNITS * UNIT
+"""Places of the ring that is the queue; no pixel waits twice, so half of them would do, but for one."""
 NEAR = 64
 """Units that a tree is walked through with before the next: so many ranks fit into the caches."""
 SEEN = 128
@@ -35,7 +37,7 @@ WIDEST = 24
 # is the next), whether the left and the right child are leaves; a leaf is its own left child
 ONE, LOW, NODE, SIDE = (np.uint64(n) for n in (1, 0xFFFF, 0x3FFFFFFF, 0xFFFFFFFF))
 S6, S16, S32, S62, S63 = (np.uint64(n) for n in (6, 16, 32, 62, 63))
-NONE = np.uint64(0)
+NONE, RING = np.uint64(0), np.uint64(QUEUE - 1)
 
 
 def _at_most(_: Any, ranks: Any, place: Any, rank: Any) -> Any:
@@ -117,7 +119,7 @@ def _best_split(ranks: Ranks, weight: Array, order: Any, start: int, stop: int) 
                 gain += sd[g] * (1 - np.sqrt(1 - min(r * r, 1.0) * 2 / np.pi))
         if gain > most:
             best, most = f, gain
-    return best
+    return int(best)
 
 
 @compiled
@@ -187,7 +189,7 @@ def summed(
     sums : array, shape (members, units × 64)
         Is added to.
     """
-    queue = np.empty((2 * UNITS * UNIT + 2, 2), np.uint64)
+    queue = np.empty((QUEUE, 2), np.uint64)
     leaves = np.empty((UNITS * UNIT + 2, 2), np.uint64)
     for start in range(0, full.shape[0], NEAR):
         stop = min(start + NEAR, full.shape[0])
@@ -217,7 +219,7 @@ def _walked(
         queue[queued, 0], queue[queued, 1] = full[unit], np.uint64(first + unit) << S32
         queued += ONE
     while turn < queued:
-        mask, place = queue[turn, 0], queue[turn, 1]
+        mask, place = queue[turn & RING, 0], queue[turn & RING, 1]
         turn += ONE
         word = nodes[place & SIDE]
         origin = ((place >> S32) * width + ((word >> S16) & LOW)) << S6
@@ -226,13 +228,13 @@ def _walked(
         any_left, any_right = np.uint64(left != NONE), np.uint64(right != NONE)
         child = (place & ~SIDE) | ((word >> S32) & NODE)
         leaf = (word >> S62) & ONE
-        queue[queued, 0], queue[queued, 1] = left, child
+        queue[queued & RING, 0], queue[queued & RING, 1] = left, child
         queued += any_left & (leaf ^ ONE)
         leaves[done, 0], leaves[done, 1] = left, child
         done += any_left & leaf
         child += ONE
         leaf = word >> S63
-        queue[queued, 0], queue[queued, 1] = right, child
+        queue[queued & RING, 0], queue[queued & RING, 1] = right, child
         queued += any_right & (leaf ^ ONE)
         leaves[done, 0], leaves[done, 1] = right, child
         done += any_right & leaf
