@@ -36,7 +36,7 @@ from phytomass.imagery import PredictorSettings
 from phytomass.imagery.readers import corrections as corrections_module
 from phytomass.walk import workers as workers_module
 from phytomass.walk.journal import Journal
-from phytomass.walk.workers import ExecutorPool
+from phytomass.walk.workers import Pool
 from tests.conftest import coordinate_image, write_raster
 
 LAYERS = ("e", "n", "VV", "VH", "B4", "B8", "VV_entropy")
@@ -337,14 +337,14 @@ def test_other_versions_and_other_folders_are_refused(
     cluster: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    class Elsewhere(ExecutorPool):
+    class Elsewhere(Pool):
         """A worker that does not see the folder: it is gone before the work begins."""
 
         def run(self, work, tasks, **options):  # type: ignore[no-untyped-def]
             shutil.rmtree(tasks[0][0].folder)
             return super().run(work, tasks, **options)
 
-    monkeypatch.setattr(workers_module, "ExecutorPool", Elsewhere)
+    monkeypatch.setattr(workers_module, "Pool", Elsewhere)
     with pytest.raises(InputError, match="does not see this folder"):
         build_stack(settings, large, tmp_path, tmp_path / "p.tif", workers=Workers(1, cluster))
     monkeypatch.setattr(workers_module, "version", lambda name: "9.9")
@@ -364,4 +364,4 @@ def test_an_executor_of_ones_own_is_enough() -> None:
             future.set_result(fn(*args))
             return future
 
-    assert sorted(ExecutorPool(Inline(), 1).run(abs, [(-2,), (1,)])) == [1, 2]
+    assert sorted(Pool(Inline(), 1).run(abs, [(-2,), (1,)])) == [1, 2]

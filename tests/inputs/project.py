@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
@@ -35,6 +36,18 @@ FILES = {
 """Role → the good file that plays it."""
 
 TABLES = ("plots", "trees", "equations", "densities")
+
+
+def folder(path: Path) -> None:
+    """Put a folder in a file's place."""
+    path.unlink()
+    path.mkdir()
+
+
+def pipe(path: Path) -> None:
+    """Put a pipe in a file's place."""
+    path.unlink()
+    os.mkfifo(path)
 
 
 @cache

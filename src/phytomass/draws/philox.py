@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from math import factorial
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,11 @@ MASK = 0xFFFFFFFF
 TO_UNIT = 1.0 / 4294967296.0
 ROUND = 6755399441055744.0
 """1.5 · 2⁵²: adding and subtracting it rounds to the nearest whole number."""
+LOG = tuple(1.0 / k for k in range(19, 1, -2))
+EXP = tuple(1.0 / factorial(k) for k in range(13, -1, -1))
+SINE = tuple((-1) ** (k // 2) / factorial(k) for k in range(13, 1, -2))
+COSINE = tuple((-1) ** (k // 2) / factorial(k) for k in range(14, 0, -2))
+"""Coefficients of the series, the highest power first."""
 
 
 def key_of(*names: str | int) -> int:
@@ -103,6 +109,15 @@ def unit(word: Any) -> Any:  # pragma: no cover
 
 
 @njit(inline="always", error_model="numpy", cache=True)
+def horner(x: Any, coefficients: Any) -> Any:  # pragma: no cover
+    """Return the polynomial of x; the loop is unrolled, so that vectors take it."""
+    total = coefficients[0]
+    for coefficient in coefficients[1:]:
+        total = total * x + coefficient
+    return total
+
+
+@njit(inline="always", error_model="numpy", cache=True)
 def fast_log(x: Any) -> Any:  # pragma: no cover
     """Return ln x of a positive, finite, normal number."""
     # The exponent, 1024 added: no sign to carry when it is shifted, nor when it is converted.
@@ -112,17 +127,8 @@ def fast_log(x: Any) -> Any:  # pragma: no cover
     m = _float(np.int64(bits - (e << shift) + raised))
     s = (m - 1.0) / (m + 1.0)
     z = s * s
-    p = 1.0 / 19.0
-    p = p * z + 1.0 / 17.0
-    p = p * z + 1.0 / 15.0
-    p = p * z + 1.0 / 13.0
-    p = p * z + 1.0 / 11.0
-    p = p * z + 1.0 / 9.0
-    p = p * z + 1.0 / 7.0
-    p = p * z + 1.0 / 5.0
-    p = p * z + 1.0 / 3.0
     whole = _float(np.int64(e | np.uint64(0x4330000000000000))) - 4503599627371520.0
-    return whole * 0.6931471805599453 + (2.0 * s + 2.0 * s * z * p)
+    return whole * 0.6931471805599453 + (2.0 * s + 2.0 * s * z * horner(z, LOG))
 
 
 @njit(inline="always", error_model="numpy", cache=True)
@@ -132,21 +138,7 @@ def fast_exp(x: Any) -> Any:  # pragma: no cover
     t = x * 1.4426950408889634 + ROUND
     n = t - ROUND
     r = (x - n * 0.693147180369123816490) - n * 1.90821492927058770002e-10
-    p = 1.0 / 6227020800.0
-    p = p * r + 1.0 / 479001600.0
-    p = p * r + 1.0 / 39916800.0
-    p = p * r + 1.0 / 3628800.0
-    p = p * r + 1.0 / 362880.0
-    p = p * r + 1.0 / 40320.0
-    p = p * r + 1.0 / 5040.0
-    p = p * r + 1.0 / 720.0
-    p = p * r + 1.0 / 120.0
-    p = p * r + 1.0 / 24.0
-    p = p * r + 1.0 / 6.0
-    p = p * r + 0.5
-    p = p * r + 1.0
-    p = p * r + 1.0
-    return p * _float((_bits(t) << np.int64(52)) + np.int64(0x3FF0000000000000))
+    return horner(r, EXP) * _float((_bits(t) << np.int64(52)) + np.int64(0x3FF0000000000000))
 
 
 @njit(inline="always", error_model="numpy", cache=True)
@@ -158,21 +150,8 @@ def box_muller(w0: Any, w1: Any) -> Any:  # pragma: no cover
     quadrant = _bits(t) & np.int64(3)
     x = (v - (t - ROUND) * 0.25) * 6.283185307179586
     z = x * x
-    s = 1.0 / 6227020800.0
-    s = s * z - 1.0 / 39916800.0
-    s = s * z + 1.0 / 362880.0
-    s = s * z - 1.0 / 5040.0
-    s = s * z + 1.0 / 120.0
-    s = s * z - 1.0 / 6.0
-    sine = x + x * z * s
-    c = -1.0 / 87178291200.0
-    c = c * z + 1.0 / 479001600.0
-    c = c * z - 1.0 / 3628800.0
-    c = c * z + 1.0 / 40320.0
-    c = c * z - 1.0 / 720.0
-    c = c * z + 1.0 / 24.0
-    c = c * z - 0.5
-    cosine = 1.0 + z * c
+    sine = x + x * z * horner(z, SINE)
+    cosine = 1.0 + z * horner(z, COSINE)
     odd = (quadrant & np.int64(1)) != 0
     first = sine if odd else cosine
     second = cosine if odd else sine

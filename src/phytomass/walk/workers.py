@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import (
@@ -104,14 +103,14 @@ class Workers:
         """
         self.require()
         if self.scheduler == "serial" or (self.scheduler == "processes" and self.count == 1):
-            yield ExecutorPool(Inline(), 1)
+            yield Pool(Inline(), 1)
         elif self.scheduler == "processes":
             with ProcessPoolExecutor(self.count, env=ONE_THREAD) as processes:
                 yield ProcessPool(processes, self.count)
         elif self.scheduler == "threads":
             with ThreadPoolExecutor(self.count) as executor:
                 try:
-                    yield ExecutorPool(executor, self.count)
+                    yield Pool(executor, self.count)
                 except BaseException:
                     executor.shutdown(wait=True, cancel_futures=True)
                     raise
@@ -120,7 +119,7 @@ class Workers:
                 from distributed import KilledWorker
 
                 threads = sum(client.nthreads().values())
-                yield ExecutorPool(client.get_executor(pure=False), threads, (*LOST, KilledWorker))
+                yield Pool(client.get_executor(pure=False), threads, (*LOST, KilledWorker))
 
 
 class Inline(Executor):
@@ -133,13 +132,24 @@ class Inline(Executor):
         return future
 
 
-class Pool(ABC):
-    """Open workers."""
+@dataclass(frozen=True)
+class Pool:
+    """Open workers: those of any `concurrent.futures` executor.
 
+    Parameters
+    ----------
+    executor : Executor
+        Who does the tasks.
+    size : int
+        How many at a time.
+    lost : tuple of error classes
+        What tells that a worker is no longer there.
+    """
+
+    executor: Executor
     size: int
-    """How many tasks they do at a time."""
+    lost: tuple[type[BaseException], ...] = LOST
 
-    @abstractmethod
     def run(
         self,
         work: Callable[..., Result],
@@ -169,25 +179,6 @@ class Pool(ABC):
         WorkersError
             If a worker process ends, or the scheduler is lost; besides, whatever a task raises.
         """
-
-
-@dataclass(frozen=True)
-class ExecutorPool(Pool):
-    """Workers of any `concurrent.futures` executor."""
-
-    executor: Executor
-    size: int
-    lost: tuple[type[BaseException], ...] = LOST
-
-    def run(
-        self,
-        work: Callable[..., Result],
-        tasks: Iterable[tuple[Any, ...]],
-        *,
-        ordered: bool = False,
-        stopped: Event | None = None,
-    ) -> Iterator[Result]:
-        """Do the tasks; yield what each gives."""
         most = 1 if isinstance(self.executor, Inline) else 3 * self.size
         left, waiting = iter(tasks), deque[Future[Result]]()
         try:
@@ -215,7 +206,7 @@ class ExecutorPool(Pool):
 
 
 @dataclass(frozen=True)
-class ProcessPool(ExecutorPool):
+class ProcessPool(Pool):
     """Processes of this work alone, killed when it ends early: no later work meets what is left."""
 
     executor: ProcessPoolExecutor
