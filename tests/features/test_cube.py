@@ -143,11 +143,25 @@ def test_blocks_are_those_of_one_reading_of_the_whole(
     assert np.isnan(store["VV"].to_numpy()).sum() > 0
 
 
-@pytest.mark.parametrize("suffix", [".zarr", ".tif"])
+@pytest.mark.parametrize(
+    ("suffix", "others"),
+    [
+        (".zarr", ["cluster"]),
+        (".tif", ["processes"]),
+        pytest.param(".zarr", ["processes"], marks=pytest.mark.slow),
+        pytest.param(".tif", ["cluster"], marks=pytest.mark.slow),
+    ],
+)
 def test_the_same_bytes_on_any_workers(
-    tmp_path: Path, large: GeoBox, settings: PredictorSettings, cluster: str, suffix: str
+    tmp_path: Path,
+    large: GeoBox,
+    settings: PredictorSettings,
+    cluster: str,
+    suffix: str,
+    others: list[str],
 ) -> None:
-    ways = [Workers(), Workers(3), Workers(2, "processes"), Workers(1, cluster)]
+    there = {"processes": Workers(2, "processes"), "cluster": Workers(1, cluster)}
+    ways = [Workers(), Workers(3), *(there[other] for other in others)]
     found = set()
     for k, workers in enumerate(ways):
         target = tmp_path / f"{k}" / f"p{suffix}"

@@ -17,8 +17,8 @@ from phytomass.workflow import STEPS, check_project, load_project, make_demo, ru
 from phytomass.workflow.names import TITLES, WRITES
 from phytomass.workflow.safety import results_apart
 from tests.cli.test_bad_input import run
-from tests.workflow.conftest import small_settings, write_project
 from tests.workflow.faults import Small
+from tests.workflow.small import small_settings, write_project
 
 Make = Callable[[Path], None]
 

@@ -13,7 +13,7 @@ import rasterio
 from phytomass.errors import InputError
 from phytomass.files import sha256_of
 from phytomass.workflow import STEPS, load_project, run_steps
-from tests.workflow.conftest import small_settings, write_project
+from tests.workflow.small import small_settings, write_project
 
 FOREST = {"name": "random_forest", "parameters": {"n_estimators": 12, "min_samples_leaf": 2}}
 MEANS = {**FOREST, "label": "forest_means", "neighbourhood": [3, 7]}
