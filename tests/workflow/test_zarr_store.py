@@ -70,7 +70,9 @@ def test_everything_downstream_is_the_same_with_another_store(
     assert hashes(results)[name] == after[name]
 
 
-@pytest.mark.parametrize("scheduler", ["processes", "cluster"])
+@pytest.mark.parametrize(
+    "scheduler", [pytest.param("processes", marks=pytest.mark.slow), "cluster"]
+)
 def test_the_command_takes_other_workers(
     project: Path, monkeypatch: pytest.MonkeyPatch, scheduler: str
 ) -> None:
