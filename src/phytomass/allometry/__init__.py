@@ -9,6 +9,7 @@ from phytomass.allometry.biomass import check_species, choose_equations, tree_bi
 from phytomass.allometry.density import (
     DensityTable,
     density_of_species,
+    families_of,
     load_wood_density,
     wood_density,
 )
@@ -47,6 +48,7 @@ __all__ = [
     "choose_equations",
     "compare_height_models",
     "density_of_species",
+    "families_of",
     "fill_heights",
     "fit_equation",
     "fit_heights",

@@ -10,7 +10,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from phytomass.allometry.choice import Choice, Chooser
-from phytomass.allometry.density import IMPOSSIBLE_DENSITY, LIGHTEST, density_of_species
+from phytomass.allometry.density import (
+    IMPOSSIBLE_DENSITY,
+    LIGHTEST,
+    density_of_species,
+    families_of,
+)
 from phytomass.allometry.equations import AllometricEquation
 from phytomass.allometry.heights import fill_heights
 from phytomass.allometry.settings import AllometrySettings
@@ -35,8 +40,8 @@ def tree_biomass(
     Parameters
     ----------
     trees : DataFrame
-        tree_id, plot_id, species, dbh_cm, height_m where an equation needs it, and
-        wood_density_g_cm3 of trees that bring their own.
+        tree_id, plot_id, species, dbh_cm, height_m where an equation needs it,
+        wood_density_g_cm3 of trees that bring their own, and family if known.
     settings : AllometrySettings
         The section `allometry` of the project file.
     root : Path
@@ -102,7 +107,7 @@ def _with_heights(trees: pd.DataFrame, settings: AllometrySettings) -> pd.DataFr
 def _with_choices(
     trees: pd.DataFrame, chosen: Mapping[str, Choice], settings: AllometrySettings, root: Path
 ) -> pd.DataFrame:
-    density = _densities(chosen, settings, root, _measured_densities(trees))
+    density = _densities(trees, chosen, settings, root)
     names = trees["accepted_species"]
     equations = {name: _equation(choice) for name, choice in chosen.items()}
     table = trees.assign(
@@ -163,7 +168,7 @@ def check_species(
     """
     try:
         trees = trees.assign(accepted_species=_accepted(trees, settings, root))
-        _densities(_chosen(trees, settings, root), settings, root, _measured_densities(trees))
+        _densities(trees, _chosen(trees, settings, root), settings, root)
     except InputError as error:
         return list(error.problems)
     return []
@@ -260,11 +265,12 @@ def _check_measured(
 
 
 def _densities(
-    chosen: Mapping[str, Choice], settings: AllometrySettings, root: Path, measured: set[str]
+    trees: pd.DataFrame, chosen: Mapping[str, Choice], settings: AllometrySettings, root: Path
 ) -> pd.DataFrame:
     """Return wood_density, its SD and level by species: NaN where the equation does not read it."""
+    measured = _measured_densities(trees)
     reading = [n for n, c in chosen.items() if c.equation is not None and c.equation.needs_density]
-    found = density_of_species(reading, settings, root).set_index("species")
+    found = density_of_species(reading, settings, root, families_of(trees)).set_index("species")
     absent = found.index[found["wood_density"].isna() & ~found.index.isin(measured)]
     if len(absent) and not settings.wood_density_plot_mean:
         raise InputError.of(

@@ -435,7 +435,7 @@ def _trees(
         good["height_m"] = np.nan
     if merge and "tree_id" in reading.found:
         good = merged_stems(good, reading, findings)
-    more = [c for c in ("per_ha", "agb_kg", "wood_density_g_cm3") if c in good]
+    more = [c for c in ("per_ha", "agb_kg", "wood_density_g_cm3", "family") if c in good]
     return good[["tree_id", "plot_id", "species", "dbh_cm", "height_m", *more]]
 
 

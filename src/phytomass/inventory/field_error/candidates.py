@@ -10,6 +10,7 @@ from phytomass.allometry import (
     AllometricEquation,
     AllometrySettings,
     density_of_species,
+    families_of,
     group_of,
     load_equations,
 )
@@ -34,7 +35,8 @@ def candidates_of(
         raise InputError(f"no equation {unknown[0]!r}", where="errors.alternatives", remedy=hint)
     has_height = np.isfinite(column_of(trees, "height_m"))
     names = trees["accepted_species"].unique().tolist()
-    densities = density_of_species(names, settings, model.root).set_index("species")
+    known = density_of_species(names, settings, model.root, families_of(trees))
+    densities = known.set_index("species")
     dense = set(densities.index[densities["wood_density"].notna()])
     keys = list(
         zip(
