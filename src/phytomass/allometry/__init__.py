@@ -5,7 +5,7 @@ about a species stands in code. Masses are aboveground dry mass in kg, diameters
 in cm, heights in m, wood densities in g/cm³ (oven-dry mass over green volume).
 """
 
-from phytomass.allometry.biomass import check_species, choose_equations, tree_biomass
+from phytomass.allometry.biomass import check_species, choose_equations, stress_of, tree_biomass
 from phytomass.allometry.density import (
     DensityTable,
     density_of_species,
@@ -18,6 +18,7 @@ from phytomass.allometry.fit import FittedEquation, fit_equation
 from phytomass.allometry.forms import FORMS, Form
 from phytomass.allometry.heights import LOADS as HEIGHT_LOADS
 from phytomass.allometry.heights import (
+    STRESS,
     HeightModel,
     HeightSettings,
     HeightWarning,
@@ -34,6 +35,7 @@ from phytomass.allometry.taxa import accepted_name, genus_of, group_of, known_ta
 __all__ = [
     "FORMS",
     "HEIGHT_LOADS",
+    "STRESS",
     "AllometricEquation",
     "AllometrySettings",
     "DensityTable",
@@ -60,6 +62,7 @@ __all__ = [
     "names_of",
     "resolve_name",
     "site_spread",
+    "stress_of",
     "tree_biomass",
     "wood_density",
 ]

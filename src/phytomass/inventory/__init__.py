@@ -18,6 +18,7 @@ from phytomass.inventory.read import Inventory, check_inventory, read_inventory
 from phytomass.inventory.remeasured import Remeasurement
 from phytomass.inventory.settings import InventorySettings, SubPlot, TableSource
 from phytomass.inventory.statistics import Outliers, flag_outliers, plot_statistics
+from phytomass.inventory.stress import stress_of_plots, with_stress
 from phytomass.inventory.survey import Survey, survey_inventory
 from phytomass.inventory.suspicion import suspicious_trees
 
@@ -42,8 +43,10 @@ __all__ = [
     "plots_in_use",
     "plots_with_biomass",
     "read_inventory",
+    "stress_of_plots",
     "survey_inventory",
     "suspicious_trees",
     "variance_shares",
+    "with_stress",
     "write_form",
 ]

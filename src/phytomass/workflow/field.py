@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import geopandas
 import pandas as pd
@@ -18,6 +19,7 @@ from phytomass.inventory import (
     plots_with_biomass,
     read_inventory,
     suspicious_trees,
+    with_stress,
 )
 from phytomass.inventory.field_error import (
     ErrorModel,
@@ -71,6 +73,9 @@ def _work(reads: PlotsReads, context: Context) -> None:
             progress("biomass of trees", 0, 1)
             names = names_of(trees["species"].astype(str).tolist(), reads.allometry, reads.root)
             tables.write(folder, "species_names", names)
+            stress = reads.allometry.environmental_stress
+            if isinstance(stress, Path):
+                trees = with_stress(trees, inventory.plots, inventory.crs, reads.root / stress)
             trees = tree_biomass(trees, reads.allometry, reads.root)
             trees = ensemble_biomass(trees, _model_of(reads))
             progress("biomass of trees", 1, 1)

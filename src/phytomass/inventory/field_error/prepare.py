@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from phytomass.allometry import HEIGHT_LOADS, density_of_species, families_of, genus_of
+from phytomass.allometry import HEIGHT_LOADS, STRESS, density_of_species, families_of, genus_of
 from phytomass.draws.philox import item_keys
 from phytomass.errors import InputError, Problem
 from phytomass.inventory.field_error.candidates import candidates_of, centres, column_of
@@ -91,6 +91,8 @@ def plan_of(trees: pd.DataFrame, plots: pd.DataFrame, model: ErrorModel) -> Plan
     _fill_heights(rows, trees, model)
     height_models = _fill_height_models(rows, trees)
     rows["rho_sd"] = own_sd
+    if not isinstance(model.allometry.environmental_stress, float):
+        rows["stress"] = np.nan_to_num(column_of(trees, STRESS))
     rows["rho_low"], rows["rho_high"] = DENSITY_BOUNDS
     mass = trees["agb_kg"].to_numpy(dtype=float) * weight / KG_PER_MG
     agb = np.bincount(place, mass, minlength=len(plots)).astype(float)

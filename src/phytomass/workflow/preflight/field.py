@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pandas as pd
 
 from phytomass.accounting import sample_of
 from phytomass.allometry import check_species
 from phytomass.errors import InputError, Problem
 from phytomass.features import listed
-from phytomass.inventory import Inventory, Survey, survey_inventory
+from phytomass.inventory import Inventory, Survey, stress_of_plots, survey_inventory
 from phytomass.models import plots_needed
 from phytomass.workflow.load import OpenProject
 from phytomass.workflow.named import found_files, named_files
@@ -42,6 +44,7 @@ def check_field(findings: Findings, opened: OpenProject, crs: str | None) -> Sur
     )
     if known is not None and survey.trees is not None and "agb_kg" not in survey.trees:
         findings.attempt(lambda: _refuse_species(survey.trees, opened))
+        findings.attempt(lambda: _refuse_stress(survey, opened, crs))
     if survey.plots is not None:
         inventory = Inventory(survey.trees, survey.plots, pd.DataFrame(), ())
         findings.attempt(lambda: _refuse_design(opened, survey))
@@ -63,6 +66,13 @@ def _refuse_species(trees: pd.DataFrame | None, opened: OpenProject) -> None:
     problems: list[Problem] = check_species(trees, opened.project.allometry, opened.root)
     if problems:
         raise InputError.of(_folded(problems))
+
+
+def _refuse_stress(survey: Survey, opened: OpenProject, crs: str | None) -> None:
+    """Refuse a raster of environmental stress that says nothing of the plots."""
+    stress = opened.project.allometry.environmental_stress
+    if isinstance(stress, Path) and survey.plots is not None and survey.located:
+        stress_of_plots(survey.plots, crs or survey.crs, opened.root / stress)
 
 
 def _folded(problems: list[Problem]) -> list[Problem]:
