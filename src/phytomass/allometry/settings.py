@@ -31,6 +31,10 @@ class AllometrySettings(Settings):
     """Id of the equation for all other trees, e.g. `chave2014`; without it, a species without
     an equation is an error."""
 
+    collections: tuple[str, ...] = ()
+    """Sets of published equations whose taxa get them before groups and fallback: `north_america`,
+    `australia`, `mangroves`, `palms` (docs/inputs.md). Any equation can be named without."""
+
     equations: FilePath | None = None
     """A CSV with equations of your own, in the layout of phytomass's `equations.csv`."""
 

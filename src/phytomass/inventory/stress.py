@@ -99,13 +99,12 @@ def _sampled(path: Path, positions: NDArray[np.float64], crs: str) -> NDArray[np
         points = zip(east[here].tolist(), north[here].tolist(), strict=True)
         values = np.full(len(east), np.nan)
         with pixels_of(where):
-            read = [pixel.astype(float).filled(np.nan)[0] for pixel in _pixels(dataset, points)]
-        values[here] = read
+            pixels = [
+                np.ma.filled(p.astype(float), np.nan)[0]
+                for p in dataset.sample(points, masked=True)
+            ]
+        values[here] = pixels
     return values
-
-
-def _pixels(dataset: object, points: object) -> list[np.ma.MaskedArray]:
-    return list(dataset.sample(points, masked=True))  # type: ignore[attr-defined]
 
 
 def _doubts(values: NDArray[np.float64], names: NDArray[np.object_], where: str) -> list[Problem]:
