@@ -18,6 +18,7 @@ from phytomass.inventory.read import Inventory, check_inventory, read_inventory
 from phytomass.inventory.remeasured import Remeasurement
 from phytomass.inventory.settings import InventorySettings, SubPlot, TableSource
 from phytomass.inventory.statistics import Outliers, flag_outliers, plot_statistics
+from phytomass.inventory.strata import design_of
 from phytomass.inventory.stress import stress_of_plots, with_stress
 from phytomass.inventory.survey import Survey, survey_inventory
 from phytomass.inventory.suspicion import suspicious_trees
@@ -34,6 +35,7 @@ __all__ = [
     "Survey",
     "TableSource",
     "check_inventory",
+    "design_of",
     "equivalent_diameter",
     "flag_outliers",
     "horizontal_area_ha",

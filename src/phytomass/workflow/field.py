@@ -44,7 +44,7 @@ SHARE_DRAWS = 1000
 class PlotsReads(Reads):
     """What the step reads: sheets and factors, and of the grid only its CRS."""
 
-    inventory: InventorySettings = setting("inventory")
+    inventory: InventorySettings = setting("inventory", without=("strata",))
     allometry: AllometrySettings
     carbon: CarbonSettings
     errors: ErrorSettings

@@ -10,7 +10,13 @@ from phytomass.accounting import sample_of
 from phytomass.allometry import check_species
 from phytomass.errors import InputError, Problem
 from phytomass.features import listed
-from phytomass.inventory import Inventory, Survey, stress_of_plots, survey_inventory
+from phytomass.inventory import (
+    Inventory,
+    Survey,
+    design_of,
+    stress_of_plots,
+    survey_inventory,
+)
 from phytomass.models import plots_needed
 from phytomass.workflow.load import OpenProject
 from phytomass.workflow.named import found_files, named_files
@@ -56,7 +62,7 @@ def check_field(findings: Findings, opened: OpenProject, crs: str | None) -> Sur
 
 def _refuse_design(opened: OpenProject, survey: Survey) -> None:
     """Refuse a design that the plots contradict."""
-    design = opened.project.inventory.design
+    design = design_of(opened.project.inventory, opened.root)
     if design.is_sample and survey.plots is not None and not survey.problems:
         sample_of(survey.plots, design)
 
