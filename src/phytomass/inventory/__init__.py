@@ -4,6 +4,7 @@ Rows that cannot be used come back as a table of rejected rows with the reason; 
 would spoil a result (a wrong unit, a duplicate id) are one error that names file, rows and column.
 """
 
+from phytomass.inventory.controls import read_controls
 from phytomass.inventory.design import equivalent_diameter, horizontal_area_ha, per_hectare
 from phytomass.inventory.field_error import (
     ErrorModel,
@@ -44,6 +45,7 @@ __all__ = [
     "plot_statistics",
     "plots_in_use",
     "plots_with_biomass",
+    "read_controls",
     "read_inventory",
     "stress_of_plots",
     "survey_inventory",

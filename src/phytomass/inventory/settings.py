@@ -234,6 +234,11 @@ class InventorySettings(Settings):
     large for that: `keep` what was measured, `mend` the later diameter by the median growth of the
     others, or `reject` the step, so that the tree counts as unchanged. All are listed."""
 
+    controls: TableSource | None = None
+    """Trees measured a second time (plot_id, tree_id, dbh_cm, height_m): the SD of the errors of
+    diameters and heights then comes from the pairs. The tree list itself may be named, with the
+    columns of the second measurement, e.g. `columns: {height_m: height_2}`."""
+
     strata: TableSource | None = None
     """A table with the hectares of strata (stratum, area_ha), as the sheet `strata` of a form, for
     `design: stratified`; design.strata_ha comes before it."""

@@ -17,6 +17,7 @@ from phytomass.inventory import (
     plot_statistics,
     plots_in_use,
     plots_with_biomass,
+    read_controls,
     read_inventory,
     suspicious_trees,
     with_stress,
@@ -25,9 +26,11 @@ from phytomass.inventory.field_error import (
     ErrorModel,
     ErrorSettings,
     PlotDraws,
+    control_errors,
     ensemble_biomass,
     plot_draws,
     variance_shares,
+    with_controls,
 )
 from phytomass.progress import Progress, silent
 from phytomass.workflow.engine import Context, Step
@@ -77,6 +80,7 @@ def _work(reads: PlotsReads, context: Context) -> None:
             if isinstance(stress, Path):
                 trees = with_stress(trees, inventory.plots, inventory.crs, reads.root / stress)
             trees = tree_biomass(trees, reads.allometry, reads.root)
+            reads = _with_controls(reads, inventory.trees, folder)
             trees = ensemble_biomass(trees, _model_of(reads))
             progress("biomass of trees", 1, 1)
         before, trees = trees.iloc[n_now:].reset_index(drop=True), trees.iloc[:n_now]
@@ -99,6 +103,15 @@ def _work(reads: PlotsReads, context: Context) -> None:
     points = geopandas.points_from_xy(plots["easting"], plots["northing"])
     table = geopandas.GeoDataFrame(plots, geometry=points, crs=reads.crs)
     write_geopackage(folder / "plots.gpkg", table, "plots")
+
+
+def _with_controls(reads: PlotsReads, trees: pd.DataFrame | None, folder: Path) -> PlotsReads:
+    """Take the errors of measurement from trees measured twice, where the project has them."""
+    if reads.inventory.controls is None or trees is None:
+        return reads
+    found = control_errors(trees, read_controls(reads.inventory.controls, reads.root), reads.errors)
+    tables.write(folder, "control_measurements", found)
+    return replace(reads, errors=with_controls(reads.errors, found))
 
 
 def _model_of(reads: PlotsReads) -> ErrorModel:
