@@ -125,6 +125,7 @@ def test_every_kind_of_input_is_known(inputs: Path) -> None:
     kinds: dict[str, dict[str, Any]] = {
         "equations": {"allometry": {"equations": "own/a.csv"}},
         "wood density": {"allometry": {"wood_density_table": "own/a.csv"}},
+        "stress": {"allometry": {"environmental_stress": "own/a.tif"}},
         "study area": {"study_area": "own/a.gpkg"},
         "zones": {"zones": {"path": "own/a.gpkg"}},
         "mask": {"mask": {"path": "own/a.tif", "at_least": 1}},

@@ -23,7 +23,7 @@ from phytomass.draws.store import (
     in_memory,
     new_store,
 )
-from phytomass.inventory.field_error.kernel import simulate
+from phytomass.inventory.field_error.kernel import THETA, simulate
 from phytomass.inventory.field_error.plot_draws import PlotDraws
 from phytomass.inventory.field_error.prepare import Plan, plan_of
 from phytomass.inventory.field_error.register import (
@@ -210,7 +210,7 @@ def _theta(
     equations = {e.id: e for group in plan.candidates for e in group.equations}
     terms = {i: drawn_terms(e, model, random_state, draws) for i, e in equations.items()}
     groups = [group.terms(terms, random_state, draws) for group in plan.candidates]
-    theta = np.ascontiguousarray(groups) if groups else np.zeros((0, 8, len(draws)))
+    theta = np.ascontiguousarray(groups) if groups else np.zeros((0, THETA, len(draws)))
     return theta, np.array([(g[7] > 0).any() for g in groups], dtype=np.bool_)
 
 

@@ -40,12 +40,13 @@ TREE = np.dtype(
         ("rho_sd", "f8"),  # g/cm³, the tree's own part
         ("rho_low", "f8"),
         ("rho_high", "f8"),
+        ("stress", "f8"),  # E of the plot, where plots differ in it
     ]
 )
 """One tree as the kernel sees it."""
 
-THETA = 8
-"""Rows of drawn coefficients: ln m = t0 + t1 L + t2 L² + t3 L³ + t4 ln H + t5 ln ρ + t6 z with
+THETA = 9
+"""Rows of drawn coefficients: ln m = t0 + t1 L + t2 L² + t3 L³ + t4 ln H + t5 ln ρ + t6 z + t8 E with
 L = ln D; where t7 is 1 the equation is linear, m = (t0 + t1 D² H) · exp(t2 + t6 z)."""
 
 ATTEMPTS = 1000
@@ -168,12 +169,13 @@ def _add_mass(
     tree: Any, t: Any, d: Any, h: Any, lift: Any, r: Any, z: Any, out: Any
 ) -> Any:  # pragma: no cover
     """Add the tree's mass to its segment."""
-    ln_d0 = np.log(tree.d)
+    ln_d0, stress = np.log(tree.d), tree.stress
     for k in range(d.size):
         x = fast_log(d[k])
         ln_h = fast_log(h[k]) + tree.h_slope * (x - ln_d0) + lift[k]
         ln_m = t[0, k] + x * (t[1, k] + x * (t[2, k] + x * t[3, k]))
         ln_m += t[4, k] * ln_h + t[5, k] * fast_log(r[k]) + t[6, k] * z[k]
+        ln_m += t[8, k] * stress
         out[k] += tree.weight * fast_exp(ln_m)
 
 
@@ -182,7 +184,7 @@ def _add_mixed(
     tree: Any, t: Any, d: Any, h: Any, lift: Any, r: Any, z: Any, out: Any
 ) -> Any:  # pragma: no cover
     """Add the same where some draws choose a linear equation; count masses below zero."""
-    ln_d0 = np.log(tree.d)
+    ln_d0, stress = np.log(tree.d), tree.stress
     negative = 0
     for k in range(d.size):
         x = fast_log(d[k])
@@ -194,6 +196,7 @@ def _add_mixed(
         else:
             ln_m = t[0, k] + x * (t[1, k] + x * (t[2, k] + x * t[3, k]))
             ln_m += t[4, k] * ln_h + t[5, k] * fast_log(r[k]) + t[6, k] * z[k]
+            ln_m += t[8, k] * stress
             mass = fast_exp(ln_m)
         out[k] += tree.weight * mass
     return negative

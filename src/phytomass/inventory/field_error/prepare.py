@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from phytomass.allometry import HEIGHT_LOADS, density_of_species, genus_of
+from phytomass.allometry import HEIGHT_LOADS, STRESS, density_of_species, families_of, genus_of
 from phytomass.draws.philox import item_keys
 from phytomass.errors import InputError, Problem
 from phytomass.inventory.field_error.candidates import candidates_of, centres, column_of
@@ -91,6 +91,8 @@ def plan_of(trees: pd.DataFrame, plots: pd.DataFrame, model: ErrorModel) -> Plan
     _fill_heights(rows, trees, model)
     height_models = _fill_height_models(rows, trees)
     rows["rho_sd"] = own_sd
+    if not isinstance(model.allometry.environmental_stress, float):
+        rows["stress"] = np.nan_to_num(column_of(trees, STRESS))
     rows["rho_low"], rows["rho_high"] = DENSITY_BOUNDS
     mass = trees["agb_kg"].to_numpy(dtype=float) * weight / KG_PER_MG
     agb = np.bincount(place, mass, minlength=len(plots)).astype(float)
@@ -188,7 +190,8 @@ def _densities(
 ) -> tuple[tuple[Density, ...], NDArray[np.int64], NDArray[np.float64]]:
     """Return the kinds of wood, the kind of each tree, and each tree's own SD."""
     names = trees["accepted_species"]
-    table = density_of_species(names.unique().tolist(), model.allometry, model.root)
+    species_names, families = names.unique().tolist(), families_of(trees)
+    table = density_of_species(species_names, model.allometry, model.root, families)
     by_name = table.set_index("species")
     mean = names.map(by_name["wood_density"]).to_numpy(dtype=float)
     sd = names.map(by_name["wood_density_sd"]).to_numpy(dtype=float)
