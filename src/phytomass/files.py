@@ -193,8 +193,8 @@ def of_texts(cells: Iterable[str], change: Callable[[str], Any]) -> list[Any]:
     ['A', 'B', 'A']
     """
     cells = list(cells)
-    made = {cell: change(cell) for cell in dict.fromkeys(cells)}
-    return [made[cell] for cell in cells]
+    made = {cell: change(cell) for cell in set(cells)}
+    return list(map(made.__getitem__, cells))
 
 
 def texts_as_meant(table: pd.DataFrame) -> pd.DataFrame:

@@ -17,8 +17,8 @@ fused (rounded once) where it is written, and nowhere else: it is faster, and no
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Sequence
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
@@ -45,8 +45,16 @@ def key_of(*names: str | int) -> int:
 
 
 def _digest(names: Iterable[str]) -> bytes:
-    text = "".join([f"{len(name)}:{name}" for name in names])
-    return hashlib.blake2b(text.encode(), digest_size=8).digest()
+    return _hashed("".join([_marked(name) for name in names]))
+
+
+def _marked(name: str) -> str:
+    """Return a name with its length before it: names that follow one another stay apart."""
+    return f"{len(name)}:{name}"
+
+
+def _hashed(text: str) -> bytes:
+    return blake2b(text.encode(), digest_size=8).digest()
 
 
 def item_keys(*columns: Iterable[Any]) -> NDArray[np.uint64]:
@@ -57,8 +65,10 @@ def item_keys(*columns: Iterable[Any]) -> NDArray[np.uint64]:
     >>> item_keys(["A", "A"], ["1", "2"]).dtype, bool(item_keys(["A"])[0] == item_keys(["B"])[0])
     (dtype('uint64'), False)
     """
-    texts = [map(str, column) for column in columns]
-    keys = b"".join(map(_digest, zip(*texts, strict=True)))
+    texts = [list(map(str, column)) for column in columns]
+    marked = {name: _marked(name) for column in texts for name in set(column)}
+    of = marked.__getitem__
+    keys = b"".join([_hashed("".join(map(of, names))) for names in zip(*texts, strict=True)])
     return np.frombuffer(keys, dtype="<u8").astype(np.uint64)
 
 
