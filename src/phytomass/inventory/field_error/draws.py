@@ -115,8 +115,9 @@ def plot_draws(
     0       A        ...           ...
     1       B        0.0           0.0
     """
-    plan = plan_of(trees, plots, model)
     n, counts = model.errors.draws, np.zeros(2, np.int64)
+    progress("draws of plot biomass", 0, n)
+    plan = plan_of(trees, plots, model)
     workers = workers or os.cpu_count() or 1
     layout = _layout(plan, plots["plot_id"].astype(str).tolist(), model, random_state)
     writing = nullcontext(in_memory(layout)) if store is None else new_store(store, layout)
