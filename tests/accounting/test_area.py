@@ -14,6 +14,7 @@ from scipy import stats
 from phytomass.accounting.area import area_change, area_estimates, planned_plots, sample_of
 from phytomass.accounting.estimate import Estimate
 from phytomass.accounting.plots import plot_estimates
+from phytomass.accounting.survey.planning import plots_needed
 from phytomass.carbon import CarbonSettings, to_pool
 from phytomass.draws import Draws
 from phytomass.errors import InputError
@@ -157,6 +158,11 @@ def test_planning_follows_the_published_formula() -> None:
     mean, t, whole = float(w @ table["mean_mg_ha"]), stats.norm.ppf(0.95), 400
     n = whole * t**2 * (w @ s) ** 2 / (whole * (0.1 * mean) ** 2 + t**2 * (w @ s**2))
     assert_allclose(table["n_needed"], np.ceil(n * w * s / (w @ s)))
+
+
+def test_a_small_wood_needs_no_more_plots_than_it_holds() -> None:
+    """By hand: 20 × 2.7055 × 1 600 / (20 × 100 + 2.7055 × 1 600) = 13.68 of its 20 plots."""
+    assert plots_needed([40.0], [2.0], 100.0, plot_ha=0.1) == [14]
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,7 @@ def test_a_rule_of_your_own(tmp_path: Path) -> None:
         ("4.4", "", "without version"),
         ('"our methodology, section 8.5"', "", "without reference"),
         ("0.4307", "many", "row 2.*many"),
+        ("0.4307", "0", "a quantile and a divisor above 0"),
         ("quantile,0.90", "guess,0.90", "form 'guess'"),
         ("0.90", "90", "no share"),
         ("quantile,0.90,0.4307,1.644854,0.10,", "steps,0.90,,,0,0.1:0;0.2:1", "up to inf"),

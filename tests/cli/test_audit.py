@@ -26,3 +26,12 @@ def test_a_table_that_agrees(tmp_path: Path) -> None:
     assert result.exit_code == 0
     [line] = [json.loads(line) for line in result.output.splitlines()]
     assert (line["status"], line["rule"]) == ("agrees", "CO₂e = 44/12 C")
+
+
+def test_what_agrees_is_counted_and_listed_only_where_asked(tmp_path: Path) -> None:
+    (tmp_path / "estimates.csv").write_text(GOOD, encoding="utf-8")
+    short, long = (
+        CliRunner().invoke(app, ["audit", str(tmp_path), *more]).output for more in ([], ["--all"])
+    )
+    assert "1 agrees" in short and "row 3" not in short
+    assert "row 3" in long

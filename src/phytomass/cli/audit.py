@@ -13,10 +13,11 @@ from phytomass.cli.options import AsJson, Quiet
 
 def audit(
     path: Annotated[Path, typer.Argument(help="A results folder, or a CSV of typed numbers.")],
+    every: Annotated[bool, typer.Option("--all", help="List what agrees too, one by one.")] = False,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
-    """Hold the numbers of a table against each other: what agrees, what not, what is unknown."""
+    """Hold the numbers of a table against each other: what contradicts, what cannot be told."""
     from phytomass.accounting.audit import AGREES, CONTRADICTS, UNKNOWN
     from phytomass.accounting.audit import audit as audited
     from phytomass.cli.console import Screen
@@ -25,11 +26,11 @@ def audit(
     findings = audited(path)
     for finding in findings:
         screen.event("audited", **asdict(finding))
-    signs = {AGREES: ("✓", "green"), CONTRADICTS: ("✗", "red"), UNKNOWN: ("·", "dim")}
+    signs = {CONTRADICTS: ("✗", "red"), UNKNOWN: ("·", "dim"), AGREES: ("✓", "green")}
     for status, sign in signs.items():
         of_one = [finding for finding in findings if finding.status == status]
         screen.say((f"{len(of_one)} {status}", "bold"))
-        for one in of_one:
+        for one in of_one if every or status != AGREES else ():
             values = f": {one.stated}" if one.stated else ""
             values += f", would be {one.expected}" if status == CONTRADICTS and one.expected else ""
             note = f" ({one.note})" if one.note else ""

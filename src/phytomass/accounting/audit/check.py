@@ -47,7 +47,7 @@ def audit(path: Path | str) -> list[Finding]:
     if not file.is_file():
         raise InputError(
             "holds no estimates.csv" if given.is_dir() else "no such file", where=str(given),
-            remedy="give a results folder, or a table with quantity, value and unit",
+            remedy="give a results folder (of a project: its results/), or a table with quantity, value and unit",
         )  # fmt: skip
     rows = read_table(file)
     findings = [one for rule in (_derived, *RULES, deductions) for one in rule(rows)]
