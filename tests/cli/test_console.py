@@ -59,6 +59,18 @@ def test_progress_of_a_user_s_label_is_no_markup() -> None:
     assert "[/nothing] forest" in text.getvalue()
 
 
+def test_work_of_unknown_length_is_shown_in_a_terminal_alone(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for terminal in (True, False):
+        text = io.StringIO()
+        console = Console(file=text, force_terminal=terminal, width=120, color_system=None)
+        with Screen(as_json=not terminal, out=console, err=console).at_work("reading"):
+            pass
+        assert ("reading" in text.getvalue()) == terminal
+    assert capsys.readouterr().out == ""
+
+
 def test_signs_that_a_console_does_not_have(monkeypatch: pytest.MonkeyPatch) -> None:
     for encoding, shown in (("ascii", "OK CO2 Foret -> ?"), ("latin-1", "OK CO2 Forêt -> ?")):
         raw = io.BytesIO()

@@ -17,7 +17,7 @@ from phytomass.draws import Draws
 from phytomass.errors import InputError
 from phytomass.inventory import stress_of_plots
 from phytomass.workflow import check_project, load_project, run
-from tests.workflow.conftest import write_project
+from tests.workflow.small import write_project
 
 E = np.array([[-0.2, 0.1], [0.4, -9.0]], dtype=np.float32)
 """Four pixels of one degree from 10° E, 2° N; the last has no data."""

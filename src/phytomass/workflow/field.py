@@ -145,7 +145,8 @@ def _with_errors(
         )
     used = plots_in_use(plots, reads.inventory)
     kept = used["plot_id"].astype(str)
-    tables.write(folder, "field_error", mean_error(draws.of(kept.tolist()), context.progress))
+    mean = mean_error(draws.of(kept.tolist()), context.workers, context.progress)
+    tables.write(folder, "field_error", mean)
     counts = {
         "drawn_again": draws.drawn_again,
         "below_zero": draws.below_zero,
@@ -153,9 +154,8 @@ def _with_errors(
     }
     tables.write(folder, "draw_counts", pd.DataFrame({"what": counts.keys(), "n": counts.values()}))
     fewer = reads.errors.model_copy(update={"draws": min(reads.errors.draws, SHARE_DRAWS)})
-    theirs = trees[trees["plot_id"].astype(str).isin(kept)]
     shares = variance_shares(
-        theirs,
+        trees,
         used,
         replace(model, errors=fewer),
         random_state=seed,
@@ -167,7 +167,7 @@ def _with_errors(
     return plots.merge(bounds, on="plot_id", how="left", validate="one_to_one")
 
 
-def mean_error(draws: PlotDraws, progress: Progress = silent) -> pd.DataFrame:
+def mean_error(draws: PlotDraws, workers: int = 1, progress: Progress = silent) -> pd.DataFrame:
     """Return the error of the mean of plots that comes from the field: more plots do not cure it.
 
     Returns
@@ -177,7 +177,7 @@ def mean_error(draws: PlotDraws, progress: Progress = silent) -> pd.DataFrame:
         draws_mean, percentile (share of the draws below the mean), se, low90, high90, low95,
         high95 (of the draws of the mean).
     """
-    rows, means = [], draws.means(progress)
+    rows, means = [], draws.means(workers, progress)
     for column, meaning in POOLS.items():
         mean = means[column]
         low90, high90, low95, high95 = mean.quantile([0.05, 0.95, 0.025, 0.975])[0]

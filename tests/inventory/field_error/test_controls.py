@@ -15,7 +15,7 @@ from phytomass.inventory import TableSource, read_controls
 from phytomass.inventory.field_error import ErrorSettings, control_errors, with_controls
 from phytomass.inventory.field_error.prepare import diameter_sd
 from phytomass.workflow import check_project, load_project, run
-from tests.workflow.conftest import write_project
+from tests.workflow.small import write_project
 
 
 def stand(n: int, seed: int = 1) -> pd.DataFrame:

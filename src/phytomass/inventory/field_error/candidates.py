@@ -39,19 +39,28 @@ def candidates_of(
     known = density_of_species(names, settings, model.root, families_of(trees))
     densities = known.set_index("species")
     dense = set(densities.index[densities["wood_density"].notna()])
-    keys = list(
-        zip(
-            *(trees[c].to_numpy(dtype=object) for c in ("accepted_species", "equation_id")),
-            has_height.tolist(),
-            strict=True,
-        )
-    )
+    keys = {c: trees[c].to_numpy(dtype=object) for c in ("accepted_species", "equation_id")}
+    kind, first = numbered(pd.DataFrame({**keys, "has_height": has_height}))
     sets: dict[Candidates, int] = {}
-    index: dict[tuple[str, str, bool], int] = {}
-    for key in dict.fromkeys(keys):
+    index = []
+    for key in first.itertuples(index=False, name=None):
         found = _candidates(key, model, equations, key[0] in dense)
-        index[key] = sets.setdefault(found, len(sets))
-    return tuple(sets), np.array([index[key] for key in keys], dtype=np.int64)
+        index.append(sets.setdefault(found, len(sets)))
+    return tuple(sets), np.array(index, dtype=np.int64)[kind]
+
+
+def numbered(table: pd.DataFrame) -> tuple[NDArray[np.int64], pd.DataFrame]:
+    """Return the number of each row's kind, and the first row of each; rows that are alike are one.
+
+    Examples
+    --------
+    >>> kind, first = numbered(pd.DataFrame({"a": ["x", "y", "x"], "b": [1.0, np.nan, 1.0]}))
+    >>> kind.tolist(), first.to_numpy().tolist()
+    ([0, 1, 0], [['x', 1.0], ['y', nan]])
+    """
+    groups = table.groupby(list(table), sort=False, dropna=False).ngroup()
+    kind = groups.to_numpy(dtype=np.int64)
+    return kind, table[~groups.duplicated().to_numpy()]
 
 
 def _candidates(
