@@ -59,7 +59,7 @@ def numbered(table: pd.DataFrame) -> tuple[NDArray[np.int64], pd.DataFrame]:
     ([0, 1, 0], [['x', 1.0], ['y', nan]])
     """
     groups = table.groupby(list(table), sort=False, dropna=False).ngroup()
-    kind = groups.to_numpy(dtype=np.int64)
+    kind = np.asarray(groups, dtype=np.int64)
     return kind, table[~groups.duplicated().to_numpy()]
 
 

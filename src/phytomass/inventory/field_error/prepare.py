@@ -212,7 +212,8 @@ def _densities(
         level = np.where(stated == "", level, stated)
     kinds = {"name": names.to_numpy(dtype=object), "mean": mean, "sd": sd, "level": level}
     kind, first = numbered(pd.DataFrame(kinds))
-    densities = tuple(_density_of(*key, model) for key in first.itertuples(index=False))
+    rows = first.itertuples(index=False, name=None)
+    densities = tuple(_density_of(name, rho, s, rung, model) for name, rho, s, rung in rows)
     own_sd = np.array([d.tree_sd for d in densities])[kind]
     return densities, kind, own_sd
 
