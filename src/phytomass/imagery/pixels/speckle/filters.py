@@ -120,8 +120,20 @@ def refined_lee(power: ArrayLike, looks: float) -> Array:
 
     Parameters
     ----------
-    power, looks
-        As for `lee`; so are what is returned and raised.
+    power : array, shape (rows, cols)
+        Backscatter in linear power, NaN where there are no data.
+    looks : float
+        Equivalent number of looks.
+
+    Returns
+    -------
+    array, shape (rows, cols)
+        NaN where `power` is NaN.
+
+    Raises
+    ------
+    InputError
+        For more than one image, and looks that are not above zero.
 
     Notes
     -----
@@ -160,17 +172,31 @@ def improved_sigma(
 
     Parameters
     ----------
-    power, looks, window
-        As for `lee`; so are what is returned and raised.
+    power : array, shape (rows, cols)
+        Backscatter in linear power, NaN where there are no data.
+    looks : float
+        Equivalent number of looks.
     bright : float, optional
         The 98th percentile of the whole scene; that of `power` if left out. Who filters a scene
         tile by tile gives it (`bright_level`), or the result would depend on the tiling.
+    window : int
+        Odd side of the window in pixels.
     share : float
         Share ξ of speckle within the sigma range.
     bias_correction : bool
         False is the filter as published, which darkens single-look images by 1.4 %. True filters
         twice: the first result is the centre of the second's range, times `centre_factor` where
         ξ is 0.9.
+
+    Returns
+    -------
+    array, shape (rows, cols)
+        NaN where `power` is NaN.
+
+    Raises
+    ------
+    InputError
+        For more than one image, an even window, and looks that are not above zero.
 
     Notes
     -----
