@@ -13,6 +13,9 @@ from hypothesis import settings
 from odc.geo.geobox import GeoBox
 
 from phytomass.grid import grid_from_bounds
+from tests.workflow.small import finished, project
+
+__all__ = ["finished", "project"]  # fixtures
 
 settings.register_profile("house", deadline=None)  # other work on the machine must not fail a test
 settings.load_profile("house")

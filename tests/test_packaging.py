@@ -26,7 +26,7 @@ from phytomass.imagery import RasterSource, find_index, open_source
 from phytomass.imagery.indices.catalogue import entries
 from phytomass.models.patch_cnn import require_torch
 from phytomass.workflow import check_project, load_project
-from tests.workflow.conftest import small_settings, write_project
+from tests.workflow.small import small_settings, write_project
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "phytomass"

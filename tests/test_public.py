@@ -11,12 +11,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 
 import phytomass
 from phytomass import _HOMES  # type: ignore[attr-defined]
+from phytomass.cli.app import app
 from phytomass.errors import InputError
 from phytomass.extras import MissingExtraError
 from phytomass.settings import Settings
+from phytomass.workflow.load import check_settings
+from tests.workflow.tiny import tiny_project
 
 ROOT = Path(__file__).parents[1]
 NAMES = [name for name in phytomass.__all__ if name != "__version__"]
@@ -158,3 +162,28 @@ def test_the_ten_tasks_of_the_page_run(tmp_path: Path, monkeypatch: pytest.Monke
     assert 0.5 < known["mean_of_map"] / known["plots"]["agb_mg_ha"].mean() < 1.5
     assert known["outcomes"][0].status == "run"
     assert type(known["figure"]).__name__ == "Figure"
+
+
+def test_the_answers_of_how_to_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = (ROOT / "docs" / "how-to.md").read_text(encoding="utf-8")
+    for settings in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL):
+        check_settings(tiny_project() | yaml.safe_load(settings), "docs/how-to.md")
+    monkeypatch.chdir(tmp_path)
+    for cell in re.findall(r"```python\n(.*?)```", page, re.DOTALL):
+        exec(compile(cell, "docs/how-to.md", "exec"), {})  # noqa: S102
+    shown = capsys.readouterr().out
+    assert "[10 10]" in shown  # the tool's example by hand, see `plots_needed`
+    assert "stock mean × area 2.05e+09 would be 1.9536e+09" in shown
+    assert "[ True False]" in shown
+
+
+def test_the_verbs_of_the_documentation_are_those_there_are() -> None:
+    verbs = {command.name for command in app.registered_commands}
+    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]
+    texts = "\n".join(page.read_text(encoding="utf-8") for page in pages)
+    said = set(re.findall(r"(?:    |\n|`)phytomass ([a-z]+)\b", texts))
+    assert said <= verbs
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert verbs <= set(re.findall(r"(?:phytomass |`)([a-z]+)\b", readme))

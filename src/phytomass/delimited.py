@@ -67,8 +67,8 @@ def read_delimited(
     text = _decoded(data, where, encoding)
     try:
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-        meant = _Meant()
-        records = [[meant[cell] for cell in row] for row in reader]
+        meant = _Meant().__getitem__
+        records = [list(map(meant, row)) for row in reader]
     except (csv.Error, TypeError, ValueError) as error:
         raise InputError(
             f"cannot be read as CSV ({error})", where=where, remedy="check quotes and delimiter"
@@ -107,11 +107,8 @@ def table_of(records: Sequence[Sequence[str]], where: str, first_row: int = 2) -
             remedy="give each column its own name",
         )
     width, body = len(header), list(records[1:])
-    long = [
-        i + first_row
-        for i, r in enumerate(body)
-        if len(r) > width and any(c.strip() for c in r[width:])
-    ]
+    odd = [i for i, length in enumerate(map(len, body)) if length != width]
+    long = [i + first_row for i in odd if any(c.strip() for c in body[i][width:])]
     if long:
         shown = ", ".join(map(str, long[:10])) + (
             f" and {len(long) - 10} more" if long[10:] else ""
@@ -121,9 +118,8 @@ def table_of(records: Sequence[Sequence[str]], where: str, first_row: int = 2) -
             where=where,
             remedy="quote cells that contain the delimiter, or set delimiter:",
         )
-    for i, row in enumerate(body):
-        if len(row) != width:
-            body[i] = [*row[:width], *[""] * (width - len(row))]
+    for i in odd:
+        body[i] = [*body[i][:width], *[""] * (width - len(body[i]))]
     columns = list(zip(*body, strict=True)) or [()] * width
     cells = {name: list(columns[i]) for i, name in enumerate(header) if name}
     return pd.DataFrame(cells, dtype=object)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import errno
 import hashlib
+import io
 import json
 import os
 import re
@@ -13,7 +14,7 @@ import tempfile
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from phytomass.errors import DiskFullError, InputError, nearest
 
@@ -184,7 +185,7 @@ def as_meant(text: str) -> str:
     return text[1:] if text.startswith("'") and FORMULA.match(text) else text
 
 
-def of_texts(cells: Iterable[str], change: Callable[[str], Any]) -> list[Any]:
+def of_texts(cells: Iterable[Any], change: Callable[[Any], Any]) -> list[Any]:
     """Return what a function makes of each text; texts that are alike ask it once.
 
     Examples
@@ -193,8 +194,8 @@ def of_texts(cells: Iterable[str], change: Callable[[str], Any]) -> list[Any]:
     ['A', 'B', 'A']
     """
     cells = list(cells)
-    made = {cell: change(cell) for cell in dict.fromkeys(cells)}
-    return [made[cell] for cell in cells]
+    made = {cell: change(cell) for cell in set(cells)}
+    return list(map(made.__getitem__, cells))
 
 
 def texts_as_meant(table: pd.DataFrame) -> pd.DataFrame:
@@ -235,45 +236,66 @@ def write_csv(
     Text that a spreadsheet would take for a formula gets an apostrophe before it (see `inert`),
     numbers never; `read_csv` takes it away again.
     """
-    named = table.rename(columns={name: inert(str(name)) for name in table.columns})
-    safe = _each_text(named, inert)
+    header = [inert(str(name)) for name in table.columns]
     # Some versions of Python end a row at a \r where no quotes stand around it.
-    odd = any("\r" in name for name in safe.columns) or any(
-        any("\r" in cell for cell in dict.fromkeys(c for c in column if isinstance(c, str)))
-        for column in _text_columns(safe)
-    )
+    odd = any("\r" in text for text in (*header, *_texts(table)))
+    written = _written(csv.QUOTE_ALL if odd else csv.QUOTE_MINIMAL, len(header) == 1)
     with whole_file(path) as beside, beside.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(
-            file, lineterminator="\n", quoting=csv.QUOTE_ALL if odd else csv.QUOTE_MINIMAL
-        )
-        writer.writerow(safe.columns)
-        for first in range(0, len(safe), ROWS):
-            part = safe.iloc[first : first + ROWS]
-            fields = [_fields(column) for _, column in part.items()]
-            writer.writerows(zip(*fields, strict=True))
-            progress(f"writing {Path(path).name}", first + len(part), len(safe))
+        file.write(f"{','.join(map(written, header))}\n")
+        for first in range(0, len(table), ROWS):
+            part = table.iloc[first : first + ROWS]
+            fields = [_fields(column, written) for _, column in part.items()]
+            rows = map(",".join, zip(*fields, strict=True))
+            file.writelines(f"{row}\n" for row in rows)
+            progress(f"writing {Path(path).name}", first + len(part), len(table))
 
 
-def _text_columns(table: pd.DataFrame) -> Iterator[list[Any]]:
+def _written(quoting: Literal[0, 1], alone: bool) -> Callable[[Any], str]:
+    """Return what gives a cell as it stands in a file, with quotes where it needs them."""
+    buffer = io.StringIO(newline="")
+    writer = csv.writer(buffer, lineterminator="\n", quoting=quoting)
+    rest = [] if alone else [0]  # an empty cell that is alone in its row has quotes
+    after = 1 if alone else len(',"0"\n' if quoting == csv.QUOTE_ALL else ",0\n")
+
+    def written(cell: Any) -> str:
+        buffer.seek(0)
+        buffer.truncate()
+        writer.writerow([cell, *rest])
+        return buffer.getvalue()[:-after]
+
+    return written
+
+
+def _texts(table: pd.DataFrame) -> Iterator[str]:
+    """Return the texts of a table's cells, each column's once."""
     from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
     for _, column in table.items():
         if not (is_numeric_dtype(column.dtype) or is_bool_dtype(column.dtype)):
-            yield column.to_numpy(dtype=object).tolist()
+            yield from {c for c in column.to_numpy(dtype=object).tolist() if isinstance(c, str)}
 
 
-def _fields(column: pd.Series[Any]) -> list[Any]:
+def _fields(column: pd.Series[Any], written: Callable[[Any], str]) -> list[str]:
     """Return what a column holds as CSV writes it: ten digits, nothing for what is missing."""
     import numpy as np
     import pandas as pd
 
-    if isinstance(column.dtype, np.dtype) and column.dtype.kind == "f":
-        return ["" if x != x else f"{x:.10g}" for x in column.tolist()]
+    kind = column.dtype.kind if isinstance(column.dtype, np.dtype) else "O"
+    if kind == "f":  # by bits: minus zero is another text than zero
+        bits = np.ascontiguousarray(column.to_numpy(dtype=np.float64)).view(np.int64)
+        places, values = pd.factorize(bits)
+        numbers = values.view(np.float64).tolist()
+        texts = [written("" if x != x else f"{x:.10g}") for x in numbers]
+        return list(map(texts.__getitem__, places.tolist()))
     cells = column.to_numpy(dtype=object).tolist()
-    if isinstance(column.dtype, np.dtype) and column.dtype.kind in "biu":
-        return cells
+    if kind in "biu":
+        return of_texts(cells, written)
+    made = {c: written(inert(c)) for c in {c for c in cells if isinstance(c, str)}}
     missing = pd.isna(column).tolist()
-    return ["" if gone else cell for cell, gone in zip(cells, missing, strict=True)]
+    return [
+        made[c] if isinstance(c, str) else written("" if gone else c)
+        for c, gone in zip(cells, missing, strict=True)
+    ]
 
 
 def read_csv(path: str | Path, text: Collection[str] = ()) -> pd.DataFrame:

@@ -189,8 +189,7 @@ def test_refusals(settings: dict[str, object], change: dict[str, object], says: 
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
-        ({"kind": "stratified"}, "needs strata_ha"),
-        ({"kind": "simple_random", "strata_ha": {"a": 1.0}}, "only it"),
+        ({"kind": "simple_random", "strata_ha": {"a": 1.0}}, "only of it"),
         ({"kind": "stratified", "strata_ha": {"a": 1.0, "b": 2.0}, "area_ha": 5.0}, "add up to 3"),
         ({"kind": "two_stage", "n_clusters": 9}, "plots_per_cluster"),
     ],

@@ -32,6 +32,28 @@ AT_30_20 = {
     "chave2005_moist": 458.10,  # 0.0509 * 9000
     "chave2005_wet": 404.44,
     "chave2014": 486.81,
+    # by D alone, e(a + b * l(30) …); with rho 0.5 where the equation reads it
+    "jenkins2003_aspen_alder_cottonwood_willow": 368.057,
+    "jenkins2003_soft_maple_birch": 460.297,
+    "jenkins2003_mixed_hardwood": 390.284,
+    "jenkins2003_hard_maple_oak_hickory_beech": 526.628,
+    "jenkins2003_cedar_larch": 284.401,
+    "jenkins2003_douglas_fir": 437.215,
+    "jenkins2003_true_fir_hemlock": 365.524,
+    "jenkins2003_pine": 312.929,
+    "jenkins2003_spruce": 349.084,
+    "chave2005_dry_no_height": 402.053,
+    "chave2005_moist_no_height": 603.424,
+    "chave2005_wet_no_height": 441.960,
+    "chave2005_mangrove_no_height": 395.923,
+    "brown1997_dry": 363.136,
+    "brown1997_moist": 646.149,
+    "brown1997_moist_updated": 650.565,
+    "komiyama2005_mangroves": 539.961,  # 0.251 * 0.5 * 30^2.46
+    "ketterings2001": 407.775,
+    "goodman2013_palms": 478.94,  # e(-3.3488 + 0.588^2/2 + 2.7483 * l(30))
+    "schnitzer2006_lianas": 1906.418,
+    "paul2016_eucalypts": 457.92,  # 1.067 * e(-2.016 + 2.375 * l(30))
 }
 
 
@@ -176,7 +198,7 @@ def test_equation_in_inches_feet_and_pounds() -> None:
 
 def test_forms_not_used_by_the_built_in_table() -> None:
     used = {e.form for e in EQUATIONS.values()}
-    assert set(FORMS) - used == {"power_d_h", "log_polynomial_d"}
+    assert set(FORMS) - used == {"power_d_h"}
     base = {"id": "x", "taxa": (), "group": "any", "component": "", "dbh_range_cm": None}
     base |= {"height_range_m": None, "n": None, "rse_log": None, "correction": "unknown"}
     base |= {"region": "", "doubtful": False, "note": "", "source": "test"}

@@ -28,7 +28,7 @@ from phytomass.walk.kinds import STORES
 from tests.cli.test_bad_input import run
 from tests.conftest import coordinate_image, write_raster
 from tests.imagery.test_vod import write as write_vod
-from tests.workflow.conftest import write_project
+from tests.workflow.small import write_project
 
 GRID = grid_from_bounds("EPSG:32643", 10, (500_000, 3_800_000, 506_000, 3_803_000))
 DAYS = ("20200601", "20200701")
@@ -312,7 +312,10 @@ LIMITED = (
 """No file may be longer than so many bytes: the system refuses as it does on a full disk."""
 
 
-@pytest.mark.parametrize(("store", "share"), [("geotiff", 0.5), ("geotiff", 0.999), ("zarr", 0.05)])
+@pytest.mark.parametrize(
+    ("store", "share"),
+    [pytest.param("geotiff", 0.5, marks=pytest.mark.slow), ("geotiff", 0.999), ("zarr", 0.05)],
+)
 def test_a_full_disk_is_named_and_the_next_run_goes_on(
     good: Path, images: Images, monkeypatch: pytest.MonkeyPatch, store: str, share: float
 ) -> None:

@@ -15,9 +15,8 @@ import rasterio
 
 from phytomass.cli.main import main
 from phytomass.files import sha256_of
-from tests.workflow.conftest import finished, project, small_settings, write_project
+from tests.workflow.small import small_settings, write_project
 
-__all__ = ["finished", "project"]  # fixtures
 Change = Callable[[Path], None]
 
 

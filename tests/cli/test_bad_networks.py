@@ -22,7 +22,7 @@ from phytomass.grid import Block, grid_from_bounds
 from phytomass.mapping import predict_map
 from phytomass.models.patch_cnn import load_network
 from tests.cli.test_bad_input import run
-from tests.workflow.conftest import write_project
+from tests.workflow.small import write_project
 
 SIDE, N = 40, 48
 GRID = grid_from_bounds("EPSG:32643", 10, (500_000, 3_800_000, 500_400, 3_800_400))

@@ -59,6 +59,18 @@ def test_progress_of_a_user_s_label_is_no_markup() -> None:
     assert "[/nothing] forest" in text.getvalue()
 
 
+def test_work_of_unknown_length_is_shown_in_a_terminal_alone(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for terminal in (True, False):
+        text = io.StringIO()
+        console = Console(file=text, force_terminal=terminal, width=120, color_system=None)
+        with Screen(as_json=not terminal, out=console, err=console).at_work("reading"):
+            pass
+        assert ("reading" in text.getvalue()) == terminal
+    assert capsys.readouterr().out == ""
+
+
 def test_signs_that_a_console_does_not_have(monkeypatch: pytest.MonkeyPatch) -> None:
     for encoding, shown in (("ascii", "OK CO2 Foret -> ?"), ("latin-1", "OK CO2 Forêt -> ?")):
         raw = io.BytesIO()
@@ -71,17 +83,23 @@ def test_signs_that_a_console_does_not_have(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.parametrize(
-    "environment",
-    [{"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}],
+    ("environment", "what", "code"),
+    [
+        ({"PYTHONIOENCODING": "ascii"}, "nothing", 0),
+        (
+            {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+            "raise:MemoryError()",
+            2,
+        ),
+    ],
 )
 def test_the_command_on_a_console_without_utf_8(
-    environment: dict[str, str], tmp_path: Path
+    environment: dict[str, str], what: str, code: int, tmp_path: Path
 ) -> None:
-    folder = str(tmp_path / "[red]forêt")
-    for what, code in (("nothing", 0), ("raise:MemoryError()", 2)):
-        done = command(what, "map", folder + str(code), **environment)
-        assert done.returncode == code, done.stderr
-        assert "Traceback" not in done.stderr
-        assert (done.stdout + done.stderr).isascii()
-        assert re.search(r"OK \d\.\d s: plot_draws.zarr, plots.csv, trees.csv", done.stdout)
-    assert "x there is not enough memory\n  -> close other programs" in done.stderr
+    done = command(what, "map", str(tmp_path / "[red]forêt"), **environment)
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    assert (done.stdout + done.stderr).isascii()
+    assert re.search(r"OK \d\.\d s: plot_draws.zarr, plots.csv, trees.csv", done.stdout)
+    if code:
+        assert "x there is not enough memory\n  -> close other programs" in done.stderr

@@ -36,7 +36,7 @@ from phytomass.imagery import PredictorSettings
 from phytomass.imagery.readers import corrections as corrections_module
 from phytomass.walk import workers as workers_module
 from phytomass.walk.journal import Journal
-from phytomass.walk.workers import DaskPool, ExecutorPool
+from phytomass.walk.workers import DaskPool, Pool
 from tests.conftest import coordinate_image, write_raster
 
 LAYERS = ("e", "n", "VV", "VH", "B4", "B8", "VV_entropy")
@@ -143,11 +143,25 @@ def test_blocks_are_those_of_one_reading_of_the_whole(
     assert np.isnan(store["VV"].to_numpy()).sum() > 0
 
 
-@pytest.mark.parametrize("suffix", [".zarr", ".tif"])
+@pytest.mark.parametrize(
+    ("suffix", "others"),
+    [
+        (".zarr", ["cluster"]),
+        (".tif", ["processes"]),
+        pytest.param(".zarr", ["processes"], marks=pytest.mark.slow),
+        pytest.param(".tif", ["cluster"], marks=pytest.mark.slow),
+    ],
+)
 def test_the_same_bytes_on_any_workers(
-    tmp_path: Path, large: GeoBox, settings: PredictorSettings, cluster: str, suffix: str
+    tmp_path: Path,
+    large: GeoBox,
+    settings: PredictorSettings,
+    cluster: str,
+    suffix: str,
+    others: list[str],
 ) -> None:
-    ways = [Workers(), Workers(3), Workers(2, "processes"), Workers(1, cluster)]
+    there = {"processes": Workers(2, "processes"), "cluster": Workers(1, cluster)}
+    ways = [Workers(), Workers(3), *(there[other] for other in others)]
     found = set()
     for k, workers in enumerate(ways):
         target = tmp_path / f"{k}" / f"p{suffix}"
@@ -366,4 +380,4 @@ def test_an_executor_of_ones_own_is_enough() -> None:
             future.set_result(fn(*args))
             return future
 
-    assert sorted(ExecutorPool(Inline(), 1).run(abs, [(-2,), (1,)])) == [1, 2]
+    assert sorted(Pool(Inline(), 1).run(abs, [(-2,), (1,)])) == [1, 2]

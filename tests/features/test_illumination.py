@@ -18,7 +18,7 @@ from phytomass.report.content.results import read_results
 from phytomass.report.sections.predictors import predictors_section
 from tests.cli.test_bad_input import run
 from tests.conftest import write_raster
-from tests.workflow.conftest import write_project
+from tests.workflow.small import write_project
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from phytomass.imagery.scenes.listing import Scene
 from phytomass.imagery.scenes.overpass import first_complete, moment_of, of_one_overpass, overpasses
 from tests.cli.test_bad_input import run
 from tests.conftest import coordinate_image, write_raster
-from tests.workflow.conftest import write_project
+from tests.workflow.small import write_project
 
 EAST, NORTH = 500_000, 3_800_000
 LEFT, RIGHT = slice(0, 40), slice(20, 60)  # columns of two tiles that share twenty

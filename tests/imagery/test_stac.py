@@ -29,7 +29,7 @@ from phytomass.imagery.catalogs.traffic import Traffic
 from tests.cli.test_bad_input import run
 from tests.conftest import coordinate_image, write_raster
 from tests.imagery.stac_server import StacServer
-from tests.workflow.conftest import write_project
+from tests.workflow.small import write_project
 
 DAYS = ("2020-06-01", "2020-07-01", "2020-08-01", "2020-09-01")
 

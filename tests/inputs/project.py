@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
@@ -16,7 +17,7 @@ from phytomass.errors import ProjectFileError
 from phytomass.grid import grid_from_bounds
 from phytomass.workflow import check_project, load_project
 from tests.conftest import write_raster
-from tests.workflow.conftest import write_project
+from tests.workflow.small import write_project
 
 GRID = grid_from_bounds("EPSG:32643", 10, (500_000, 3_800_000, 500_400, 3_800_300))
 FILES = {
@@ -35,6 +36,18 @@ FILES = {
 """Role → the good file that plays it."""
 
 TABLES = ("plots", "trees", "equations", "densities")
+
+
+def folder(path: Path) -> None:
+    """Put a folder in a file's place."""
+    path.unlink()
+    path.mkdir()
+
+
+def pipe(path: Path) -> None:
+    """Put a pipe in a file's place."""
+    path.unlink()
+    os.mkfifo(path)
 
 
 @cache

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import struct
 from collections.abc import Callable
@@ -18,7 +17,7 @@ from phytomass.grid import Block
 from phytomass.imagery import RasterSource, open_source
 from phytomass.rasters import open_raster
 from tests.conftest import write_raster
-from tests.inputs.project import FILES, GRID, Case, content_of_files
+from tests.inputs.project import FILES, GRID, Case, content_of_files, folder, pipe
 
 pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 
@@ -36,16 +35,6 @@ def raw(content: bytes) -> Spoil:
 
 def void(_: object) -> None:
     return None
-
-
-def folder(path: Path) -> None:
-    path.unlink()
-    path.mkdir()
-
-
-def pipe(path: Path) -> None:
-    path.unlink()
-    os.mkfifo(path)
 
 
 def cut_off(path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sqlite3
 import zipfile
@@ -17,7 +16,7 @@ import pandas as pd
 import pytest
 from shapely.geometry import Point
 
-from tests.inputs.project import FILES, Case, content_of_files
+from tests.inputs.project import FILES, Case, content_of_files, folder, pipe
 
 Spoil = Callable[[Path], None]
 TEXT_ROLES = ("plots", "trees", "equations", "densities")
@@ -38,16 +37,6 @@ def edited(change: Callable[[str], str], encoding: str = "utf-8") -> Spoil:
         path.write_bytes(change(path.read_text(encoding="utf-8")).encode(encoding))
 
     return write
-
-
-def folder(path: Path) -> None:
-    path.unlink()
-    path.mkdir()
-
-
-def pipe(path: Path) -> None:
-    path.unlink()
-    os.mkfifo(path)
 
 
 def frame(path: Path, role: str) -> pd.DataFrame:

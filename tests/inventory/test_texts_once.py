@@ -9,11 +9,13 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from phytomass.delimited import read_delimited, table_of
 from phytomass.files import as_meant, inert, write_csv
+from phytomass.inventory import tables as module
 from phytomass.inventory.columns import (
     ERRORS,
     Column,
@@ -25,7 +27,7 @@ from phytomass.inventory.columns import (
 from phytomass.inventory.findings import Findings, Rejection, as_written
 from phytomass.inventory.settings import TableSource
 from phytomass.inventory.suspicion import _copied_plots
-from phytomass.inventory.tables import RawTable
+from phytomass.inventory.tables import RawTable, read_table
 
 CELLS = st.one_of(
     st.sampled_from(["", "NA", "-", "12,4", "12.4", "1_0", "inf", "nan", "#REF!", "#ref!", "-99"]),
@@ -158,3 +160,20 @@ def test_copies_of_plots_are_those_that_are_alike(kinds: list[int], seed: int) -
     trees["tree_id"] = rng.permutation(len(trees)).astype(str)
     found = [(row[0], row[4].split("of plot ")[1]) for row in _copied_plots(trees)]  # type: ignore[attr-defined]
     assert found == slow_copies(trees)
+
+
+def test_what_check_read_is_taken_once_and_only_of_the_same_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[Path] = []
+
+    def read(path: Path, *rest: str) -> list[list[str]]:
+        looks.append(path)
+        return read_delimited(path, *rest)
+
+    monkeypatch.setattr(module, "read_delimited", read)
+    source = TableSource(path=Path("t.csv"))
+    for text, n in (("a\n1\n", 1), ("a\n1\n", 1), ("a\n2\n", 2), ("a\n1\n", 3)):
+        (tmp_path / "t.csv").write_text(text)
+        assert read_table(source, tmp_path).cells["a"].tolist() == [text[2]]
+        assert len(looks) == n

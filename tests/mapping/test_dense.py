@@ -70,8 +70,22 @@ def patch_wise(model: Any, values: np.ndarray, rows: Any, cols: Any) -> np.ndarr
     return np.asarray(model.predict(np.stack(cut)))
 
 
-@pytest.mark.parametrize("precision", ["fp32", "fp64"])
-@pytest.mark.parametrize("name", list(KINDS))
+IN_FP32 = ("resnet 13", "vgg 11 gaussian")
+"""Kinds that are tried in both precisions by the fast tests; in the tight one all are."""
+
+
+@pytest.mark.parametrize(
+    ("name", "precision"),
+    [
+        *((name, "fp64") for name in KINDS),
+        *((name, "fp32") for name in IN_FP32),
+        *(
+            pytest.param(name, "fp32", marks=pytest.mark.slow)
+            for name in KINDS
+            if name not in IN_FP32
+        ),
+    ],
+)
 @given(
     seed=st.integers(0, 10_000),
     shape=st.tuples(st.integers(17, 72), st.integers(17, 72)),

@@ -20,7 +20,7 @@ from phytomass.models.limits import limits_of
 from phytomass.models.records.tables import all_model_names, record_of
 from phytomass.workflow import load_project, make_demo, new_project
 from phytomass.workflow.document import DEEPEST, MOST_BYTES, read_document
-from tests.workflow.conftest import write_project
+from tests.workflow.small import write_project
 from tests.workflow.tiny import make_tiny, problems_in, tiny_project
 
 S2 = "predictors/rasters/s2"

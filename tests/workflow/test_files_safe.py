@@ -17,8 +17,8 @@ from phytomass.workflow import STEPS, check_project, load_project, make_demo, ru
 from phytomass.workflow.names import TITLES, WRITES
 from phytomass.workflow.safety import results_apart
 from tests.cli.test_bad_input import run
-from tests.workflow.conftest import small_settings, write_project
 from tests.workflow.faults import Small
+from tests.workflow.small import small_settings, write_project
 
 Make = Callable[[Path], None]
 
@@ -125,6 +125,7 @@ def test_every_kind_of_input_is_known(inputs: Path) -> None:
     kinds: dict[str, dict[str, Any]] = {
         "equations": {"allometry": {"equations": "own/a.csv"}},
         "wood density": {"allometry": {"wood_density_table": "own/a.csv"}},
+        "stress": {"allometry": {"environmental_stress": "own/a.tif"}},
         "study area": {"study_area": "own/a.gpkg"},
         "zones": {"zones": {"path": "own/a.gpkg"}},
         "mask": {"mask": {"path": "own/a.tif", "at_least": 1}},

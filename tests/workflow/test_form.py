@@ -12,8 +12,9 @@ import openpyxl
 import pandas as pd
 import pytest
 
+from phytomass import tables
 from phytomass.errors import InputError
-from phytomass.inventory import read_inventory
+from phytomass.inventory import design_of, read_inventory
 from phytomass.workflow import load_project, new_project, open_project, run_steps, steps_of
 from phytomass.workflow.check import check_project
 
@@ -107,8 +108,91 @@ def test_a_form_saved_by_libreoffice_is_read_as_it_was_written(tmp_path: Path) -
         command = ["soffice", "--headless", "--convert-to", kind, "--outdir", workbook.parent]
         subprocess.run([*map(str, command), str(source)], check=True, timeout=120)
     read_back(path)
+    stratify(path)
+    design = design_of(load_project(path).project.inventory, tmp_path)
+    assert design.strata_ha == {"pine": 1200.0, "broadleaved": 800.0}
     rules = openpyxl.load_workbook(workbook)["trees"].data_validations.dataValidation
     assert {rule.type for rule in rules} == {"list", "decimal"}
+
+
+def stratify(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("  # design: simple_random", "  design: stratified  # "))
+
+
+def fill_strata(workbook: Path) -> None:
+    """Two plots of one tree each in both strata of the form."""
+    book = openpyxl.load_workbook(workbook)
+    for name in ("plots", "trees"):
+        book[name].delete_rows(2, 20)
+    for row, dbh in enumerate((20, 30, 25, 35), start=2):
+        stratum = ("pine", "broadleaved")[row % 2]
+        for column, value in enumerate((f"P{row}", None, None, 0.1, None, stratum), start=1):
+            book["plots"].cell(row, column).value = value
+        for column, value in enumerate((f"P{row}", 1, "Pinus roxburghii", dbh, 15), start=1):
+            book["trees"].cell(row, column).value = value
+    book.save(workbook)
+
+
+def test_the_strata_of_the_form_give_the_area_its_mean_and_total(tmp_path: Path) -> None:
+    """1 200 ha of pine and 800 ha of broadleaves: their plots' means, weighed 0.6 and 0.4."""
+    path, workbook = form(tmp_path)
+    fill_strata(workbook)
+    stratify(path)
+    opened = open_project(path)
+    assert check_project(opened, ["account"]).problems == []
+    for _ in run_steps(opened, steps_of(opened.project), ["account"]):
+        pass
+    plots = tables.read(tmp_path / "results", "plots")
+    means = plots.groupby("stratum")["agb_mg_ha"].mean()
+    rows = tables.read(tmp_path / "results", "estimates")
+    rows = rows[(rows["pool"] == "AGB") & (rows["kind"] == "dry_mass") & (rows["zone"] == "all")]
+    found = rows.set_index("quantity")["value"]
+    by_hand = 0.6 * means["pine"] + 0.4 * means["broadleaved"]
+    assert found["area_mean"] == pytest.approx(by_hand)
+    assert found["area_total"] == pytest.approx(2000 * by_hand)
+
+
+def test_another_area_of_a_stratum_is_another_estimate(tmp_path: Path) -> None:
+    path, workbook = form(tmp_path)
+    fill_strata(workbook)
+    stratify(path)
+    steps = steps_of(open_project(path).project)
+    assert [o.status for o in run_steps(open_project(path), steps, ["account"])] == ["run"] * 2
+    strata = tmp_path / "strata.csv"
+    strata.write_text("stratum,area_ha\npine,1200\nbroadleaved,900\n")
+    text = path.read_text().replace("data/field_form.xlsx, sheet: strata", "strata.csv")
+    path.write_text(text)
+    again = [o.status for o in run_steps(open_project(path), steps, ["account"])]
+    assert again == ["skipped", "run"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "says"),
+    [
+        ("pine,1200\nbroadleaved,\n", "strata.csv, row 3, column area_ha: missing → complete it"),
+        ("pine,1200\npine,1200\nbroadleaved,800\n", "'pine' stands there twice"),
+        ("pine,1200\nbroadleaved,0\n", "a stratum has an area above 0"),
+        ("pine,1200\n", "no area of the stratum 'broadleaved'"),
+        ("pine,1200\nbroadleaved,800\nbog,3\n", "no plot in the stratum 'bog'"),
+    ],
+)
+def test_strata_that_are_not_complete_are_told(rows: str, says: str, tmp_path: Path) -> None:
+    path, workbook = form(tmp_path)
+    fill_strata(workbook)
+    stratify(path)
+    (tmp_path / "strata.csv").write_text(f"stratum,area_ha\n{rows}")
+    text = path.read_text().replace("data/field_form.xlsx, sheet: strata", "strata.csv")
+    path.write_text(text)
+    assert says in "\n".join(map(str, check_project(open_project(path), ["account"]).problems))
+
+
+def test_strata_need_their_hectares_from_somewhere(tmp_path: Path) -> None:
+    path, _ = form(tmp_path)
+    stratify(path)
+    path.write_text(path.read_text().replace("  strata: {", "  # strata: {"))
+    with pytest.raises(InputError, match=r"stratified needs the hectares .* or a table strata"):
+        load_project(path)
 
 
 def test_a_form_is_never_written_over(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from phytomass.mapping import MapRules, predict_map
 from phytomass.models.patch_cnn import load_network
 from phytomass.workflow import STEPS, load_project, run_steps
 from phytomass.workflow.check import check_project
-from tests.workflow.conftest import small_settings, write_project
+from tests.workflow.small import small_settings, write_project
 
 TINY = {"patch": 5, "filters": 2, "epochs": 3, "n_members": 2}
 NET: dict[str, Any] = {"name": "resnet", "parameters": TINY}

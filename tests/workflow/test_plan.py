@@ -16,9 +16,8 @@ from phytomass.workflow import plan as plan_module
 from phytomass.workflow.durations import from_rates, machine_factor, rates
 from phytomass.workflow.plan import Planned
 from tests.cli.test_bad_input import run
-from tests.workflow.conftest import finished, project, write_project
+from tests.workflow.small import write_project
 
-__all__ = ["finished", "project"]  # fixtures
 ALL = [step.name for step in STEPS]
 SIZES = Sizes(n_trees=1000, n_plots=100, n_pixels=10_000, sets={"all": 10}, n_layers=10, n_reads=20)
 

@@ -13,7 +13,7 @@ from phytomass import tables
 from phytomass.errors import InputError
 from phytomass.workflow import load_project, new_project, run
 from phytomass.workflow.steps import targets_of
-from tests.workflow.conftest import write_project
+from tests.workflow.small import write_project
 
 
 def trees(n_plots: int = 12) -> pd.DataFrame:

@@ -18,7 +18,7 @@ from phytomass.workflow import Findings, check_project, load_project
 from tests.cli.test_bad_images import as_cog
 from tests.cli.test_bad_input import run
 from tests.conftest import write_raster
-from tests.workflow.conftest import write_project
+from tests.workflow.small import write_project
 from tests.workflow.test_real_images import TILE, tile_project
 
 GRID = grid_from_bounds("EPSG:32643", 10, (500_000, 3_800_000, 502_000, 3_801_000))

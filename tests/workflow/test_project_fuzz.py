@@ -72,7 +72,7 @@ COLUMNS = [
 FORMULAS = ["B8 / B4", "B8 - NDVI", "VH ** 2", "-B8 ** 0.5"]
 NAMED = {
     **dict.fromkeys(
-        ("path", "files", "dem", "like", "study_area", "equations", "wood_density_table", "earlier", "folder"),
+        ("path", "files", "dem", "like", "study_area", "equations", "wood_density_table", "environmental_stress", "earlier", "folder"),
         FILES,
     ),
     **dict.fromkeys(("of", "leave_out", "bands", "sets", "keep_where"), BANDS),

@@ -27,7 +27,7 @@ from phytomass.workflow.reads import Part, Reads, Results
 from phytomass.workflow.record import Record
 from phytomass.workflow.state import Fingerprints
 from tests.conftest import write_raster
-from tests.workflow.conftest import write_project
+from tests.workflow.small import write_project
 from tests.workflow.tiny import GRID, make_tiny, tiny_project
 
 ALL = [step.name for step in STEPS]

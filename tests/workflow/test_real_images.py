@@ -16,7 +16,7 @@ from phytomass.imagery import MaskSettings, PredictorSettings, open_mask
 from phytomass.imagery.pixels.slopes import IlluminationFit, flattened_reflectance, sun_incidence
 from phytomass.imagery.pixels.terrain import extended, gradient, slope_deg
 from tests.cli.test_bad_input import run
-from tests.workflow.conftest import write_project
+from tests.workflow.small import write_project
 
 TILE = "433D_629L_3_1"
 BANDS = ["B1", "B2", "B3", "B4", "B5", "B6", "B7", "B8", "B8A", "B9", "B11", "B12"]

@@ -11,7 +11,7 @@ import pytest
 
 from phytomass import tables
 from phytomass.workflow import STEPS, check_project, keep_findings, load_project, run_steps
-from tests.workflow.conftest import write_project
+from tests.workflow.small import write_project
 
 COLUMNS = {"plot_id": ["block", "plot"], "tree_id": "tree"}
 

@@ -12,7 +12,7 @@ import rasterio
 from phytomass.carbon import CarbonSettings, to_pool
 from phytomass.inventory.field_error import PlotDraws
 from phytomass.workflow import STEPS, check_project, load_project, run_steps
-from tests.workflow.conftest import small_settings, write_project
+from tests.workflow.small import small_settings, write_project
 
 RULES = [
     {"root_rule": "mokany"},

@@ -13,7 +13,7 @@ import zarr
 
 from phytomass.workflow import STEPS, check_project, load_project, run_steps
 from phytomass.workflow.comparison import CompareReads
-from tests.workflow.conftest import small_settings, write_project
+from tests.workflow.small import small_settings, write_project
 
 
 def content(models: list[Any], **training: Any) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from phytomass.extras import EXTRAS
-from tests.workflow.conftest import small_settings, write_project
+from tests.workflow.small import small_settings, write_project
 
 ABSENT = [m for extra, modules in EXTRAS.items() if extra != "report" for m in modules]
 CODE = f"""

@@ -18,7 +18,7 @@ from phytomass.report.messages.formatting import short_hash
 from phytomass.walk.journal import Journal
 from phytomass.workflow import STEPS, load_project, run_steps
 from tests.cli.test_bad_input import run
-from tests.workflow.conftest import small_settings, write_project
+from tests.workflow.small import small_settings, write_project
 
 ALL = [step.name for step in STEPS]
 
@@ -33,7 +33,7 @@ def hashes(results: Path) -> dict[str, str]:
     return {path.name: sha256_of(path) for path in results.iterdir()}
 
 
-@pytest.mark.parametrize("store", ["zarr", "cogs"])
+@pytest.mark.parametrize("store", ["zarr", pytest.param("cogs", marks=pytest.mark.slow)])
 def test_everything_downstream_is_the_same_with_another_store(
     project: Path, monkeypatch: pytest.MonkeyPatch, store: str
 ) -> None:
@@ -70,7 +70,9 @@ def test_everything_downstream_is_the_same_with_another_store(
     assert hashes(results)[name] == after[name]
 
 
-@pytest.mark.parametrize("scheduler", ["processes", "cluster"])
+@pytest.mark.parametrize(
+    "scheduler", [pytest.param("processes", marks=pytest.mark.slow), "cluster"]
+)
 def test_the_command_takes_other_workers(
     project: Path, monkeypatch: pytest.MonkeyPatch, scheduler: str
 ) -> None:

@@ -15,7 +15,7 @@ from phytomass.errors import PhytomassError
 from phytomass.grid import grid_from_bounds
 from phytomass.workflow import check_project, load_project
 from tests.conftest import write_raster
-from tests.workflow.conftest import write_project
+from tests.workflow.small import write_project
 
 GRID: GeoBox = grid_from_bounds("EPSG:32643", 10, (500_000, 3_800_000, 500_600, 3_800_400))
 

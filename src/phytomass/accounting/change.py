@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
+from math import nan
 from pathlib import Path
 
 import numpy as np
@@ -157,11 +157,7 @@ def _rows(
 ) -> Iterator[Callable[[Pair], Estimate]]:
     """Give what makes a row of the sums of a pool; `pair` has the counts, which all pools share."""
     one, two, both = (m.n * pixel_ha for m in (pair.before, pair.after, pair.change))
-    n1, n2 = pair.before.n, pair.after.n
-    row = partial(Estimate, zone=zone, pool="AGB", kind="dry_mass", period=period)
-    common = partial(row, area_ha=both, n=pair.change.n)
-    whole = partial(row, unit="Mg", statistic="total")
-    mean = partial(common, "change_mean", unit="Mg/ha")
+    n1, n2, n = pair.before.n, pair.after.n, pair.change.n
 
     def density(p: Pair) -> float:
         return one * (p.after.mean - p.before.mean)
@@ -169,37 +165,31 @@ def _rows(
     def area(p: Pair) -> float:
         return (two - one) * p.after.mean
 
-    on_both = "on the pixels of both dates"
+    def stock(p: Pair) -> float:
+        return density(p) + area(p)
+
+    on_both, own = "on the pixels of both dates", "A2·m2 - A1·m1, each date on its own mask"
     spread = "spread of the change over the pixels of both dates, not an error of its mean"
-    yield lambda p: mean(value=p.change.mean, statistic="mean", method=on_both)
-    yield lambda p: mean(value=p.change.sd, statistic="spatial_SD", method=spread)
-    yield lambda p: common(
-        "change_common_total",
-        value=p.change.mean * both,
-        unit="Mg",
-        statistic="total",
-        method=f"mean change × area, {on_both}",
-    )
-    stock = "A2·m2 - A1·m1, each date on its own mask"
-    yield lambda p: whole(
-        "change_total", value=density(p) + area(p), area_ha=two, n=n2, method=stock
-    )
-    yield lambda p: whole(
-        "change_density_term", value=density(p), area_ha=one, n=n1, method="A1·(m2 - m1)"
-    )
-    yield lambda p: whole(
-        "change_area_term", value=area(p), area_ha=two - one, n=abs(n2 - n1), method="(A2 - A1)·m2"
-    )
+    times = f"mean change × area, {on_both}"
+    rows: list[tuple[str, Callable[[Pair], float], str, str, float, int, str]] = [
+        ("change_mean", lambda p: p.change.mean, "mean", "Mg/ha", both, n, on_both),
+        ("change_mean", lambda p: p.change.sd, "spatial_SD", "Mg/ha", both, n, spread),
+        ("change_common_total", lambda p: p.change.mean * both, "total", "Mg", both, n, times),
+        ("change_total", stock, "total", "Mg", two, n2, own),
+        ("change_density_term", density, "total", "Mg", one, n1, "A1·(m2 - m1)"),
+        ("change_area_term", area, "total", "Mg", two - one, abs(n2 - n1), "(A2 - A1)·m2"),
+    ]
     if years:
-        per_year = f"divided by {years:g} years"
-        rate = partial(common, "change_rate", unit="Mg/ha/yr", method=per_year)
-        yield lambda p: rate(value=p.change.mean / years, statistic="mean")
-        yield lambda p: row(
-            "change_total_rate",
-            value=(density(p) + area(p)) / years,
-            unit="Mg/yr",
-            area_ha=two,
-            statistic="total",
-            n=n2,
-            method=f"{stock}, {per_year}",
-        )
+        per, how = years, f"divided by {years:g} years"
+        change, total = "change_rate", "change_total_rate"
+        rows += [
+            (change, lambda p: p.change.mean / per, "mean", "Mg/ha/yr", both, n, how),
+            (total, lambda p: stock(p) / per, "total", "Mg/yr", two, n2, f"{own}, {how}"),
+        ]
+    for quantity, value, statistic, unit, area_ha, number, method in rows:
+        about = (unit, area_ha, statistic, number, period, method)
+        yield _with(value, Estimate(quantity, zone, "AGB", "dry_mass", nan, *about))
+
+
+def _with(value: Callable[[Pair], float], row: Estimate) -> Callable[[Pair], Estimate]:
+    return lambda pair: replace(row, value=value(pair))

@@ -5,10 +5,11 @@ about a species stands in code. Masses are aboveground dry mass in kg, diameters
 in cm, heights in m, wood densities in g/cm³ (oven-dry mass over green volume).
 """
 
-from phytomass.allometry.biomass import check_species, choose_equations, tree_biomass
+from phytomass.allometry.biomass import check_species, choose_equations, stress_of, tree_biomass
 from phytomass.allometry.density import (
     DensityTable,
     density_of_species,
+    families_of,
     load_wood_density,
     wood_density,
 )
@@ -17,6 +18,7 @@ from phytomass.allometry.fit import FittedEquation, fit_equation
 from phytomass.allometry.forms import FORMS, Form
 from phytomass.allometry.heights import LOADS as HEIGHT_LOADS
 from phytomass.allometry.heights import (
+    STRESS,
     HeightModel,
     HeightSettings,
     HeightWarning,
@@ -33,6 +35,7 @@ from phytomass.allometry.taxa import accepted_name, genus_of, group_of, known_ta
 __all__ = [
     "FORMS",
     "HEIGHT_LOADS",
+    "STRESS",
     "AllometricEquation",
     "AllometrySettings",
     "DensityTable",
@@ -47,6 +50,7 @@ __all__ = [
     "choose_equations",
     "compare_height_models",
     "density_of_species",
+    "families_of",
     "fill_heights",
     "fit_equation",
     "fit_heights",
@@ -58,6 +62,7 @@ __all__ = [
     "names_of",
     "resolve_name",
     "site_spread",
+    "stress_of",
     "tree_biomass",
     "wood_density",
 ]

@@ -10,9 +10,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from phytomass.allometry.choice import Choice, Chooser
-from phytomass.allometry.density import IMPOSSIBLE_DENSITY, LIGHTEST, density_of_species
+from phytomass.allometry.density import (
+    IMPOSSIBLE_DENSITY,
+    LIGHTEST,
+    density_of_species,
+    families_of,
+)
 from phytomass.allometry.equations import AllometricEquation
-from phytomass.allometry.heights import fill_heights
+from phytomass.allometry.heights import STRESS, fill_heights
 from phytomass.allometry.settings import AllometrySettings
 from phytomass.allometry.spelling import names_of, suggestion
 from phytomass.allometry.table import load_equations
@@ -35,8 +40,9 @@ def tree_biomass(
     Parameters
     ----------
     trees : DataFrame
-        tree_id, plot_id, species, dbh_cm, height_m where an equation needs it, and
-        wood_density_g_cm3 of trees that bring their own.
+        tree_id, plot_id, species, dbh_cm, height_m where an equation needs it,
+        wood_density_g_cm3 of trees that bring their own, family if known, and
+        environmental_stress (E of the plot) where the settings name no number.
     settings : AllometrySettings
         The section `allometry` of the project file.
     root : Path
@@ -96,13 +102,27 @@ def _with_heights(trees: pd.DataFrame, settings: AllometrySettings) -> pd.DataFr
         trees = trees.assign(height_m=np.nan)
     if settings.heights is None or trees["height_m"].notna().all():
         return trees
-    return fill_heights(trees, settings.heights, settings.environmental_stress)
+    return fill_heights(trees, settings.heights, stress_number(settings))
+
+
+def stress_number(settings: AllometrySettings) -> float | None:
+    """Return the E that all trees share, or None where each has that of its plot, if any."""
+    given = settings.environmental_stress
+    return given if isinstance(given, float) else None
+
+
+def stress_of(trees: pd.DataFrame, settings: AllometrySettings) -> NDArray[np.float64] | None:
+    """Return the E of each tree: the number of the settings, else the column of the trees."""
+    given = stress_number(settings)
+    if given is not None:
+        return np.full(len(trees), given)
+    return trees[STRESS].to_numpy(dtype=float) if STRESS in trees else None
 
 
 def _with_choices(
     trees: pd.DataFrame, chosen: Mapping[str, Choice], settings: AllometrySettings, root: Path
 ) -> pd.DataFrame:
-    density = _densities(chosen, settings, root, _measured_densities(trees))
+    density = _densities(trees, chosen, settings, root)
     names = trees["accepted_species"]
     equations = {name: _equation(choice) for name, choice in chosen.items()}
     table = trees.assign(
@@ -163,7 +183,7 @@ def check_species(
     """
     try:
         trees = trees.assign(accepted_species=_accepted(trees, settings, root))
-        _densities(_chosen(trees, settings, root), settings, root, _measured_densities(trees))
+        _densities(trees, _chosen(trees, settings, root), settings, root)
     except InputError as error:
         return list(error.problems)
     return []
@@ -237,6 +257,7 @@ def _check_measured(
     """Complain about equations whose input the whole table lacks."""
     problems = []
     equations = {c.equation.id: c.equation for c in chosen.values() if c.equation is not None}
+    by_plot = isinstance(settings.environmental_stress, Path)
     no_height = "height_m" not in trees or bool(trees["height_m"].isna().all())
     for equation in equations.values():
         unfilled = no_height and settings.heights is None
@@ -248,23 +269,24 @@ def _check_measured(
                     "map height_m in inventory.trees.columns, or choose an equation without height",
                 )
             )
-        if equation.needs_stress and settings.environmental_stress is None:
+        if equation.needs_stress and stress_of(trees, settings) is None and not by_plot:
             problems.append(
                 Problem(
                     f"equation {equation.id}",
                     "needs the environmental stress E of the site",
-                    "give allometry.environmental_stress",
+                    "give allometry.environmental_stress, a number or a raster",
                 )
             )
     return problems
 
 
 def _densities(
-    chosen: Mapping[str, Choice], settings: AllometrySettings, root: Path, measured: set[str]
+    trees: pd.DataFrame, chosen: Mapping[str, Choice], settings: AllometrySettings, root: Path
 ) -> pd.DataFrame:
     """Return wood_density, its SD and level by species: NaN where the equation does not read it."""
+    measured = _measured_densities(trees)
     reading = [n for n, c in chosen.items() if c.equation is not None and c.equation.needs_density]
-    found = density_of_species(reading, settings, root).set_index("species")
+    found = density_of_species(reading, settings, root, families_of(trees)).set_index("species")
     absent = found.index[found["wood_density"].isna() & ~found.index.isin(measured)]
     if len(absent) and not settings.wood_density_plot_mean:
         raise InputError.of(
@@ -314,11 +336,11 @@ def _with_mass(
     height = _heights(table)
     density = table["wood_density"].to_numpy(dtype=float)
     mass, inside = np.full(len(table), np.nan), np.zeros(len(table), dtype=bool)
-    ids = table["equation_id"].to_numpy()
+    ids, stress = table["equation_id"].to_numpy(), stress_of(table, settings)
     for one in equations.values():
         rows = np.flatnonzero(ids == one.id)
-        stress = settings.environmental_stress
-        printed = one.agb_kg(dbh[rows], height[rows], density[rows], stress)
+        here = None if stress is None else stress[rows]
+        printed = one.agb_kg(dbh[rows], height[rows], density[rows], here)
         mass[rows] = printed * one.correction_factor
         inside[rows] = one.in_range(dbh[rows], height[rows])
     densest = IMPOSSIBLE_DENSITY * FORM_FACTOR_MOIST * dbh**2 * height

@@ -9,7 +9,7 @@ from typing import Literal
 from phytomass.allometry.equations import AllometricEquation
 from phytomass.allometry.settings import AllometrySettings
 from phytomass.allometry.spelling import suggestion
-from phytomass.allometry.table import builtin_equations
+from phytomass.allometry.table import builtin_equations, in_force
 from phytomass.allometry.taxa import accepted_name, genus_of, group_of, known_taxa
 from phytomass.errors import InputError, Problem, nearest
 
@@ -60,7 +60,7 @@ class Chooser:
         self._settings = settings
         self._equations = equations
         self._project = {accepted_name(s): e for s, e in settings.species.items()}
-        self._by_taxon = _by_taxon(equations.values())
+        self._by_taxon = _by_taxon(in_force(equations.values(), settings.collections))
 
     def choose(self, name: str) -> Choice:
         """Return the equation of the accepted name `name`, or the reason why there is none."""
@@ -126,3 +126,8 @@ def _unknown_ids(
             yield Problem(
                 where, f"no equation {equation_id!r}", hint or f"one of {', '.join(equations)}"
             )
+    known = sorted({e.collection for e in equations.values() if e.collection})
+    for name in settings.collections:
+        if name not in known:
+            hint = nearest(name, known) or f"one of {', '.join(known)}"
+            yield Problem("allometry.collections", f"no collection {name!r}", hint)

@@ -129,18 +129,40 @@ def _refuse_another_unit(value: NDArray[np.float64], path: Path) -> None:
 
 
 def density_of_species(
-    names: Sequence[str], settings: AllometrySettings, root: Path
+    names: Sequence[str],
+    settings: AllometrySettings,
+    root: Path,
+    families: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """Return `wood_density` of names with the project's own values and table."""
     path = settings.wood_density_table
     table = None if path is None else load_wood_density(root / path)
-    return wood_density(names, settings.wood_density, table)
+    return wood_density(names, settings.wood_density, table, families)
+
+
+def families_of(trees: pd.DataFrame) -> dict[str, str]:
+    """Return the family of each accepted name, as far as the trees bring one and agree in it.
+
+    Examples
+    --------
+    >>> names = ["Tilia cordata", "Tilia cordata", "Indet", "Indet"]
+    >>> families = ["Malvaceae", "", "Fabaceae", "Rosaceae"]
+    >>> families_of(pd.DataFrame({"accepted_species": names, "family": families}))
+    {'Tilia cordata': 'Malvaceae'}
+    """
+    if "family" not in trees:
+        return {}
+    given = trees[trees["family"].fillna("").astype(str).str.strip() != ""]
+    found = given["family"].astype(str).str.strip().str.capitalize()
+    names = found.groupby(given["accepted_species"]).agg(["nunique", "first"])
+    return {str(name): str(row[1]) for name, *row in names.itertuples() if row[0] == 1}
 
 
 def wood_density(
     species: Sequence[str],
     own: Mapping[str, float] | None = None,
     table: DensityTable | None = None,
+    families: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """Return the wood density of each name and where it comes from.
 
@@ -152,6 +174,8 @@ def wood_density(
         The project's own values, species (or genus) → g/cm³; they come first.
     table : DensityTable, optional
         From `load_wood_density`; at each level it comes before the room's own table.
+    families : mapping, optional
+        Accepted name → family, for genera whose family neither table says.
 
     Returns
     -------
@@ -169,7 +193,8 @@ def wood_density(
     """
     mine = {accepted_name(name): value for name, value in (own or {}).items()}
     names = [accepted_name(name) for name in species]
-    found = {name: _look_up(name, mine, table) for name in set(names)}
+    theirs = families or {}
+    found = {name: _look_up(name, mine, table, theirs.get(name, "")) for name in set(names)}
     columns = ["wood_density", "wood_density_sd", "level", "source"]
     result = pd.DataFrame([found[name] for name in names], columns=columns)
     result.insert(0, "species", names)
@@ -177,14 +202,15 @@ def wood_density(
 
 
 def _look_up(
-    name: str, own: Mapping[str, float], table: DensityTable | None
+    name: str, own: Mapping[str, float], table: DensityTable | None, stated: str = ""
 ) -> tuple[float, float, str, str]:
     for taxon in (name, genus_of(name)):
         if taxon in own:
             return own[taxon], np.nan, "own", "allometry.wood_density of the project"
     genus = genus_of(name)
     tables = [_table()] if table is None else [table.values, _table()]
-    family = family_of(genus) if table is None else table.families.get(genus, family_of(genus))
+    known = family_of(genus) if table is None else table.families.get(genus, family_of(genus))
+    family = known or stated
     for taxon, level in ((name, "species"), (genus, "genus"), (family, "family")):
         for values in tables:
             if taxon in values:

@@ -64,6 +64,9 @@ class AllometricEquation:
         Sites behind `site_sd`.
     site_source : str
         Where `site_sd` is from.
+    collection : str
+        Name of a set that a project must turn on before its species get the equation by
+        themselves; empty: always on.
 
     Examples
     --------
@@ -95,6 +98,7 @@ class AllometricEquation:
     site_sd: float | None = None
     sites: int | None = None
     site_source: str = ""
+    collection: str = ""
 
     @property
     def needs_height(self) -> bool:

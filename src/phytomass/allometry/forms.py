@@ -78,6 +78,14 @@ def _log_polynomial_d(m: Measured, c: tuple[float, ...]) -> Array:
     return np.asarray(np.exp(c[0] + c[1] * ln_d + c[2] * ln_d**2 + c[3] * ln_d**3))
 
 
+def _power_rho_d(m: Measured, c: tuple[float, ...]) -> Array:
+    return np.asarray(c[0] * m.rho ** c[1] * m.d ** c[2])
+
+
+def _density_polynomial_d(m: Measured, c: tuple[float, ...]) -> Array:
+    return m.rho * _log_polynomial_d(m, c)
+
+
 def _chave2014_no_height(m: Measured, c: tuple[float, ...]) -> Array:
     ln_d = np.log(m.d)
     stress_and_wood = c[1] * m.e + c[2] * np.log(m.rho)
@@ -92,6 +100,10 @@ FORMS: dict[str, Form] = {
     "linear_d2h": Form("a + b * D^2 H", 2, ("d", "h"), _linear_d2h),
     "log_polynomial_d": Form(
         "exp(a + b ln D + c (ln D)^2 + d (ln D)^3)", 4, ("d",), _log_polynomial_d
+    ),
+    "power_rho_d": Form("a * rho^b * D^c", 3, ("d", "rho"), _power_rho_d),
+    "density_polynomial_d": Form(
+        "rho * exp(a + b ln D + c (ln D)^2 + d (ln D)^3)", 4, ("d", "rho"), _density_polynomial_d
     ),
     "chave2014_no_height": Form(
         "exp(a + b E + c ln rho + d ln D + e (ln D)^2)", 5, ("d", "rho", "e"), _chave2014_no_height

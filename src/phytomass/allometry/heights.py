@@ -36,6 +36,9 @@ CHAVE_SITE_SD, CHAVE_SITES = 0.154, 58
 """SD of ln H that the trees of a site share about that equation, in its RSE: REML on the 4 004 trees
 of Chave et al. 2014 (benchmarks/site_effect.py)."""
 
+STRESS = "environmental_stress"
+"""Column of the trees with the E of their plot."""
+
 LOADS = ("height_load_1", "height_load_2", "height_load_3")
 """Columns of `fill_heights`: change of ln H per standard normal draw of its model's coefficients."""
 
@@ -304,7 +307,7 @@ def fit_heights(
         dbh_cm, height_m (NaN where not measured) and the stratum's column.
     settings : HeightSettings
     environmental_stress : float, optional
-        E of the site, for ``chave2014``.
+        E of the site, for ``chave2014``; 0 where the trees bring their own.
 
     Raises
     ------
@@ -360,7 +363,8 @@ def fill_heights(
     Parameters
     ----------
     trees, settings, environmental_stress
-        As in `fit_heights`.
+        As in `fit_heights`. Where no number is given, ``chave2014`` takes E from the column
+        environmental_stress of the trees.
 
     Returns
     -------
@@ -389,7 +393,8 @@ def fill_heights(
     height, slope = out["height_m"].to_numpy(dtype=float).copy(), np.zeros(len(out))
     source = np.full(len(out), "measured", dtype=object)
     if len(lacking):
-        heights = fit_heights(out, settings, environmental_stress)
+        own = environmental_stress is None and settings.form == "chave2014" and STRESS in out
+        heights = fit_heights(out, settings, 0.0 if own else environmental_stress)
         key = np.full(len(out), "", dtype=object)
         if settings.stratum is not None and settings.form != "chave2014":
             key = out[settings.stratum].astype(str).to_numpy(dtype=object)
@@ -398,6 +403,8 @@ def fill_heights(
             name, model = heights.of(stratum)
             d = out["dbh_cm"].to_numpy(dtype=float)[rows]
             height[rows], slope[rows] = model.predict(d), model.slope(d)
+            if own:
+                height[rows] *= np.exp(-out[STRESS].to_numpy(dtype=float)[rows])
             sd = "height_sd_log" if model.form in LOGARITHMIC else "height_sd_m"
             columns[sd][rows] = model.scatter_
             columns["height_freedom"][rows] = model.freedom_

@@ -31,6 +31,10 @@ class AllometrySettings(Settings):
     """Id of the equation for all other trees, e.g. `chave2014`; without it, a species without
     an equation is an error."""
 
+    collections: tuple[str, ...] = ()
+    """Sets of published equations whose taxa get them before groups and fallback: `north_america`,
+    `australia`, `mangroves`, `palms` (docs/inputs.md). Any equation can be named without."""
+
     equations: FilePath | None = None
     """A CSV with equations of your own, in the layout of phytomass's `equations.csv`."""
 
@@ -53,8 +57,9 @@ class AllometrySettings(Settings):
     """Whether trees without a wood density get the mean of their plot's other trees; then a
     tree's biomass depends on its neighbours. Without it, they are an error."""
 
-    environmental_stress: float | None = Field(default=None, ge=-1.0, le=2.0)
-    """E of Chave et al. (2014) at the site, for the equations without height (tropics only)."""
+    environmental_stress: Annotated[float, Field(ge=-1.0, le=2.0)] | FilePath | None = None
+    """E of Chave et al. (2014), for equations without height and `heights: {form: chave2014}`
+    (tropics only): a number for the site, or a raster, read at the coordinates of the plots."""
 
     heights: HeightSettings | None = None
     """How to fill in missing heights; without it, a tree without height gets no biomass where its

@@ -13,7 +13,7 @@ import pandas as pd
 
 from phytomass.allometry.density import load_wood_density
 from phytomass.allometry.settings import AllometrySettings
-from phytomass.allometry.table import load_equations
+from phytomass.allometry.table import in_force, load_equations
 from phytomass.allometry.taxa import accepted_name, family_of, genus_of, known_taxa, tidied
 from phytomass.delimited import read_delimited, table_of
 from phytomass.errors import InputError
@@ -151,7 +151,8 @@ def names_of(
     """
     right = [*settings.species, *settings.wood_density]
     extra = None if settings.equations is None else root / settings.equations
-    right += [taxon for e in load_equations(extra).values() for taxon in e.taxa]
+    usable = in_force(load_equations(extra).values(), settings.collections)
+    right += [taxon for e in usable for taxon in e.taxa]
     if settings.wood_density_table is not None:
         right += load_wood_density(root / settings.wood_density_table).values
     local = local_names(settings, root)

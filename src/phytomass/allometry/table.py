@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -29,7 +29,7 @@ COLUMNS = (
     *("id", "taxa", "group", "form", *COEFFICIENTS, "dbh_unit", "height_unit", "agb_unit"),
     *("component", "dbh_min_cm", "dbh_max_cm", "height_min_m", "height_max_m", "n", "rse_log"),
     *("correction", "region", "doubtful", "note", "source", "covariance"),
-    *("site_sd", "sites", "site_source"),
+    *("site_sd", "sites", "site_source", "collection"),
 )
 REQUIRED = ("id", "form", "a", "source")
 DEFAULTS = {
@@ -94,6 +94,20 @@ def builtin_equations() -> MappingProxyType[str, AllometricEquation]:
     text = (files("phytomass.allometry") / "equations.csv").read_text(encoding="utf-8")
     rows = list(csv.reader(io.StringIO(text, newline="")))
     return MappingProxyType(_parse(table_of(rows, "equations.csv"), "equations.csv", taken=()))
+
+
+def in_force(
+    equations: Iterable[AllometricEquation], collections: Collection[str]
+) -> list[AllometricEquation]:
+    """Return the equations that species get by themselves: of no collection, or of one turned on.
+
+    Examples
+    --------
+    >>> every = load_equations().values()
+    >>> [e.id for e in in_force(every, ["mangroves"]) if e.collection]
+    ['komiyama2005_mangroves']
+    """
+    return [e for e in equations if not e.collection or e.collection in collections]
 
 
 def _parse(table: pd.DataFrame, name: str, taken: tuple[str, ...]) -> dict[str, AllometricEquation]:
@@ -199,6 +213,7 @@ def _record(cells: dict[str, str]) -> AllometricEquation:
         site_sd=_or_none(cells["site_sd"], float),
         sites=_or_none(cells["sites"], int),
         site_source=cells["site_source"],
+        collection=cells["collection"],
     )
 
 

@@ -25,10 +25,15 @@ _TERMS: dict[str, tuple[dict[int, float], ...]] = {
     "power_rhod2h": ({0: 1.0}, {1: 2.0, 4: 1.0, 5: 1.0}),
     "power_d_h": ({0: 1.0}, {1: 1.0}, {4: 1.0}),
     "log_polynomial_d": ({0: 1.0}, {1: 1.0}, {2: 1.0}, {3: 1.0}),
+    "power_rho_d": ({0: 1.0}, {5: 1.0}, {1: 1.0}),
+    "density_polynomial_d": ({0: 1.0}, {1: 1.0}, {2: 1.0}, {3: 1.0}),
     "chave2014_no_height": ({0: 1.0}, {}, {5: 1.0}, {1: 1.0}, {2: 1.0}),
     "linear_d2h": ({0: 1.0}, {1: 1.0}),
 }
 """Form → for each coefficient, which terms it enters with which factor (E is added apart)."""
+
+_FIXED = {"density_polynomial_d": (5, 1.0)}
+"""Form → a term that no coefficient stands for, and its value."""
 
 
 def is_linear(equation: AllometricEquation) -> bool:
@@ -79,6 +84,9 @@ def terms_of(equation: AllometricEquation, beta: Array, stress: float | None = N
     for coefficient, entries in zip(beta, _TERMS[equation.form], strict=True):
         for term, factor in entries.items():
             terms[term] += factor * coefficient
+    if equation.form in _FIXED:
+        term, value = _FIXED[equation.form]
+        terms[term] += value
     if equation.needs_stress:
         if stress is None:
             raise InputError("needs the environmental stress E", where=f"equation {equation.id}")

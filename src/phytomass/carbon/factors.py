@@ -43,11 +43,11 @@ def _complete(given: object, info: ValidationInfo) -> object:
         fields = given.model_dump()
     else:
         fields = dict(given) if isinstance(given, dict) else {"value": given}
-    return {**fields, "unit": fields.get("unit") or _rows()[str(info.field_name)]["unit"]}
+    return {**fields, "unit": fields.get("unit") or _row_of(info)["unit"]}
 
 
 def _refuse_impossible(factor: Factor, info: ValidationInfo) -> Factor:
-    row = _rows()[str(info.field_name)]
+    row = _row_of(info)
     if not float(row["low"]) <= factor.value <= float(row["high"]):
         raise ValueError(f"{factor.value:g} is outside {row['low']} to {row['high']} {row['unit']}")
     return factor
@@ -60,24 +60,10 @@ GivenFactor = Annotated[
 ]
 
 
-def _complete_fraction(given: object) -> object:
-    fields = given.model_dump() if isinstance(given, Factor) else given
-    fields = dict(fields) if isinstance(fields, dict) else {"value": fields}
-    return {**fields, "unit": fields.get("unit") or _rows()["carbon_fraction"]["unit"]}
-
-
-def _refuse_impossible_fraction(factor: Factor) -> Factor:
-    row = _rows()["carbon_fraction"]
-    if not float(row["low"]) <= factor.value <= float(row["high"]):
-        raise ValueError(f"{factor.value:g} is outside {row['low']} to {row['high']} {row['unit']}")
-    return factor
-
-
-GivenFraction = Annotated[
-    Factor,
-    BeforeValidator(_complete_fraction, json_schema_input_type=float | Factor),
-    AfterValidator(_refuse_impossible_fraction),
-]
+def _row_of(info: ValidationInfo) -> dict[str, str]:
+    """Return the default of a setting; that of each group of trees is the one of all trees."""
+    name = str(info.field_name)
+    return _rows()["carbon_fraction" if name == "carbon_fractions" else name]
 
 
 class CarbonSettings(Settings):
@@ -105,7 +91,7 @@ class CarbonSettings(Settings):
     root_class: str | None = None
     """Id of a class of phytomass's `root_shoot.csv`, for the rule `ipcc2019`."""
 
-    carbon_fractions: dict[Literal["conifer", "broadleaf"], GivenFraction] = {}
+    carbon_fractions: dict[Literal["conifer", "broadleaf"], GivenFactor] = {}
     """Carbon fraction of a group of trees, instead of carbon_fraction; needs a list of trees. A
     plot's is the mean by biomass; maps, whose trees are not known, keep carbon_fraction. IPCC 2006
     gives 0.51 for conifers and 0.48 for broadleaves of temperate forest."""

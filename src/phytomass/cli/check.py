@@ -9,6 +9,8 @@ import typer
 
 from phytomass.cli.options import AsJson, ProjectPath, Quiet, Workers
 
+CHECKING = "reading what the project names"
+
 
 def check(
     project: ProjectPath = Path("project.yaml"),
@@ -29,7 +31,8 @@ def check(
 
     screen = Screen(quiet, as_json)
     opened = load_project(project)
-    findings = check_project(opened)
+    with screen.at_work(CHECKING):
+        findings = check_project(opened)
     planned = []
     if not findings.problems:
         steps = steps_of(opened.project)

@@ -105,6 +105,14 @@ class Screen:
             finally:
                 self._bars, self._tasks = None, {}
 
+    @contextmanager
+    def at_work(self, what: str) -> Iterator[None]:
+        """Show, in a terminal, that the block is at work, where nothing says how far it is."""
+        with self.bars():
+            if self._bars is not None:
+                self._bars.add_task(what, total=None)
+            yield
+
     def progress(self, what: str, done: int, total: int) -> None:
         """Report progress: the library's callback."""
         if self.as_json:

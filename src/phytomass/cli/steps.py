@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from phytomass.cli.check import CHECKING
 from phytomass.cli.options import AsJson, Language, ProjectPath, Quiet, Scheduler, Workers
 from phytomass.cli.stops import STOPS
 from phytomass.errors import InputError
@@ -43,7 +44,8 @@ def run_targets(
 
     check_scheduler(scheduler)
     targets = targets_of(opened.project, targets)
-    findings = check_project(opened, targets)
+    with screen.at_work(CHECKING):
+        findings = check_project(opened, targets)
     screen.event("findings", warnings=[asdict(warning) for warning in findings.warnings])
     if findings.problems:
         raise InputError.of(findings.problems)

@@ -188,7 +188,7 @@ class Stored:
 
 
 class StoredShared(Mapping[str, Array]):
-    """Shared draws in a folder, read when asked for."""
+    """Shared draws in a folder, read when first asked for and kept: each block of items asks again."""
 
     def __init__(self, group: zarr.Group, where: str) -> None:
         self._rows = {
@@ -197,11 +197,16 @@ class StoredShared(Mapping[str, Array]):
             for row, name in enumerate(array.attrs["names"])  # type: ignore[arg-type]
         }
         self._where = where
+        self._read: dict[str, Array] = {}
 
     def __getitem__(self, name: str) -> Array:
-        array, row = self._rows[name]
-        stored = Stored(array, f"{self._where}, {name}", array.shape)
-        return np.asarray(stored[slice(row, row + 1)][0], dtype=np.float64)
+        if name not in self._read:
+            array, row = self._rows[name]
+            stored = Stored(array, f"{self._where}, {name}", array.shape)
+            values = np.asarray(stored[slice(row, row + 1)][0], dtype=np.float64)
+            values.flags.writeable = False
+            self._read[name] = values
+        return self._read[name]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._rows)

@@ -13,7 +13,7 @@ from scipy.stats import pearsonr
 
 from phytomass.draws import seed_of
 from phytomass.errors import InputError
-from phytomass.experiments.plan import candidate_columns
+from phytomass.experiments.plan import candidate_columns, folds_of
 from phytomass.experiments.tasks import fit, inputs_for
 from phytomass.experiments.weights import plot_weights
 from phytomass.models import (
@@ -25,7 +25,7 @@ from phytomass.models import (
     plots_needed,
 )
 from phytomass.models.records.tables import Scalar
-from phytomass.validation import Folds, ValidationSettings, inner_folds, make_folds
+from phytomass.validation import Folds, ValidationSettings, inner_folds
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,15 +112,7 @@ def fit_final(
     plots = inputs_for(samples, names, model)
     folds = None
     if _needs_folds(model):
-        folds = make_folds(
-            validation.select_by,
-            samples.positions,
-            samples.y,
-            samples.groups,
-            validation,
-            random_state,
-            domain=domain,
-        )
+        folds = folds_of(validation.select_by, samples, validation, random_state, domain)
     inner = _all_plots_inner(folds, validation, random_state) if folds and grid_of(model) else []
     weight = plot_weights(plots, seed_of(random_state, "weights", set_name, "final"))
     plots = replace(plots, weight=weight, groups=folds.units if folds else plots.groups)

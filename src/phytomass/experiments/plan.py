@@ -13,7 +13,7 @@ from phytomass.experiments.patches import apart
 from phytomass.experiments.tasks import Task, inputs_for
 from phytomass.experiments.weights import plot_weights
 from phytomass.models import ModelSettings, Training, grid_of, patch_of
-from phytomass.validation import Folds, ValidationSettings, inner_folds, make_folds
+from phytomass.validation import Folds, SplitName, ValidationSettings, inner_folds, make_folds
 
 
 def plan_splits(
@@ -26,21 +26,21 @@ def plan_splits(
     """Make the folds of every split, patches of training and test plots apart where promised."""
     side = max(patch_of(model) for model in models)
     return [
-        apart(
-            make_folds(
-                split,
-                samples.positions,
-                samples.y,
-                samples.groups,
-                validation,
-                random_state,
-                domain=domain,
-            ),
-            samples,
-            side,
-        )
+        apart(folds_of(split, samples, validation, random_state, domain), samples, side)
         for split in validation.splits
     ]
+
+
+def folds_of(
+    split: SplitName,
+    samples: Training,
+    validation: ValidationSettings,
+    random_state: int,
+    domain: NDArray[np.float64] | None = None,
+) -> Folds:
+    """Make the folds of one split; see `make_folds`."""
+    places, target, groups = samples.positions, samples.y, samples.groups
+    return make_folds(split, places, target, groups, validation, random_state, domain=domain)
 
 
 def plan_tasks(

@@ -68,6 +68,7 @@ TREE_COLUMNS = (
     Column("date", "text", required=False),
     Column("per_ha", "number", "per_area_ha", required=False),
     Column("wood_density_g_cm3", "number", "density_g_cm3", required=False, may_miss=True),
+    Column("family", "text", required=False, may_miss=True),
     Column("agb_kg", "number", "mass_kg", required=False),
 )
 OF_PLOTS = (

@@ -56,7 +56,7 @@ def with_points(plots: pd.DataFrame, reading: Reading, findings: Findings) -> pd
 
 
 def _crs_of(reading: Reading, crs: str, findings: Findings) -> tuple[CRS | None, CRS | None]:
-    stated = reading.source.crs or reading.raw.crs or crs
+    stated = stated_crs(reading) or crs
     found: list[CRS | None] = []
     for where, name in ((f"{reading.key}.crs", stated), ("grid.crs", crs)):
         try:
@@ -72,6 +72,11 @@ def _crs_of(reading: Reading, crs: str, findings: Findings) -> tuple[CRS | None,
             "remove crs: to believe the file, or correct the file",
         )
     return found[0], found[1]
+
+
+def stated_crs(reading: Reading | None) -> str | None:
+    """Return the CRS that the project states for a table of plots, else that of its file."""
+    return None if reading is None else reading.source.crs or reading.raw.crs
 
 
 def coordinates_of(reading: Reading) -> str:

@@ -22,7 +22,7 @@ from phytomass.inventory.columns import (
     kept_rows,
     standard_columns,
 )
-from phytomass.inventory.coordinates import place_plots, with_points
+from phytomass.inventory.coordinates import place_plots, stated_crs, with_points
 from phytomass.inventory.corners import areas_of_corners, areas_of_polygons, centres_of_corners
 from phytomass.inventory.design import (
     leave_out_small,
@@ -77,6 +77,8 @@ class Inventory:
         mean, where the project asks for it.
     earlier : Remeasurement or None
         The earlier date of a list that holds several; all the rest is about the later one.
+    crs : str or None
+        CRS of easting and northing: the project's, else the one that is stated for the file.
     """
 
     trees: pd.DataFrame | None
@@ -86,6 +88,7 @@ class Inventory:
     losses: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=LOSS_COLUMNS))
     repaired: pd.DataFrame = field(default_factory=lambda: Findings().repairs())
     earlier: Remeasurement | None = None
+    crs: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -230,7 +233,8 @@ def _read(
     paths += [s.join.path for s in sources if s.join is not None and s.join.path is not None]
     files = tuple(root / path for path in dict.fromkeys(paths))
     repairs = findings.repairs()
-    return Inventory(trees, plots, findings.table(), files, losses, repairs, earlier)
+    stated = crs if crs is not None else stated_crs(parts.plots_read)
+    return Inventory(trees, plots, findings.table(), files, losses, repairs, earlier, stated)
 
 
 def followed(
@@ -435,7 +439,7 @@ def _trees(
         good["height_m"] = np.nan
     if merge and "tree_id" in reading.found:
         good = merged_stems(good, reading, findings)
-    more = [c for c in ("per_ha", "agb_kg", "wood_density_g_cm3") if c in good]
+    more = [c for c in ("per_ha", "agb_kg", "wood_density_g_cm3", "family") if c in good]
     return good[["tree_id", "plot_id", "species", "dbh_cm", "height_m", *more]]
 
 

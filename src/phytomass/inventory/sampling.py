@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
+from phytomass.errors import InputError
 from phytomass.settings import Settings
 
 Kind = Literal["none", "simple_random", "stratified", "clusters", "two_stage"]
@@ -33,7 +34,8 @@ class DesignSettings(Settings):
     """Hectares that the plots were drawn from; totals need it."""
 
     strata_ha: dict[str, Annotated[float, Field(gt=0, le=1e11)]] = {}
-    """Stratum → its hectares; the plots name theirs in the column `stratum`."""
+    """Stratum → its hectares, or a table of them in `inventory.strata`; the plots name theirs in the
+    column `stratum`."""
 
     n_clusters: Annotated[int, Field(ge=2, le=10**12)] | None = None
     """Clusters that could have been drawn; many if left out. `two_stage` needs it."""
@@ -55,10 +57,8 @@ class DesignSettings(Settings):
 
     @model_validator(mode="after")
     def _complete(self) -> DesignSettings:
-        if (self.kind == "stratified") != bool(self.strata_ha):
-            raise ValueError(
-                "stratified needs strata_ha, and only it: the hectares of each stratum"
-            )
+        if self.kind != "stratified" and self.strata_ha:
+            raise ValueError("strata_ha is of stratified, and only of it")
         if self.strata_ha and self.area_ha is not None:
             gap = abs(sum(self.strata_ha.values()) / self.area_ha - 1)
             if gap > 1e-3:
@@ -70,6 +70,25 @@ class DesignSettings(Settings):
         if two != (self.plots_per_cluster is not None) or (two and self.n_clusters is None):
             raise ValueError("two_stage needs n_clusters and plots_per_cluster, and only it does")
         return self
+
+    def with_strata(self, hectares: dict[str, float]) -> DesignSettings:
+        """Return the design with the hectares of its strata.
+
+        Raises
+        ------
+        InputError
+            If they do not add up to `area_ha`.
+
+        Examples
+        --------
+        >>> DesignSettings(kind="stratified").with_strata({"north": 3.0, "south": 2.0}).area
+        5.0
+        """
+        try:
+            return DesignSettings.model_validate({**self.model_dump(), "strata_ha": hectares})
+        except ValidationError as error:
+            what = str(error.errors()[0]["msg"]).removeprefix("Value error, ")
+            raise InputError(what, where="inventory.strata") from error
 
     @property
     def area(self) -> float | None:

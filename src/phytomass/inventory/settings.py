@@ -234,6 +234,15 @@ class InventorySettings(Settings):
     large for that: `keep` what was measured, `mend` the later diameter by the median growth of the
     others, or `reject` the step, so that the tree counts as unchanged. All are listed."""
 
+    controls: TableSource | None = None
+    """Trees measured a second time (plot_id, tree_id, dbh_cm, height_m): the SD of the errors of
+    diameters and heights then comes from the pairs. The tree list itself may be named, with the
+    columns of the second measurement, e.g. `columns: {height_m: height_2}`."""
+
+    strata: TableSource | None = None
+    """A table with the hectares of strata (stratum, area_ha), as the sheet `strata` of a form, for
+    `design: stratified`; design.strata_ha comes before it."""
+
     design: Design = DesignSettings()
     """How the plots were drawn from the area: a mean, a total and a number of plots follow."""
 
@@ -257,6 +266,10 @@ class InventorySettings(Settings):
             )
         if self.radius_along == "slope" and self.plot_radius_m is None and not self.subplots:
             raise ValueError("radius_along: slope needs plot_radius_m or subplots")
+        if self.design.kind == "stratified" and not (self.design.strata_ha or self.strata):
+            raise ValueError(
+                "stratified needs the hectares of each stratum: design.strata_ha, or a table strata"
+            )
         if self.design.is_sample and self.outliers == "remove":
             raise ValueError(
                 "outliers: remove breaks the sample that design declares: keep them, or set "

@@ -10,7 +10,7 @@ import pandas as pd
 
 from phytomass.errors import Problem
 from phytomass.inventory.columns import EMPTY, Reading
-from phytomass.inventory.coordinates import coordinates_of
+from phytomass.inventory.coordinates import coordinates_of, stated_crs
 from phytomass.inventory.dates import several_dates
 from phytomass.inventory.findings import Findings
 from phytomass.inventory.form import EXAMPLE
@@ -103,7 +103,7 @@ def survey_inventory(
         trees=parts.trees,
         plots=parts.plots,
         places=_with_places(raw.plots),
-        crs=_stated(parts.plots_read, settings, crs),
+        crs=stated_crs(parts.plots_read) or crs,
         losses=losses,
         located=not any(problem.where == where for problem in findings.problems),
     )
@@ -231,11 +231,6 @@ def _with_places(plots: pd.DataFrame | None) -> pd.DataFrame | None:
     if plots is None or not set(names) <= set(plots.columns):
         return None
     return plots[names].dropna().reset_index(drop=True)
-
-
-def _stated(reading: Reading | None, settings: InventorySettings, crs: str | None) -> str | None:
-    stated = settings.plots.crs if settings.plots is not None else None
-    return stated or (reading.raw.crs if reading is not None else None) or crs
 
 
 def _coordinates(reading: Reading | None) -> str:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from phytomass.delimited import read_delimited, table_of
 from phytomass.errors import InputError
-from phytomass.files import require_file
+from phytomass.files import require_file, sha256_of
 from phytomass.inventory.findings import FIRST_ROW, as_written
 from phytomass.inventory.headers import joined_header
 from phytomass.inventory.joins import joined
@@ -82,6 +82,14 @@ class RawTable:
         return self.name, row + self.first_row
 
 
+MOST = 4
+"""Tables that wait to be taken: the sheets of one inventory."""
+
+_READ: dict[tuple[str, str, str], RawTable] = {}
+"""By bytes, name and settings: what `check` has read, until the step that follows takes it. Each is
+taken once, so that none lies in memory while a step works."""
+
+
 def read_table(source: TableSource, root: Path) -> RawTable:
     """Read the file of a table source.
 
@@ -101,6 +109,25 @@ def read_table(source: TableSource, root: Path) -> RawTable:
             where=name,
             remedy=f"save it as one of {', '.join(sorted(known))}",
         )
+    table = _read(path, name, source) if suffix in VECTOR else _read_once(path, name, source)
+    return table if source.join is None else _joined(table, source, root)
+
+
+def _read_once(path: Path, name: str, source: TableSource) -> RawTable:
+    """Read a file, or take what was read of the same bytes in the same way before."""
+    key = (sha256_of(path), name, source.model_dump_json(exclude={"join"}))
+    known = _READ.pop(key, None)
+    if known is not None:
+        return known
+    table = _read(path, name, source)
+    if len(_READ) >= MOST:
+        _READ.clear()
+    _READ[key] = table
+    return table
+
+
+def _read(path: Path, name: str, source: TableSource) -> RawTable:
+    suffix = path.suffix.lower()
     if suffix in TEXT:
         records = read_delimited(path, name, source.encoding, source.delimiter)
         table = _of_records(records, name, source)
@@ -110,8 +137,7 @@ def read_table(source: TableSource, root: Path) -> RawTable:
         table = _read_vector(path, name, source)
     if table.cells.empty and (table.points is None or not len(table.points)):
         raise InputError("has no data rows", where=table.name)
-    table = replace(table, cells=_as_written(table.cells))
-    return table if source.join is None else _joined(table, source, root)
+    return replace(table, cells=_as_written(table.cells))
 
 
 def _of_records(records: list[list[str]], name: str, source: TableSource) -> RawTable:
@@ -163,7 +189,7 @@ def _as_written(cells: pd.DataFrame) -> pd.DataFrame:
 def _written(column: pd.Series[Any]) -> list[str]:
     """Return the cells of a column as a user sees them; texts that are alike are made once."""
     cells = column.tolist()
-    made = {text: as_written(text) for text in dict.fromkeys(c for c in cells if type(c) is str)}
+    made = {text: as_written(text) for text in {c for c in cells if type(c) is str}}
     return [made[c] if type(c) is str else as_written(c) for c in cells]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
@@ -64,18 +65,22 @@ def sheet_names(path: Path, where: str) -> list[str]:
         As `read_workbook`, for other or protected files.
     """
     _look_inside(path, where)
+    with _opened(path, where) as book:
+        return [
+            part.title
+            for part in book.worksheets
+            if any(_filled(part.iter_rows(values_only=True), where))
+        ]
+
+
+@contextmanager
+def _opened(path: Path, where: str, *, stored: bool = False) -> Iterator[Any]:
     try:
         with path.open("rb") as stream, warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            book = openpyxl.load_workbook(stream, read_only=True)
-            try:
-                return [
-                    part.title
-                    for part in book.worksheets
-                    if any(_filled(part.iter_rows(values_only=True), where))
-                ]
-            finally:
-                book.close()
+            warnings.simplefilter("ignore")  # of styles and rules that do not matter here
+            book = openpyxl.load_workbook(stream, read_only=True, data_only=stored)
+            with closing(book):
+                yield book
     except InputError:
         raise
     except Exception as error:  # openpyxl raises whatever its parsers happen to meet
@@ -131,19 +136,9 @@ def _has_formula(parts: ZipFile, name: str, where: str) -> bool:
 def _rows(
     path: Path, where: str, sheet: str | None, *, stored: bool
 ) -> tuple[str, list[tuple[Any, ...]]]:
-    try:
-        with path.open("rb") as stream, warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of styles and rules that do not matter here
-            book = openpyxl.load_workbook(stream, read_only=True, data_only=stored)
-            try:
-                chosen = _sheet_of(book, sheet, where)
-                return chosen.title, list(_filled(chosen.iter_rows(values_only=True), where))
-            finally:
-                book.close()
-    except InputError:
-        raise
-    except Exception as error:  # openpyxl raises whatever its parsers happen to meet
-        raise _unreadable(error, where) from error
+    with _opened(path, where, stored=stored) as book:
+        chosen = _sheet_of(book, sheet, where)
+        return chosen.title, list(_filled(chosen.iter_rows(values_only=True), where))
 
 
 def _sheet_of(book: Any, sheet: str | None, where: str) -> Any:

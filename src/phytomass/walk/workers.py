@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import (
@@ -104,7 +103,7 @@ class Workers:
         """
         self.require()
         if self.scheduler == "serial" or (self.scheduler == "processes" and self.count == 1):
-            yield ExecutorPool(Inline(), 1)
+            yield Pool(Inline(), 1)
         elif self.scheduler == "processes":
             given: list[Any] = []  # sent to each process when it starts, at its first task
             with ProcessPoolExecutor(
@@ -114,7 +113,7 @@ class Workers:
         elif self.scheduler == "threads":
             with ThreadPoolExecutor(self.count) as executor:
                 try:
-                    yield ExecutorPool(executor, self.count)
+                    yield Pool(executor, self.count)
                 except BaseException:
                     executor.shutdown(wait=True, cancel_futures=True)
                     raise
@@ -137,21 +136,40 @@ class Inline(Executor):
         return future
 
 
-class Pool(ABC):
-    """Open workers."""
+@dataclass(frozen=True)
+class Pool:
+    """Open workers: those of any `concurrent.futures` executor.
 
+    Parameters
+    ----------
+    executor : Executor
+        Who does the tasks.
+    size : int
+        How many at a time.
+    lost : tuple of error classes
+        What tells that a worker is no longer there.
+    shared : tuple
+        What every task gets first.
+    """
+
+    executor: Executor
     size: int
-    """How many tasks they do at a time."""
+    lost: tuple[type[BaseException], ...] = LOST
 
-    @abstractmethod
+    shared: tuple[Any, ...] = ()
+
     def sharing(self, *values: Any) -> Pool:
         """Return the same workers, each sent these values once; every task gets them first.
 
         To be called once, before anything is run: a model of hundreds of megabytes must not travel
         with each task.
         """
+        return replace(self, shared=values)
 
-    @abstractmethod
+    def submit(self, work: Callable[..., Result], task: tuple[Any, ...]) -> Future[Result]:
+        """Give a task to the executor."""
+        return self.executor.submit(work, *self.shared, *task)
+
     def run(
         self,
         work: Callable[..., Result],
@@ -181,34 +199,6 @@ class Pool(ABC):
         WorkersError
             If a worker process ends, or the scheduler is lost; besides, whatever a task raises.
         """
-
-
-@dataclass(frozen=True)
-class ExecutorPool(Pool):
-    """Workers of any `concurrent.futures` executor."""
-
-    executor: Executor
-    size: int
-    lost: tuple[type[BaseException], ...] = LOST
-    shared: tuple[Any, ...] = ()
-
-    def sharing(self, *values: Any) -> Pool:
-        """Return the same workers, each sent these values once; every task gets them first."""
-        return replace(self, shared=values)
-
-    def submit(self, work: Callable[..., Result], task: tuple[Any, ...]) -> Future[Result]:
-        """Give a task to the executor."""
-        return self.executor.submit(work, *self.shared, *task)
-
-    def run(
-        self,
-        work: Callable[..., Result],
-        tasks: Iterable[tuple[Any, ...]],
-        *,
-        ordered: bool = False,
-        stopped: Event | None = None,
-    ) -> Iterator[Result]:
-        """Do the tasks; yield what each gives."""
         most = 1 if isinstance(self.executor, Inline) else 3 * self.size
         left, waiting = iter(tasks), deque[Future[Result]]()
         try:
@@ -236,7 +226,7 @@ class ExecutorPool(Pool):
 
 
 @dataclass(frozen=True)
-class ProcessPool(ExecutorPool):
+class ProcessPool(Pool):
     """Processes of this work alone, killed when it ends early: no later work meets what is left."""
 
     executor: ProcessPoolExecutor
@@ -270,7 +260,7 @@ def _with_given(work: Callable[..., Result], task: tuple[Any, ...]) -> Result:
 
 
 @dataclass(frozen=True)
-class DaskPool(ExecutorPool):
+class DaskPool(Pool):
     """Workers of a `dask.distributed` scheduler."""
 
     client: Any = None

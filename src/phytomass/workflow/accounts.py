@@ -27,7 +27,7 @@ from phytomass.accounting import (
     truth_summary,
 )
 from phytomass.carbon import CarbonSettings
-from phytomass.inventory import InventorySettings, plots_in_use
+from phytomass.inventory import InventorySettings, design_of, plots_in_use
 from phytomass.inventory.field_error import PlotDraws
 from phytomass.workflow.engine import Context, Step
 from phytomass.workflow.inputs import stack_in, stack_parts
@@ -51,7 +51,7 @@ class AccountReads(Reads):
     period: str
     earlier_period: str | None = setting("earlier.period")
     carbon: CarbonSettings
-    inventory: InventorySettings = setting("inventory", only=("outliers", "design"))
+    inventory: InventorySettings = setting("inventory", only=("outliers", "design", "strata"))
     random_state: int | None = setting("random_state", when=_resampled)
     is_mapped: bool = derived("predictors", lambda opened: opened.project.is_mapped)
     map: MapSettings = setting("map", only=("classes", "elevation_band_m"))
@@ -108,14 +108,14 @@ def _classes(reads: AccountReads, folder: Path) -> None:
 
 def _plan_plots(reads: AccountReads, folder: Path) -> None:
     """Write how many plots the wanted precision takes, where the area and the plots' are known."""
-    plots, design = _plots(reads), reads.inventory.design
+    plots, design = _plots(reads), design_of(reads.inventory, reads.root)
     if design.is_sample and design.area is not None and "area_ha" in plots:
         tables.write(folder, "plots_needed", planned_plots(plots, design))
 
 
 def _area(reads: AccountReads, plots: pd.DataFrame) -> pd.DataFrame:
     """Return what follows from the plots for the area that they were drawn from, if they were."""
-    design, seed = reads.inventory.design, reads.random_state or 0
+    design, seed = design_of(reads.inventory, reads.root), reads.random_state or 0
     if not design.is_sample:
         return table_of(())
     drawn = _shared(reads, plots, SHARED_DRAWS)

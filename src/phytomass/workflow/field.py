@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import geopandas
 import pandas as pd
@@ -16,16 +17,20 @@ from phytomass.inventory import (
     plot_statistics,
     plots_in_use,
     plots_with_biomass,
+    read_controls,
     read_inventory,
     suspicious_trees,
+    with_stress,
 )
 from phytomass.inventory.field_error import (
     ErrorModel,
     ErrorSettings,
     PlotDraws,
+    control_errors,
     ensemble_biomass,
     plot_draws,
     variance_shares,
+    with_controls,
 )
 from phytomass.progress import Progress, silent
 from phytomass.workflow.engine import Context, Step
@@ -42,7 +47,7 @@ SHARE_DRAWS = 1000
 class PlotsReads(Reads):
     """What the step reads: sheets and factors, and of the grid only its CRS."""
 
-    inventory: InventorySettings = setting("inventory")
+    inventory: InventorySettings = setting("inventory", without=("strata",))
     allometry: AllometrySettings
     carbon: CarbonSettings
     errors: ErrorSettings
@@ -71,7 +76,11 @@ def _work(reads: PlotsReads, context: Context) -> None:
             progress("biomass of trees", 0, 1)
             names = names_of(trees["species"].astype(str).tolist(), reads.allometry, reads.root)
             tables.write(folder, "species_names", names)
+            stress = reads.allometry.environmental_stress
+            if isinstance(stress, Path):
+                trees = with_stress(trees, inventory.plots, inventory.crs, reads.root / stress)
             trees = tree_biomass(trees, reads.allometry, reads.root)
+            reads = _with_controls(reads, inventory.trees, folder)
             trees = ensemble_biomass(trees, _model_of(reads))
             progress("biomass of trees", 1, 1)
         before, trees = trees.iloc[n_now:].reset_index(drop=True), trees.iloc[:n_now]
@@ -94,6 +103,15 @@ def _work(reads: PlotsReads, context: Context) -> None:
     points = geopandas.points_from_xy(plots["easting"], plots["northing"])
     table = geopandas.GeoDataFrame(plots, geometry=points, crs=reads.crs)
     write_geopackage(folder / "plots.gpkg", table, "plots")
+
+
+def _with_controls(reads: PlotsReads, trees: pd.DataFrame | None, folder: Path) -> PlotsReads:
+    """Take the errors of measurement from trees measured twice, where the project has them."""
+    if reads.inventory.controls is None or trees is None:
+        return reads
+    found = control_errors(trees, read_controls(reads.inventory.controls, reads.root), reads.errors)
+    tables.write(folder, "control_measurements", found)
+    return replace(reads, errors=with_controls(reads.errors, found))
 
 
 def _model_of(reads: PlotsReads) -> ErrorModel:
@@ -127,7 +145,8 @@ def _with_errors(
         )
     used = plots_in_use(plots, reads.inventory)
     kept = used["plot_id"].astype(str)
-    tables.write(folder, "field_error", mean_error(draws.of(kept.tolist()), context.progress))
+    mean = mean_error(draws.of(kept.tolist()), context.workers, context.progress)
+    tables.write(folder, "field_error", mean)
     counts = {
         "drawn_again": draws.drawn_again,
         "below_zero": draws.below_zero,
@@ -135,9 +154,8 @@ def _with_errors(
     }
     tables.write(folder, "draw_counts", pd.DataFrame({"what": counts.keys(), "n": counts.values()}))
     fewer = reads.errors.model_copy(update={"draws": min(reads.errors.draws, SHARE_DRAWS)})
-    theirs = trees[trees["plot_id"].astype(str).isin(kept)]
     shares = variance_shares(
-        theirs,
+        trees,
         used,
         replace(model, errors=fewer),
         random_state=seed,
@@ -149,7 +167,7 @@ def _with_errors(
     return plots.merge(bounds, on="plot_id", how="left", validate="one_to_one")
 
 
-def mean_error(draws: PlotDraws, progress: Progress = silent) -> pd.DataFrame:
+def mean_error(draws: PlotDraws, workers: int = 1, progress: Progress = silent) -> pd.DataFrame:
     """Return the error of the mean of plots that comes from the field: more plots do not cure it.
 
     Returns
@@ -159,7 +177,7 @@ def mean_error(draws: PlotDraws, progress: Progress = silent) -> pd.DataFrame:
         draws_mean, percentile (share of the draws below the mean), se, low90, high90, low95,
         high95 (of the draws of the mean).
     """
-    rows, means = [], draws.means(progress)
+    rows, means = [], draws.means(workers, progress)
     for column, meaning in POOLS.items():
         mean = means[column]
         low90, high90, low95, high95 = mean.quantile([0.05, 0.95, 0.025, 0.975])[0]

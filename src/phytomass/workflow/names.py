@@ -42,6 +42,7 @@ WRITES: Mapping[str, tuple[str, ...]] = {
         "field_error.csv",
         "error_shares.csv",
         "draw_counts.csv",
+        "control_measurements.csv",
     ),
     "stack": (
         "predictors",

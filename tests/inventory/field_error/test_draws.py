@@ -405,3 +405,12 @@ def test_a_gross_error_is_never_smaller_than_the_normal_one() -> None:
     plan = plan_of(tree_biomass(trees, TROPICAL), areas(trees), ErrorModel(TROPICAL))
     assert plan.trees["d_sd"][0] == pytest.approx(0.0062 * 0.3 + 0.0904)
     assert plan.trees["d_gross_sd"][0] == plan.trees["d_sd"][0]
+
+
+def test_trees_without_a_wood_density_are_one_kind_of_wood() -> None:
+    """A kind of its own for each tree would draw a row for each: gigabytes for a million trees."""
+    table = tree_biomass(stand(40, species=("Pinus roxburghii",)), TROPICAL)
+    table = table.assign(accepted_species="Nullia nulla")
+    plan = plan_of(table, areas(table), ErrorModel(TROPICAL))
+    assert len(plan.densities) == 1
+    assert set(plan.trees["species"]) == {0}

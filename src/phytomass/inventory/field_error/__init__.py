@@ -6,6 +6,7 @@ error matters. Sources and values: `parameters.csv`; the reasons: docs/field-err
 
 from phytomass.inventory.field_error.candidates import candidates_of
 from phytomass.inventory.field_error.changes import plot_change, tree_growth
+from phytomass.inventory.field_error.controls import control_errors, with_controls
 from phytomass.inventory.field_error.draws import plot_draws
 from phytomass.inventory.field_error.plot_draws import PlotDraws
 from phytomass.inventory.field_error.prepare import ensemble_biomass
@@ -28,10 +29,12 @@ __all__ = [
     "PlotDraws",
     "Source",
     "candidates_of",
+    "control_errors",
     "ensemble_biomass",
     "error_parameters",
     "plot_change",
     "plot_draws",
     "tree_growth",
     "variance_shares",
+    "with_controls",
 ]

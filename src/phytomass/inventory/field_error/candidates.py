@@ -10,8 +10,10 @@ from phytomass.allometry import (
     AllometricEquation,
     AllometrySettings,
     density_of_species,
+    families_of,
     group_of,
     load_equations,
+    stress_of,
 )
 from phytomass.errors import InputError, nearest
 from phytomass.inventory.field_error.settings import ErrorSettings
@@ -34,21 +36,31 @@ def candidates_of(
         raise InputError(f"no equation {unknown[0]!r}", where="errors.alternatives", remedy=hint)
     has_height = np.isfinite(column_of(trees, "height_m"))
     names = trees["accepted_species"].unique().tolist()
-    densities = density_of_species(names, settings, model.root).set_index("species")
+    known = density_of_species(names, settings, model.root, families_of(trees))
+    densities = known.set_index("species")
     dense = set(densities.index[densities["wood_density"].notna()])
-    keys = list(
-        zip(
-            *(trees[c].to_numpy(dtype=object) for c in ("accepted_species", "equation_id")),
-            has_height.tolist(),
-            strict=True,
-        )
-    )
+    keys = {c: trees[c].to_numpy(dtype=object) for c in ("accepted_species", "equation_id")}
+    kind, first = numbered(pd.DataFrame({**keys, "has_height": has_height}))
     sets: dict[Candidates, int] = {}
-    index: dict[tuple[str, str, bool], int] = {}
-    for key in dict.fromkeys(keys):
+    index = []
+    for key in first.itertuples(index=False, name=None):
         found = _candidates(key, model, equations, key[0] in dense)
-        index[key] = sets.setdefault(found, len(sets))
-    return tuple(sets), np.array([index[key] for key in keys], dtype=np.int64)
+        index.append(sets.setdefault(found, len(sets)))
+    return tuple(sets), np.array(index, dtype=np.int64)[kind]
+
+
+def numbered(table: pd.DataFrame) -> tuple[NDArray[np.int64], pd.DataFrame]:
+    """Return the number of each row's kind, and the first row of each; rows that are alike are one.
+
+    Examples
+    --------
+    >>> kind, first = numbered(pd.DataFrame({"a": ["x", "y", "x"], "b": [1.0, np.nan, 1.0]}))
+    >>> kind.tolist(), first.to_numpy().tolist()
+    ([0, 1, 0], [['x', 1.0], ['y', nan]])
+    """
+    groups = table.groupby(list(table), sort=False, dropna=False).ngroup()
+    kind = np.asarray(groups, dtype=np.int64)
+    return kind, table[~groups.duplicated().to_numpy()]
 
 
 def _candidates(
@@ -65,7 +77,7 @@ def _candidates(
         ids += [e for g, e in settings.groups.items() if g == group]
         ids += [] if settings.fallback is None else [settings.fallback]
         ids += list(model.errors.alternatives)
-    has_stress = settings.environmental_stress is not None
+    has_stress = settings.environmental_stress is not None or equations[chosen].needs_stress
 
     def computable(e: AllometricEquation) -> bool:
         lacks_height = e.needs_height and not has_height
@@ -130,13 +142,13 @@ def centres(
     """
     d, h = trees["dbh_cm"].to_numpy(dtype=float), column_of(trees, "height_m")
     ensemble = model.errors.equation_choice == "ensemble"
-    out = np.full(len(trees), np.nan)
+    out, stress = np.full(len(trees), np.nan), stress_of(trees, model.allometry)
     for number, some in enumerate(candidates):
         rows = np.flatnonzero(group == number)
         mean = np.zeros(len(rows))
         for equation, chance in zip(some.equations, some.chances, strict=True):
-            stress = model.allometry.environmental_stress
-            mass = equation.agb_kg(d[rows], h[rows], wood_density[rows], stress)
+            here = None if stress is None else stress[rows]
+            mass = equation.agb_kg(d[rows], h[rows], wood_density[rows], here)
             mass *= equation.correction_factor
             if len(some.equations) == 1:
                 mean = mass

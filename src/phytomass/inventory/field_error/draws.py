@@ -23,7 +23,7 @@ from phytomass.draws.store import (
     in_memory,
     new_store,
 )
-from phytomass.inventory.field_error.kernel import simulate
+from phytomass.inventory.field_error.kernel import THETA, simulate
 from phytomass.inventory.field_error.plot_draws import PlotDraws
 from phytomass.inventory.field_error.prepare import Plan, plan_of
 from phytomass.inventory.field_error.register import (
@@ -115,15 +115,17 @@ def plot_draws(
     0       A        ...           ...
     1       B        0.0           0.0
     """
-    plan = plan_of(trees, plots, model)
     n, counts = model.errors.draws, np.zeros(2, np.int64)
+    progress("draws of plot biomass", 0, n)
+    plan = plan_of(trees, plots, model)
+    workers = workers or os.cpu_count() or 1
     layout = _layout(plan, plots["plot_id"].astype(str).tolist(), model, random_state)
     writing = nullcontext(in_memory(layout)) if store is None else new_store(store, layout)
     with writing as target:
         for draws in _steps(n, len(plan.segment_plot)):
             sums, step_counts = _segment_sums(plan, model, random_state, draws, workers)
             counts += step_counts
-            _write(target, sums, plan, model, (layout, draws))
+            _write(target, sums, plan, model, (layout, draws, workers))
             progress("draws of plot biomass", draws.stop, n)
         _finish(target, plan, model, random_state, counts)
     if store is not None:
@@ -178,7 +180,7 @@ def _steps(n: int, n_segments: int) -> Iterator[range]:
 
 
 def _segment_sums(
-    plan: Plan, model: ErrorModel, random_state: int, draws: range, workers: int | None
+    plan: Plan, model: ErrorModel, random_state: int, draws: range, workers: int
 ) -> tuple[Array, NDArray[np.int64]]:
     """Return the biomass of each segment under each draw of a step, Mg/ha."""
     keys = np.array(
@@ -198,7 +200,7 @@ def _segment_sums(
         return out, simulate(plan.trees, keys, first, theta, linear, rho, bend, out)
 
     parts = [draws[i : i + BLOCK] for i in range(0, len(draws), BLOCK)]
-    with Workers(workers or os.cpu_count() or 1).pool() as pool:
+    with Workers(workers).pool() as pool:
         results = list(pool.run(block, [(part,) for part in parts], ordered=True))
     counts = np.array([c for _, c in results], dtype=np.int64).sum(axis=0)
     return np.concatenate([out for out, _ in results], axis=1), counts
@@ -210,7 +212,7 @@ def _theta(
     equations = {e.id: e for group in plan.candidates for e in group.equations}
     terms = {i: drawn_terms(e, model, random_state, draws) for i, e in equations.items()}
     groups = [group.terms(terms, random_state, draws) for group in plan.candidates]
-    theta = np.ascontiguousarray(groups) if groups else np.zeros((0, 8, len(draws)))
+    theta = np.ascontiguousarray(groups) if groups else np.zeros((0, THETA, len(draws)))
     return theta, np.array([(g[7] > 0).any() for g in groups], dtype=np.bool_)
 
 
@@ -221,32 +223,34 @@ def _bend(plan: Plan, model: ErrorModel, random_state: int, draws: range) -> Arr
 
 
 def _write(
-    target: Target,
-    sums: Array,
-    plan: Plan,
-    model: ErrorModel,
-    where: tuple[Layout, range],
+    target: Target, sums: Array, plan: Plan, model: ErrorModel, where: tuple[Layout, range, int]
 ) -> None:
     """Add the segments up to plots, put the error of the plot area on them, and store them."""
-    layout, draws = where
-    columns = slice(draws.start, draws.stop)
+    layout, draws, workers = where
+    columns, n = slice(draws.start, draws.stop), len(layout.ids)
     shared = shared_draws(plan, model, layout.random_state, draws)
     target.write_shared(shared, columns)
-    on, cv = model.errors.on("plot_area"), model.errors["plot_area_cv"]
-    for first in range(0, len(layout.ids), ITEM_CHUNK):
-        rows = slice(first, min(first + ITEM_CHUNK, len(layout.ids)))
+    weights = _weights_of(plan, shared, AGC in target.values)
+    cv = model.errors["plot_area_cv"] if model.errors.on("plot_area") else 0.0
+
+    def write(rows: slice) -> None:
         factor: Array | float = 1.0
-        if on and cv > 0:
+        if cv > 0:
             items = item_keys(layout.ids[rows])
             factor = log_normal(1.0, cv, normals(layout.random_state, "plot area", items, draws))
-        for name, weights in _weights_of(plan, shared, AGC in target.values).items():
+        inside = (plan.segment_plot >= rows.start) & (plan.segment_plot < rows.stop)
+        for name, weight in weights.items():
             amount = np.zeros((rows.stop - rows.start, len(draws)))
-            inside = (plan.segment_plot >= rows.start) & (plan.segment_plot < rows.stop)
             for segment in np.flatnonzero(inside):
                 amount[plan.segment_plot[segment] - rows.start] += (
-                    sums[segment] if weights is None else sums[segment] * weights[segment]
+                    sums[segment] if weight is None else sums[segment] * weight[segment]
                 )
             target.values[name][rows, columns] = (amount * factor).astype(np.float32)
+
+    tasks = [(slice(i, min(i + ITEM_CHUNK, n)),) for i in range(0, n, ITEM_CHUNK)]
+    with Workers(workers).pool() as pool:
+        for _ in pool.run(write, tasks):
+            pass
 
 
 def _weights_of(

@@ -3,6 +3,9 @@
 Compiled by numba. One call walks over all trees for one block of draws; blocks are independent
 columns of the result, so threads never add to the same number, and the sum over the trees of a
 segment always runs in the order of `TREE` rows.
+
+Loops over draws are short, one step each: a processor then works at many draws at once, while one
+long loop would have it wait for the end of each polynomial.
 """
 
 from __future__ import annotations
@@ -12,7 +15,17 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from phytomass.draws.philox import MASK, box_muller, fast_exp, fast_log, philox, unit
+from phytomass.draws.philox import (
+    MASK,
+    box_muller,
+    fast_exp,
+    fast_log,
+    fma,
+    philox,
+    radius,
+    turn,
+    unit,
+)
 
 TREE = np.dtype(
     [
@@ -40,12 +53,13 @@ TREE = np.dtype(
         ("rho_sd", "f8"),  # g/cm³, the tree's own part
         ("rho_low", "f8"),
         ("rho_high", "f8"),
+        ("stress", "f8"),  # E of the plot, where plots differ in it
     ]
 )
 """One tree as the kernel sees it."""
 
-THETA = 8
-"""Rows of drawn coefficients: ln m = t0 + t1 L + t2 L² + t3 L³ + t4 ln H + t5 ln ρ + t6 z with
+THETA = 9
+"""Rows of drawn coefficients: ln m = t0 + t1 L + t2 L² + t3 L³ + t4 ln H + t5 ln ρ + t6 z + t8 E with
 L = ln D; where t7 is 1 the equation is linear, m = (t0 + t1 D² H) · exp(t2 + t6 z)."""
 
 ATTEMPTS = 1000
@@ -72,6 +86,15 @@ def _height(tree: Any, z: Any) -> Any:  # pragma: no cover
     if tree.h_log > 0.0:
         return tree.h * fast_exp(shift - 0.5 * tree.h_sd * tree.h_sd)
     return tree.h + shift
+
+
+@njit(inline="always", error_model="numpy", cache=True)
+def _within(tree: Any, d: Any, h: Any, rho: Any) -> Any:  # pragma: no cover
+    return (
+        (tree.d_low <= d <= tree.d_high)
+        and (tree.h_low <= h <= tree.h_high)
+        and (tree.rho_low <= rho <= tree.rho_high)
+    )
 
 
 @njit(error_model="numpy", cache=True)
@@ -102,42 +125,56 @@ def _again(tree: Any, keys: Any, draw: Any, common: Any, values: Any) -> Any:  #
 
 
 @njit(error_model="numpy", cache=True)
+def _pairs(u: Any, v: Any) -> None:  # pragma: no cover
+    """Turn uniform numbers into independent normal ones, in place."""
+    for k in range(u.size):
+        u[k] = radius(u[k])
+    for k in range(u.size):
+        r = u[k]
+        cosine, sine = turn(v[k])
+        u[k] = r * cosine
+        v[k] = r * sine
+
+
+@njit(error_model="numpy", cache=True)
 def _measured(
-    tree: Any, keys: Any, first: Any, rho: Any, d: Any, h: Any, r: Any
+    tree: Any, keys: Any, first: Any, rho: Any, d: Any, h: Any, r: Any, sd: Any
 ) -> Any:  # pragma: no cover
-    """Fill diameter, height and wood density of one tree for a block of draws."""
+    """Fill diameter, height and wood density of one tree; return whether any is out of bounds."""
     # A field that is read within a loop might be what the loop writes: no vectors then.
     key, item = keys[0], tree.key
     centre, d_sd, gross_sd, share = tree.d, tree.d_sd, tree.d_gross_sd, tree.gross_share
     middle, h_sd, rho_sd, common = tree.h, tree.h_sd, tree.rho_sd, rho[tree.species]
     for k in range(d.size):
         w0, w1, w2, _ = _words(key, item, first + k, 0)
-        z_d, z_h = box_muller(w0, w1)
-        d[k] = centre + (gross_sd if unit(w2) < share else d_sd) * z_d
-        h[k] = h_sd * z_h
+        d[k] = unit(w0)
+        h[k] = unit(w1)
+        sd[k] = gross_sd if unit(w2) < share else d_sd
+    _pairs(d, h)
+    for k in range(d.size):
+        d[k] = centre + sd[k] * d[k]
+        r[k] = common[k] + rho_sd * r[k]
     if tree.h_log > 0.0:
         half = 0.5 * h_sd * h_sd
         for k in range(d.size):
-            h[k] = middle * fast_exp(h[k] - half)
+            h[k] = middle * fast_exp(h_sd * h[k] - half)
     else:
         for k in range(d.size):
-            h[k] = middle + h[k]
-    for k in range(d.size):
-        r[k] = common[k] + rho_sd * r[k]
+            h[k] = middle + h_sd * h[k]
     return (
         _outside(d, tree.d_low, tree.d_high)
-        + _outside(h, tree.h_low, tree.h_high)
-        + _outside(r, tree.rho_low, tree.rho_high)
+        or _outside(h, tree.h_low, tree.h_high)
+        or _outside(r, tree.rho_low, tree.rho_high)
     )
 
 
 @njit(error_model="numpy", cache=True)
 def _outside(values: Any, low: Any, high: Any) -> Any:  # pragma: no cover
-    """Count the values out of their bounds."""
+    """Return whether a value is out of its bounds."""
     count = 0
     for value in values:
         count += 1 if (value < low) | (value > high) else 0
-    return count
+    return count > 0
 
 
 @njit(error_model="numpy", cache=True)
@@ -146,9 +183,9 @@ def _own(tree: Any, key: Any, first: Any, z_rho: Any, z: Any) -> None:  # pragma
     item = tree.key
     for k in range(z.size):
         w0, w1, _, _ = _words(key, item, first + k, 0)
-        a, b = box_muller(w0, w1)
-        z_rho[k] = a
-        z[k] = b
+        z_rho[k] = unit(w0)
+        z[k] = unit(w1)
+    _pairs(z_rho, z)
 
 
 @njit(error_model="numpy", cache=True)
@@ -164,17 +201,27 @@ def _lift(tree: Any, bend: Any, lift: Any) -> None:  # pragma: no cover
 
 
 @njit(error_model="numpy", cache=True)
+def _logs(values: Any) -> None:  # pragma: no cover
+    for k in range(values.size):
+        values[k] = fast_log(values[k])
+
+
+@njit(error_model="numpy", cache=True)
 def _add_mass(
     tree: Any, t: Any, d: Any, h: Any, lift: Any, r: Any, z: Any, out: Any
 ) -> Any:  # pragma: no cover
     """Add the tree's mass to its segment."""
-    ln_d0 = np.log(tree.d)
+    ln_d0, slope, weight = np.log(tree.d), tree.h_slope, tree.weight
+    for values in (d, h, r):
+        _logs(values)
     for k in range(d.size):
-        x = fast_log(d[k])
-        ln_h = fast_log(h[k]) + tree.h_slope * (x - ln_d0) + lift[k]
-        ln_m = t[0, k] + x * (t[1, k] + x * (t[2, k] + x * t[3, k]))
-        ln_m += t[4, k] * ln_h + t[5, k] * fast_log(r[k]) + t[6, k] * z[k]
-        out[k] += tree.weight * fast_exp(ln_m)
+        x = d[k]
+        ln_h = h[k] + slope * (x - ln_d0) + lift[k]
+        intercept = fma(t[8, k], tree.stress, t[0, k])
+        ln_m = fma(x, fma(x, fma(x, t[3, k], t[2, k]), t[1, k]), intercept)
+        h[k] = fma(t[4, k], ln_h, fma(t[5, k], r[k], fma(t[6, k], z[k], ln_m)))
+    for k in range(d.size):
+        out[k] += weight * fast_exp(h[k])
 
 
 @njit(error_model="numpy", cache=True)
@@ -182,20 +229,24 @@ def _add_mixed(
     tree: Any, t: Any, d: Any, h: Any, lift: Any, r: Any, z: Any, out: Any
 ) -> Any:  # pragma: no cover
     """Add the same where some draws choose a linear equation; count masses below zero."""
-    ln_d0 = np.log(tree.d)
+    ln_d0, slope, weight = np.log(tree.d), tree.h_slope, tree.weight
+    for values in (d, h, r):
+        _logs(values)
+    for k in range(d.size):
+        x = d[k]
+        ln_h = h[k] + slope * (x - ln_d0) + lift[k]
+        intercept = fma(t[8, k], tree.stress, t[0, k])
+        ln_m = fma(x, fma(x, fma(x, t[3, k], t[2, k]), t[1, k]), intercept)
+        ln_m = fma(t[4, k], ln_h, fma(t[5, k], r[k], fma(t[6, k], z[k], ln_m)))
+        linear = t[7, k] > 0.0
+        h[k] = fast_exp(2.0 * x + ln_h if linear else ln_m)
     negative = 0
     for k in range(d.size):
-        x = fast_log(d[k])
-        ln_h = fast_log(h[k]) + tree.h_slope * (x - ln_d0) + lift[k]
-        if t[7, k] > 0.0:
-            mass = t[0, k] + t[1, k] * fast_exp(2.0 * x + ln_h)
-            negative += 1 if mass < 0.0 else 0
-            mass = max(mass, 0.0) * fast_exp(t[2, k] + t[6, k] * z[k])
-        else:
-            ln_m = t[0, k] + x * (t[1, k] + x * (t[2, k] + x * t[3, k]))
-            ln_m += t[4, k] * ln_h + t[5, k] * fast_log(r[k]) + t[6, k] * z[k]
-            mass = fast_exp(ln_m)
-        out[k] += tree.weight * mass
+        mass = t[0, k] + t[1, k] * h[k]
+        linear = t[7, k] > 0.0
+        negative += 1 if linear & (mass < 0.0) else 0
+        mass = max(mass, 0.0) * fast_exp(t[2, k] + t[6, k] * z[k])
+        out[k] += weight * (mass if linear else h[k])
     return negative
 
 
@@ -229,18 +280,18 @@ def simulate(
     """
     n = out.shape[1]
     d, h, r, z = np.empty(n), np.empty(n), np.empty(n), np.empty(n)
-    values, lift = np.empty(3), np.zeros(n)
+    values, lift, sd = np.empty(3), np.zeros(n), np.empty(n)
     counts = np.zeros(2, np.int64)
     for i in range(trees.size):
         tree = trees[i]
         _own(tree, keys[1], first, r, z)
-        if _measured(tree, keys, first, rho, d, h, r) > 0:
+        if _measured(tree, keys, first, rho, d, h, r, sd):
             for k in range(n):
+                if _within(tree, d[k], h[k], r[k]):
+                    continue
                 values[0], values[1], values[2] = d[k], h[k], r[k]
-                again = _again(tree, keys, first + k, rho[tree.species, k], values)
-                if again > 0:
-                    counts[0] += again
-                    d[k], h[k], r[k] = values[0], values[1], values[2]
+                counts[0] += _again(tree, keys, first + k, rho[tree.species, k], values)
+                d[k], h[k], r[k] = values[0], values[1], values[2]
         _lift(tree, bend, lift)
         row = out[tree.segment]
         if linear[tree.group]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -28,9 +29,10 @@ from phytomass.progress import Progress, silent
 from phytomass.walk.workers import Workers
 
 Array = NDArray[np.float64]
+Result = TypeVar("Result")
 
 FEW = 320_000
-"""Draws, of all plots whose bounds are computed together."""
+"""Draws, of all plots whose pools are computed together."""
 
 BOUNDS = {90: (5.0, 95.0), 95: (2.5, 97.5)}
 """Level in percent → percentiles of the draws."""
@@ -153,21 +155,24 @@ class PlotDraws:
         agc = None if self.agc is None else _chosen(self.agc, place)
         return replace(self, agb=_chosen(self.agb, place), agc=agc)
 
-    def means(self, progress: Progress = silent) -> dict[str, Draws]:
-        """Return the mean over the plots of every column of `POOLS`, in one walk over the draws."""
-        weight = np.full(len(self.agb), 1.0 / max(len(self.agb), 1))
+    def means(self, workers: int = 1, progress: Progress = silent) -> dict[str, Draws]:
+        """Return the mean over the plots of every column of `POOLS`, in one walk over the draws.
+
+        Parameters
+        ----------
+        workers, progress
+            As in `table`.
+        """
         totals = {column: np.zeros(self.agb.n_draws) for column in POOLS}
-        for rows in self.agb.blocks():
-            block = self[rows]
+        for sums in self._walked(self._sums, "means of the plots", workers, progress):
             for column, total in totals.items():
-                total += weight[rows] @ np.asarray(block.pool(column).values[:])
-            progress("means of the plots", rows.stop, len(self.agb))
+                total += sums[column]
         made = {column: self.pool(column) for column in POOLS}
         return {
             column: replace(
                 pool,
                 point=np.array([pool.point.mean()]),
-                values=totals[column][None, :],
+                values=totals[column][None, :] / max(len(self.agb), 1),
                 ids=("mean",),
                 level="mean",
             )
@@ -192,21 +197,37 @@ class PlotDraws:
             <pool>_low90_mg_ha, _high90_, _low95_, _high95_ (percentiles). Dead wood and litter
             too, where the project gives their ratios (``dead_wood``, ``dead_wood_c``, …).
         """
-        tasks = [(rows,) for rows in self.agb.blocks()]
-        blocks = []
-        with Workers(workers).pool() as pool:
-            for block in pool.run(self._rows, tasks, ordered=True):
-                blocks.append(block)
-                progress("bounds of the plots", len(blocks), len(tasks))
+        blocks = list(self._walked(self._rows, "bounds of the plots", workers, progress))
         head = pd.DataFrame({"plot_id": self.agb.ids, "agb_mg_ha": self.agb.point})
         return pd.concat([head, pd.concat(blocks, ignore_index=True)], axis=1)
 
-    def _rows(self, rows: slice) -> pd.DataFrame:
-        """Return the table of some plots, a few at a time: their draws stay in the caches."""
+    def _walked(
+        self, work: Callable[[slice], Result], what: str, workers: int, progress: Progress
+    ) -> Iterator[Result]:
+        """Do something with each block of plots; yield what it gives, in the order of plots."""
+        tasks = [(rows,) for rows in self.agb.blocks()]
+        with Workers(workers).pool() as pool:
+            for done, result in enumerate(pool.run(work, tasks, ordered=True), 1):
+                yield result
+                progress(what, done, len(tasks))
+
+    def _few(self, rows: slice) -> Iterator[PlotDraws]:
+        """Read some plots, and give a few at a time: their draws stay in the caches."""
         block = self[rows]
         n, few = len(block.agb), max(1, FEW // block.agb.n_draws)
-        parts = [block[slice(i, min(i + few, n))]._block() for i in range(0, n, few)]
-        return pd.concat(parts, ignore_index=True)
+        return (block[slice(i, min(i + few, n))] for i in range(0, n, few))
+
+    def _sums(self, rows: slice) -> dict[str, Array]:
+        """Return the sum over some plots of every column of `POOLS`."""
+        totals = {column: np.zeros(self.agb.n_draws) for column in POOLS}
+        for some in self._few(rows):
+            for column, total in totals.items():
+                total += np.asarray(some.pool(column).values[:]).sum(axis=0)
+        return totals
+
+    def _rows(self, rows: slice) -> pd.DataFrame:
+        """Return the table of some plots."""
+        return pd.concat([some._block() for some in self._few(rows)], ignore_index=True)
 
     def _block(self) -> pd.DataFrame:
         out: dict[str, Array] = {}

@@ -8,10 +8,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from phytomass.allometry import HEIGHT_LOADS, density_of_species, genus_of
+from phytomass.allometry import HEIGHT_LOADS, STRESS, density_of_species, families_of, genus_of
 from phytomass.draws.philox import item_keys
 from phytomass.errors import InputError, Problem
-from phytomass.inventory.field_error.candidates import candidates_of, centres, column_of
+from phytomass.inventory.field_error.candidates import (
+    candidates_of,
+    centres,
+    column_of,
+    numbered,
+)
 from phytomass.inventory.field_error.kernel import TREE
 from phytomass.inventory.field_error.settings import ErrorSettings
 from phytomass.inventory.field_error.shared import (
@@ -91,6 +96,8 @@ def plan_of(trees: pd.DataFrame, plots: pd.DataFrame, model: ErrorModel) -> Plan
     _fill_heights(rows, trees, model)
     height_models = _fill_height_models(rows, trees)
     rows["rho_sd"] = own_sd
+    if not isinstance(model.allometry.environmental_stress, float):
+        rows["stress"] = np.nan_to_num(column_of(trees, STRESS))
     rows["rho_low"], rows["rho_high"] = DENSITY_BOUNDS
     mass = trees["agb_kg"].to_numpy(dtype=float) * weight / KG_PER_MG
     agb = np.bincount(place, mass, minlength=len(plots)).astype(float)
@@ -143,7 +150,7 @@ def _check(trees: pd.DataFrame, plots: pd.DataFrame) -> None:
             Problem("trees", f"{len(twice)} repeated ids, e.g. {text}", "number the trees")
         )
     known = set(plots["plot_id"].astype(str))
-    strange = sorted(set(ids["plot_id"]) - known)
+    strange = sorted(set(ids["plot_id"].unique()) - known)
     if strange:
         problems.append(Problem("trees", f"plots that are not there: {', '.join(strange[:SHOWN])}"))
     for column in ("dbh_cm", "agb_kg"):
@@ -188,7 +195,8 @@ def _densities(
 ) -> tuple[tuple[Density, ...], NDArray[np.int64], NDArray[np.float64]]:
     """Return the kinds of wood, the kind of each tree, and each tree's own SD."""
     names = trees["accepted_species"]
-    table = density_of_species(names.unique().tolist(), model.allometry, model.root)
+    species_names, families = names.unique().tolist(), families_of(trees)
+    table = density_of_species(species_names, model.allometry, model.root, families)
     by_name = table.set_index("species")
     mean = names.map(by_name["wood_density"]).to_numpy(dtype=float)
     sd = names.map(by_name["wood_density_sd"]).to_numpy(dtype=float)
@@ -202,18 +210,15 @@ def _densities(
     if "wood_density_level" in trees:
         stated = trees["wood_density_level"].to_numpy(dtype=object)
         level = np.where(stated == "", level, stated)
-    sd = np.where(np.isnan(sd), -1.0, sd)  # NaN is no dict key
-    species = names.to_numpy(dtype=object)
-    keys = list(zip(species, mean.tolist(), sd.tolist(), level.tolist(), strict=True))
-    kinds = {key: i for i, key in enumerate(dict.fromkeys(keys))}
-    densities = tuple(_density_of(key, model) for key in kinds)
-    kind = np.array([kinds[key] for key in keys], dtype=np.int64)
+    kinds = {"name": names.to_numpy(dtype=object), "mean": mean, "sd": sd, "level": level}
+    kind, first = numbered(pd.DataFrame(kinds))
+    rows = first.itertuples(index=False, name=None)
+    densities = tuple(_density_of(name, rho, s, rung, model) for name, rho, s, rung in rows)
     own_sd = np.array([d.tree_sd for d in densities])[kind]
     return densities, kind, own_sd
 
 
-def _density_of(key: tuple[str, float, float, str], model: ErrorModel) -> Density:
-    name, mean, sd, level = key
+def _density_of(name: str, mean: float, sd: float, level: str, model: ErrorModel) -> Density:
     errors = model.errors
     if not np.isfinite(mean):
         return Density(name, 1.0, 0.0, 0.0)  # no candidate reads it
@@ -221,7 +226,7 @@ def _density_of(key: tuple[str, float, float, str], model: ErrorModel) -> Densit
     own = errors.wood_density_sd
     if name in own or genus_of(name) in own:
         sd = own.get(name, own.get(genus_of(name), 0.0))
-    elif sd < 0:
+    elif np.isnan(sd):
         sd = errors[f"density_sd_{rung}"]
     if not errors.on("wood_density"):
         return Density(name, mean, 0.0, 0.0)
@@ -289,13 +294,12 @@ def _fill_height_models(
     some = np.flatnonzero(np.isfinite(loads).all(axis=1))
     if not len(some):
         return ()
-    names = trees["height_source"].astype(str).to_numpy()[some]
+    names = trees["height_source"].iloc[some].astype(str)
+    known = {name: name.removeprefix("model:").replace("/", "-") for name in names.unique()}
+    of_row, models = pd.factorize(names.map(known))
+    rows["h_model"][some] = of_row
     freedom = column_of(trees, "height_freedom")[some]
-    models: dict[str, float] = {}
-    for name, number in zip(names, freedom.tolist(), strict=True):
-        models.setdefault(name.removeprefix("model:").replace("/", "-"), number)
-    row_of = {name: row for row, name in enumerate(models)}
-    rows["h_model"][some] = [row_of[n.removeprefix("model:").replace("/", "-")] for n in names]
+    first = np.unique(of_row, return_index=True)[1]
     for number in range(len(HEIGHT_LOADS)):
         rows[f"h_load_{number + 1}"][some] = loads[some, number]
-    return tuple(models.items())
+    return tuple(zip(models.tolist(), freedom[first].tolist(), strict=True))

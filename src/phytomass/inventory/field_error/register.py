@@ -147,7 +147,8 @@ def _coefficients(plan: Plan, model: ErrorModel, random_state: int, draws: range
     found: Drawn = {}
     for name, equation in _equations(plan).items():
         terms = drawn_terms(equation, model, random_state, draws)
-        found |= {f"coefficients/{name}/t{i}": row for i, row in enumerate(terms[:7])}
+        kept = [*range(7), *([8] if terms[8].any() else [])]
+        found |= {f"coefficients/{name}/t{i}": terms[i] for i in kept}
     return found
 
 

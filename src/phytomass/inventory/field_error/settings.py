@@ -85,6 +85,10 @@ class ErrorSettings(Settings):
     """SD of ln(AGB) that all plots of the project share: `auto` takes each equation's own; `none` is
     for trees from so many regions that nothing is shared, and leaves it in the trees' residual."""
 
+    control: Literal["alike", "exact"] = "alike"
+    """What control measurements (inventory.controls) are: as exact as the first ones, or without an
+    error that matters."""
+
     wood_density_sd: dict[str, Annotated[float, Field(ge=0, le=0.5)]] = {}
     """Species or genus → SD of the wood density in g/cm³, where you know better."""
 
@@ -103,7 +107,18 @@ class ErrorSettings(Settings):
 
     def __getitem__(self, name: str) -> float:
         """Return a value: the project's own, else that of `parameters.csv`."""
-        return self.values.get(name, float(_rows()[name]["value"]))
+        return self.values.get(name, self.general(name))
+
+    @staticmethod
+    def general(name: str) -> float:
+        """Return a value of `parameters.csv`, whatever the project says.
+
+        Examples
+        --------
+        >>> ErrorSettings(values={"height_cv": 0.05}).general("height_cv")
+        0.1
+        """
+        return float(_rows()[name]["value"])
 
     def on(self, source: Source) -> bool:
         """Tell whether a source of error is drawn.

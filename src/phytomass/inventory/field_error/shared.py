@@ -97,7 +97,10 @@ def drawn_terms(
     if sigma is not None and vary:
         lower = np.linalg.cholesky(sigma + 1e-12 * np.diag(np.diag(sigma)))
         beta += lower @ z[: len(beta)]
-    out[:6] = terms_of(equation, beta, model.allometry.environmental_stress)
+    stress = model.allometry.environmental_stress
+    by_plot = equation.needs_stress and not isinstance(stress, float)
+    out[:6] = terms_of(equation, beta, stress if isinstance(stress, float) else 0.0)
+    out[8] = beta[1] if by_plot else 0.0
     u = uniforms(random_state, "residual spread", items[:1], draws)[0]
     s0, s = _residual_sd(equation, errors, z[7], u)
     if sigma is None and vary:

@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from phytomass.errors import InputError
 from phytomass.models.search.groups import inner_parts
-from phytomass.models.stack.weights import Weighing, lines_of, weights_of
+from phytomass.models.stack.weights import AS_THEY_ARE, Weighing, lines_of, weights_of
 from phytomass.models.training import Training
 
 Array = NDArray[np.float64]
@@ -132,7 +132,7 @@ class StackedRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         parts = inner_parts(plots.groups, self.n_splits, self.random_state)
         self.held_out_ = self._held_out(plots, parts)
         names = [member.name for member in self.members]
-        lines = _as_they_are(len(names))
+        lines = np.repeat(AS_THEY_ARE, len(names), axis=1)
         if self.calibrate:
             lines = lines_of(self.held_out_, target, parts, plots.weight)
         on_lines = lines[0] + lines[1] * self.held_out_
@@ -218,7 +218,3 @@ def _field(member: Member, fitted: Any, values: NDArray[Any], halo: int) -> Arra
     if complete.any():
         result[complete] = np.ravel(fitted.predict(around[:, complete].T.astype(np.float64)))
     return result
-
-
-def _as_they_are(members: int) -> Array:
-    return np.vstack([np.zeros(members), np.ones(members)])

@@ -17,6 +17,9 @@ Weighing = Literal["shrunk", "free", "equal"]
 SHRINKAGES = (np.inf, 16.0, 4.0, 1.0, 0.25, 0.0)
 """Pulls towards equal weights that are tried, the strongest first."""
 
+AS_THEY_ARE: Array = np.array([[0.0], [1.0]])
+"""Intercept and slope of a line that changes nothing."""
+
 
 def calibration(predictions: Array, target: Array, plot_weight: Array | None = None) -> Array:
     """Return the line that each member's predictions need to have the right spread.
@@ -82,14 +85,10 @@ def lines_of(
 
     Parameters
     ----------
-    predictions : array, shape (n, members)
-        Held-out predictions.
-    target : array, shape (n,)
-        Observed.
+    predictions, target, plot_weight
+        As for `calibration`.
     parts : sequence of array of bool, shape (n,)
         The inner folds.
-    plot_weight : array, shape (n,), optional
-        Weight of each plot's squared error.
 
     Returns
     -------
@@ -108,8 +107,7 @@ def lines_of(
     for part in parts:
         a, b = calibration(predictions[~part], target[~part], w[~part])
         gain[part] -= (a + b * predictions[part] - target[part, None]) ** 2
-    as_they_are = np.array([[0.0], [1.0]])
-    lines: Array = np.where(w @ gain > 0, calibration(predictions, target, w), as_they_are)
+    lines: Array = np.where(w @ gain > 0, calibration(predictions, target, w), AS_THEY_ARE)
     return lines
 
 
@@ -127,12 +125,8 @@ def convex_weights(
 
     Parameters
     ----------
-    predictions : array, shape (n, members)
-        Held-out predictions.
-    target : array, shape (n,)
-        What they should be.
-    plot_weight : array, shape (n,), optional
-        Weight of each plot's squared error.
+    predictions, target, plot_weight
+        As for `calibration`.
     shrinkage : float
         Pull towards equal weights; 0 is none, infinity makes them equal.
 
@@ -185,16 +179,10 @@ def weights_of(
 
     Parameters
     ----------
-    predictions : array, shape (n, members)
-        Held-out predictions.
-    target : array, shape (n,)
-        Observed.
-    parts : sequence of array of bool, shape (n,)
-        The inner folds.
+    predictions, target, parts, plot_weight
+        As for `lines_of`.
     rule : {"shrunk", "free", "equal"}
         As above; no shrinkage; or equal weights.
-    plot_weight : array, shape (n,), optional
-        Weight of each plot's squared error.
 
     Raises
     ------

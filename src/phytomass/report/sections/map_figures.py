@@ -95,11 +95,7 @@ def biomass_figure(layer: Layer | None, plots: pd.DataFrame | None, label: str) 
             _draw(axes, layer, norm)
         if plots is not None and len(plots):
             _draw_plots(figure, axes, plots, norm)
-        mappable = ScalarMappable(norm, sequential())
-        bar = figure.colorbar(
-            mappable, ax=axes, extend=scale.extend, shrink=0.98, pad=0.02, aspect=28
-        )
-        _label_bar(bar, label)
+        _bar_beside(axes, ScalarMappable(norm, sequential()), scale, label)
         _furnish(axes, layer)
     return figure
 
@@ -142,11 +138,7 @@ def change_figure(layer: Layer, label: str) -> Figure:
             extent=_extent(layer),
             interpolation="nearest",
         )
-        mappable = ScalarMappable(norm, diverging())
-        bar = figure.colorbar(
-            mappable, ax=axes, extend=scale.extend, shrink=0.98, pad=0.02, aspect=28
-        )
-        _label_bar(bar, label)
+        _bar_beside(axes, ScalarMappable(norm, diverging()), scale, label)
         _furnish(axes, layer)
     return figure
 
@@ -254,6 +246,13 @@ def _handle(agb: float, top: float, largest: float) -> Line2D:
     size = float(np.sqrt(largest * (0.22 + 0.78 * agb / top)))
     style: Any = {"marker": "o", "markerfacecolor": "white", "markeredgecolor": INK}
     return Line2D([], [], ls="", markersize=size, label=number(agb, 2), **style)
+
+
+def _bar_beside(axes: Axes, colours: ScalarMappable, scale: Scale, label: str) -> None:
+    bar = axes.figure.colorbar(
+        colours, ax=axes, extend=scale.extend, shrink=0.98, pad=0.02, aspect=28
+    )
+    _label_bar(bar, label)
 
 
 def _label_bar(bar: Colorbar, label: str) -> None:

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pandas as pd
 
 from phytomass.accounting import sample_of
 from phytomass.allometry import check_species
 from phytomass.errors import InputError, Problem
 from phytomass.features import listed
-from phytomass.inventory import Inventory, Survey, survey_inventory
+from phytomass.inventory import (
+    Inventory,
+    Survey,
+    design_of,
+    read_controls,
+    stress_of_plots,
+    survey_inventory,
+)
+from phytomass.inventory.field_error import control_errors, with_controls
 from phytomass.models import plots_needed
 from phytomass.workflow.load import OpenProject
 from phytomass.workflow.named import found_files, named_files
@@ -42,6 +52,8 @@ def check_field(findings: Findings, opened: OpenProject, crs: str | None) -> Sur
     )
     if known is not None and survey.trees is not None and "agb_kg" not in survey.trees:
         findings.attempt(lambda: _refuse_species(survey.trees, opened))
+        findings.attempt(lambda: _refuse_stress(survey, opened, crs))
+        findings.attempt(lambda: _say_controls(findings, survey.trees, opened))
     if survey.plots is not None:
         inventory = Inventory(survey.trees, survey.plots, pd.DataFrame(), ())
         findings.attempt(lambda: _refuse_design(opened, survey))
@@ -53,7 +65,7 @@ def check_field(findings: Findings, opened: OpenProject, crs: str | None) -> Sur
 
 def _refuse_design(opened: OpenProject, survey: Survey) -> None:
     """Refuse a design that the plots contradict."""
-    design = opened.project.inventory.design
+    design = design_of(opened.project.inventory, opened.root)
     if design.is_sample and survey.plots is not None and not survey.problems:
         sample_of(survey.plots, design)
 
@@ -63,6 +75,29 @@ def _refuse_species(trees: pd.DataFrame | None, opened: OpenProject) -> None:
     problems: list[Problem] = check_species(trees, opened.project.allometry, opened.root)
     if problems:
         raise InputError.of(_folded(problems))
+
+
+def _say_controls(findings: Findings, trees: pd.DataFrame | None, opened: OpenProject) -> None:
+    """Say what trees measured twice tell of the errors of measurement; refuse what tells nothing."""
+    source, errors = opened.project.inventory.controls, opened.project.errors
+    if source is None or trees is None:
+        return
+    found = control_errors(trees, read_controls(source, opened.root), errors)
+    with_controls(errors, found)
+    for row in found.drop_duplicates("quantity").to_dict("records"):
+        unit = row["quantity"].rpartition("_")[2]
+        what = (
+            f"{row['quantity']} was measured twice on {row['n_pairs']} trees: one measurement errs by "
+            f"{row['error_sd']:.2g} {unit} (SD), the list differs by {row['difference']:+.2g} {unit}"
+        )
+        findings.notes.append(Problem(str(source.path), what, row["reason"]))
+
+
+def _refuse_stress(survey: Survey, opened: OpenProject, crs: str | None) -> None:
+    """Refuse a raster of environmental stress that says nothing of the plots."""
+    stress = opened.project.allometry.environmental_stress
+    if isinstance(stress, Path) and survey.plots is not None and survey.located:
+        stress_of_plots(survey.plots, crs or survey.crs, opened.root / stress)
 
 
 def _folded(problems: list[Problem]) -> list[Problem]:

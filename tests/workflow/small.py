@@ -9,9 +9,6 @@ from typing import Any
 import pytest
 import yaml
 
-from phytomass.landscape import LandscapeSettings, simulate, write_landscape
-from phytomass.workflow import STEPS, check_project, keep_findings, load_project, run_steps
-
 TEMPLATE = Path(__file__).parents[2] / "src/phytomass/workflow/templates/demo.yaml"
 
 
@@ -36,7 +33,13 @@ def write_project(folder: Path, content: dict[str, Any]) -> None:
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished small project; do not change it, copy it."""
+    """A finished small project; do not change it, copy it.
+
+    It is a fixture of tests/conftest.py: a module that imports it would run the project once more.
+    """
+    from phytomass.landscape import LandscapeSettings, simulate, write_landscape
+    from phytomass.workflow import STEPS, check_project, keep_findings, load_project, run_steps
+
     folder = tmp_path_factory.mktemp("small")
     settings = LandscapeSettings(rows=120, cols=120, n_sites=16, random_state=3)
     write_landscape(simulate(settings), folder / "data")
