@@ -260,8 +260,7 @@ def _windows(reader: StackReader, halo: int) -> Iterator[Window]:
         window = reader.lattice.cut(top, left, top + side, left + side)
         values = reader.read_around(window, halo)
         own = values[:, halo : halo + side, halo : halo + side]
-        complete: NDArray[np.bool_] = np.isfinite(own).all(axis=0)
-        yield values, complete
+        yield values, np.asarray(np.isfinite(own).all(axis=0))
 
 
 def _everywhere(block: Block) -> NDArray[np.bool_]:
