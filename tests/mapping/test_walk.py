@@ -252,7 +252,7 @@ def test_bad_input_leaves_no_blocks(tmp_path: Path, stack: PredictorStack) -> No
     with pytest.raises(InputError, match=r"p\.tif.*delete it"):
         target, walking = tmp_path / "out/agb.tif", Walking(Workers(2))
         predict_map(forest(), stack, NAMES, None, target, walking=walking)
-    assert not list((tmp_path / "out").iterdir())
+    assert not list((tmp_path / "out").glob("*"))
 
 
 @pytest.mark.parametrize(

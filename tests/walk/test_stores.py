@@ -107,7 +107,7 @@ def test_a_stack_has_the_bytes_that_gdal_gives_it(tmp_path: Path) -> None:
             for number, layer in enumerate(image, 1):
                 out.write(layer[block.slices], number, window=block.window)
     assert sha256_of(finished("geotiff", tmp_path, grid)) == sha256_of(tmp_path / "gdal.tif")
-    ours = Cog(tmp_path / "unfinished", Lattice(grid), (Band("b", "m"),), {"key": "said"})
+    ours = Cog(tmp_path / "parts", Lattice(grid), (Band("b", "m"),), {"key": "said"})
     ours.create()
     for block in ours.lattice:
         ours.write(block, image[:1, *block.slices])
