@@ -131,8 +131,8 @@ def _texts(root: Path) -> dict[str, str]:
 def tests_of(root: Path, path: str) -> tuple[str, ...]:
     """Return the tests that touch a file, in the order of how likely they see a fault in it.
 
-    Its doctests with the test file of its name; the files of the folder that mirrors its own which
-    name it or something it defines; those of other folders that do; the rest of its folder.
+    Its doctests with the test file of its name; the files of the folder that mirrors its own, or one
+    above it, which name it or something it defines; those of other folders that do; the rest of these.
     """
     parts = path.removeprefix("src/phytomass/").removesuffix(".py").split("/")
     defined = re.findall(r"^(?:def|class) ([A-Za-z]\w+)", _source(root, path), re.MULTILINE)
@@ -140,7 +140,8 @@ def tests_of(root: Path, path: str) -> tuple[str, ...]:
     home = "/".join(["tests", *parts[:-1]])
     stages: list[list[str]] = [[path], [], [], []]
     for test, text in _texts(root).items():
-        near, says = test.rpartition("/")[0] == home, bool(named.search(text))
+        folder, says = test.rpartition("/")[0], bool(named.search(text))
+        near = folder != "tests" and f"{home}/".startswith(f"{folder}/")
         if near and Path(test).stem == f"test_{parts[-1]}":
             stages[0].append(test)
         elif (near or says) and not test.startswith("tests/mutation/"):
