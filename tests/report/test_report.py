@@ -126,6 +126,14 @@ class TestNumbers:
         assert "random forest" in first.lower()
         assert "in repeated k-fold" in first
 
+    def test_the_strongest_predictor(self, page: Page, results_folder: Path) -> None:
+        table = pd.read_csv(results_folder / "correlations.csv")
+        best = table.loc[table["r"].abs().idxmax()]
+        said = re.search(r"Strongest: (\S+), r = (\S+?)\.?\s", page.text)
+        assert said is not None
+        assert said[1] == best["predictor"]
+        assert abs(value_of(said[2]) - best["r"]) < 0.01
+
     def test_model_scores(self, page: Page, results_folder: Path) -> None:
         table = pd.read_csv(results_folder / "model_comparison.csv")
         head, *rows = page.table("Scores of every model")
