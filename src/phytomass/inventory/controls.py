@@ -44,10 +44,7 @@ def read_controls(source: TableSource, root: Path) -> pd.DataFrame:
     reading = find_columns(raw, source, KEY, COLUMNS, findings)
     findings.stop_if_any()
     table = standard_columns(reading, kept_rows(reading, findings), COLUMNS, findings)
-    for rejection in findings.rejected:
-        if not rejection.filtered:
-            where = f"{rejection.file}, row {rejection.number}, column {rejection.column}"
-            findings.problem(where, rejection.reason, "correct it, or leave it empty")
+    findings.refuse_rejected("correct it, or leave it empty")
     sizes = [name for name in SIZES if name in table]
     if not sizes:
         findings.problem(raw.name, "has neither dbh_cm nor height_m", f"map them: {KEY}.columns")

@@ -95,6 +95,14 @@ class Findings:
         if self.problems:
             raise InputError.of(self.problems)
 
+    def refuse_rejected(self, remedy: str) -> None:
+        """Make problems of the rejections: of a small table no row may go missing."""
+        for one in self.rejected:
+            if not one.filtered:
+                self.problem(
+                    f"{one.file}, row {one.number}, column {one.column}", one.reason, remedy
+                )
+
     def rows_of_table(self, key: str) -> list[Rejection]:
         """Return the rejections of one table of the project."""
         return [rejection for rejection in self.rejected if rejection.key == key]

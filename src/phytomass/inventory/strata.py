@@ -48,10 +48,7 @@ def read_strata(source: TableSource, root: Path) -> dict[str, float]:
     reading = find_columns(read_table(source, root), source, KEY, COLUMNS, findings)
     findings.stop_if_any()
     table = standard_columns(reading, kept_rows(reading, findings), COLUMNS, findings)
-    for rejection in findings.rejected:
-        if not rejection.filtered:
-            where = f"{rejection.file}, row {rejection.number}, column {rejection.column}"
-            findings.problem(where, rejection.reason, "complete it, or clear the row")
+    findings.refuse_rejected("complete it, or clear the row")
     low = table.index[table["area_ha"] <= 0]
     if len(low):
         findings.problem(reading.place("area_ha", low), "a stratum has an area above 0")

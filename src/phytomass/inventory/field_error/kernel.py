@@ -206,20 +206,27 @@ def _logs(values: Any) -> None:  # pragma: no cover
         values[k] = fast_log(values[k])
 
 
+@njit(inline="always", error_model="numpy", cache=True)
+def _logs_of(
+    tree: Any, t: Any, k: Any, x: Any, h: Any, lift: Any, r: Any, z: Any, ln_d0: Any
+) -> Any:  # pragma: no cover
+    """Return the logarithms of height and mass under draw k, of the logarithms of d, h and rho."""
+    ln_h = h[k] + tree.h_slope * (x - ln_d0) + lift[k]
+    intercept = fma(t[8, k], tree.stress, t[0, k])
+    ln_m = fma(x, fma(x, fma(x, t[3, k], t[2, k]), t[1, k]), intercept)
+    return ln_h, fma(t[4, k], ln_h, fma(t[5, k], r[k], fma(t[6, k], z[k], ln_m)))
+
+
 @njit(error_model="numpy", cache=True)
 def _add_mass(
     tree: Any, t: Any, d: Any, h: Any, lift: Any, r: Any, z: Any, out: Any
 ) -> Any:  # pragma: no cover
     """Add the tree's mass to its segment."""
-    ln_d0, slope, weight = np.log(tree.d), tree.h_slope, tree.weight
+    ln_d0, weight = np.log(tree.d), tree.weight
     for values in (d, h, r):
         _logs(values)
     for k in range(d.size):
-        x = d[k]
-        ln_h = h[k] + slope * (x - ln_d0) + lift[k]
-        intercept = fma(t[8, k], tree.stress, t[0, k])
-        ln_m = fma(x, fma(x, fma(x, t[3, k], t[2, k]), t[1, k]), intercept)
-        h[k] = fma(t[4, k], ln_h, fma(t[5, k], r[k], fma(t[6, k], z[k], ln_m)))
+        h[k] = _logs_of(tree, t, k, d[k], h, lift, r, z, ln_d0)[1]
     for k in range(d.size):
         out[k] += weight * fast_exp(h[k])
 
@@ -229,17 +236,13 @@ def _add_mixed(
     tree: Any, t: Any, d: Any, h: Any, lift: Any, r: Any, z: Any, out: Any
 ) -> Any:  # pragma: no cover
     """Add the same where some draws choose a linear equation; count masses below zero."""
-    ln_d0, slope, weight = np.log(tree.d), tree.h_slope, tree.weight
+    ln_d0, weight = np.log(tree.d), tree.weight
     for values in (d, h, r):
         _logs(values)
     for k in range(d.size):
-        x = d[k]
-        ln_h = h[k] + slope * (x - ln_d0) + lift[k]
-        intercept = fma(t[8, k], tree.stress, t[0, k])
-        ln_m = fma(x, fma(x, fma(x, t[3, k], t[2, k]), t[1, k]), intercept)
-        ln_m = fma(t[4, k], ln_h, fma(t[5, k], r[k], fma(t[6, k], z[k], ln_m)))
+        ln_h, ln_m = _logs_of(tree, t, k, d[k], h, lift, r, z, ln_d0)
         linear = t[7, k] > 0.0
-        h[k] = fast_exp(2.0 * x + ln_h if linear else ln_m)
+        h[k] = fast_exp(2.0 * d[k] + ln_h if linear else ln_m)
     negative = 0
     for k in range(d.size):
         mass = t[0, k] + t[1, k] * h[k]
