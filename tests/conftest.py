@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -72,3 +72,14 @@ def coordinate_image(grid: GeoBox) -> np.ndarray:
     easting = affine.c + affine.a * (cols + 0.5)
     northing = affine.f + affine.e * (rows + 0.5)
     return np.stack([easting, northing]).astype(np.float64)
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[str]:
+    """A scheduler on loopback with two worker processes."""
+    from distributed import LocalCluster  # most tests need none
+
+    with LocalCluster(
+        n_workers=2, threads_per_worker=1, dashboard_address=":0", host="127.0.0.1"
+    ) as made:
+        yield str(made.scheduler_address)

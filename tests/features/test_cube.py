@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Iterator
 from concurrent.futures import Executor
 from pathlib import Path
 
@@ -104,15 +103,6 @@ def test_each_predictor_is_a_cloud_optimised_file_of_its_own(
     (tmp_path / "p/stack.json").write_text("{}")
     with pytest.raises(InputError, match="no stack of predictors"):
         PredictorStack.open(tmp_path / "p")
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[str]:
-    """A scheduler on loopback with two worker processes."""
-    with LocalCluster(
-        n_workers=2, threads_per_worker=1, dashboard_address=":0", host="127.0.0.1"
-    ) as made:
-        yield str(made.scheduler_address)
 
 
 def test_blocks_are_those_of_one_reading_of_the_whole(

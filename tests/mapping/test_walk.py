@@ -7,14 +7,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from distributed import LocalCluster
 from odc.geo.geobox import GeoBox
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.linear_model import LinearRegression
@@ -61,15 +59,6 @@ def area(tmp_path: Path) -> MappedArea:
     woods[:, 500:] = 0
     write_raster(tmp_path / "mask.tif", woods, GRID)
     return MappedArea(MaskSettings(path="mask.tif", values=[1]), tmp_path, GRID)
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[str]:
-    """A scheduler on loopback with two worker processes."""
-    with LocalCluster(
-        n_workers=2, threads_per_worker=1, dashboard_address=":0", host="127.0.0.1"
-    ) as made:
-        yield str(made.scheduler_address)
 
 
 def kept(monkeypatch: pytest.MonkeyPatch, most: int | None = None) -> list[Block]:
