@@ -7,11 +7,10 @@ import re
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from phytomass.imagery.pixels.stored import Stored, valid
 from phytomass.imagery.scenes.listing import Scene
 
-Array = NDArray[np.float64]
 GAP = dt.timedelta(minutes=10)
 """Scenes further apart are not of one overpass: neighbours on an orbit are seconds apart, the next
 orbit of a satellite comes after about 100 minutes."""
@@ -128,7 +127,7 @@ def overpasses(scenes: Sequence[Scene]) -> list[list[Scene]]:
     return [sorted(group, key=lambda scene: scene.name) for group in groups]
 
 
-def first_complete(layers: Array) -> Array:
+def first_complete(layers: Stored) -> Stored:
     """Lay the scenes of an overpass over one another: each pixel's bands come from one scene.
 
     Parameters
@@ -148,7 +147,7 @@ def first_complete(layers: Array) -> Array:
     >>> first_complete(np.array([one, other]))[:, 0].tolist()
     [[3.0, 1.0, nan], [4.0, 2.0, 4.0]]
     """
-    seen = np.isfinite(layers).sum(axis=1)
+    seen = valid(layers).sum(axis=1)
     rank = np.where(seen == layers.shape[1], 2, np.minimum(seen, 1))
-    chosen: Array = np.take_along_axis(layers, rank.argmax(axis=0)[None, None], axis=0)[0]
+    chosen: Stored = np.take_along_axis(layers, rank.argmax(axis=0)[None, None], axis=0)[0]
     return chosen
