@@ -75,18 +75,18 @@ def composite(
     """
     scaling = replace(scaling or Scaling(), decibel=decibel or (scaling or Scaling()).decibel)
     if how == "mean":
-        result, count = mean_rows(dates, scaling)
+        result = mean_rows(dates, scaling, min_observations)
     else:
         quantile = quantile_of(how)
         if quantile is None:
             raise InputError(
                 f"unknown composite {how!r}", remedy="use median, mean, or a percentile like p25"
             )
-        result, count = quantile_rows(dates, quantile, scaling)
+        result = quantile_rows(dates, quantile, scaling, min_observations)
     if decibel:
         with np.errstate(divide="ignore", invalid="ignore"):
             result = 10 * np.log10(result)
-    return np.where(count >= max(min_observations, 1), result, np.nan)
+    return result
 
 
 def chosen_date(

@@ -24,7 +24,7 @@ def class_mask(classes: Stored, reject: Sequence[int]) -> Mask:
     """
     whole = _whole(classes)
     out = np.zeros(whole.shape, dtype=bool)
-    _any_of(whole.reshape(-1), same_in(whole.dtype, reject), out.reshape(-1))
+    _any_of(whole.reshape(-1), same_in(whole.dtype, tuple(reject)), out.reshape(-1))
     return out
 
 

@@ -85,16 +85,10 @@ def needed(n: int, quantile: float, falling: bool = False) -> NDArray[np.int64]:
 
 @compiled
 def _pick(
-    values: Any,
-    pairs: NDArray[np.int64],
-    quantile: float,
-    falling: bool,
-    none: Any,
-    first: Any,
-    second: Any,
-    count: Any,
+    values: Any, pairs: Any, quantile: float, none: Any, rule: Any, low: Any, high: Any, count: Any
 ) -> None:
     n_dates, n_pixels = values.shape
+    shift, scale, offset = rule
     buffer = np.empty((n_dates, LANES), dtype=values.dtype)
     for start in range(0, n_pixels, LANES):
         width = min(LANES, n_pixels - start)
@@ -116,20 +110,30 @@ def _pick(
                 b[i] = y if x < y else x
         for i in range(width):
             place = quantile * (number[i] - 1)
-            low = int(place)
-            high = low + (place > low)
+            first = int(place)
+            second = first + (place > first)
             if number[i] == 0:
-                low = high = -1
-            elif falling:
-                low, high = number[i] - 1 - low, number[i] - 1 - high
-            first[start + i] = buffer[n_dates - number[i] + low, i]
-            second[start + i] = buffer[n_dates - number[i] + high, i]
+                first = second = -1
+            elif scale < 0:
+                first, second = number[i] - 1 - first, number[i] - 1 - second
+            before = n_dates - number[i]
+            low[start + i] = (np.float64(buffer[before + first, i]) + shift) * scale + offset
+            high[start + i] = (np.float64(buffer[before + second, i]) + shift) * scale + offset
+
+
+@compiled
+def _between(low: Array, high: Array, count: Any, quantile: float, least: int) -> None:
+    for i in range(len(low)):
+        place = quantile * (count[i] - 1)
+        part = place - np.floor(place)
+        inside = (low[i] + high[i]) / 2 if part == 0.5 else low[i] + part * (high[i] - low[i])
+        low[i] = inside if count[i] >= least else np.nan
 
 
 def quantile_rows(
-    stored: Stored, quantile: float, scaling: Scaling | None = None
-) -> tuple[Array, NDArray[np.int16]]:
-    """Return a quantile over the first axis, linear between two values, and how many count.
+    stored: Stored, quantile: float, scaling: Scaling | None = None, least: int = 1
+) -> Array:
+    """Return a quantile over the first axis, linear between two values.
 
     The values are put in order as they are stored; only the one or two that the quantile lies
     between are scaled.
@@ -142,37 +146,28 @@ def quantile_rows(
         Between 0 and 1.
     scaling : Scaling, optional
         What they mean; their own value if absent.
+    least : int
+        How many must count.
 
     Returns
     -------
-    quantile : array, shape (...)
-        NaN where no value counts.
-    count : array of int, shape (...)
+    array, shape (...)
+        NaN where fewer count.
 
     Examples
     --------
     >>> quantile_rows(np.array([[4.0, np.nan], [1.0, 7.0], [2.0, np.nan]]), 0.5)
-    (array([2., 7.]), array([3, 1], dtype=int16))
+    array([2., 7.])
     >>> quantile_rows(np.array([[0, 7], [2, 0], [4, 0]], np.uint8), 0.5, Scaling(scale=0.5))
-    (array([1.5, 3.5]), array([2, 1], dtype=int16))
+    array([1.5, 3.5])
     """
     scaling = scaling or Scaling()
     flat = np.ascontiguousarray(stored).reshape(len(stored), -1)
-    n = flat.shape[1]
-    first, second = np.empty(n, flat.dtype), np.empty(n, flat.dtype)
-    count = np.zeros(n, np.int16)
-    falling = scaling.scale < 0
-    pairs, none = needed(len(flat), quantile, falling), lowest(flat.dtype)
-    _pick(flat, pairs, quantile, falling, none, first, second, count)
-    result = _between(scaling(first), scaling.of_valid(second), count, quantile)
-    return result.reshape(stored.shape[1:]), count.reshape(stored.shape[1:])
-
-
-def _between(low: Array, high: Array, count: NDArray[np.int16], quantile: float) -> Array:
-    """Return what lies between two physical values; they are the same where it is the first."""
-    middle: Array = (low + high) / 2
-    if quantile == 0.5:
-        return middle
-    place = quantile * (count.astype(np.float64) - 1)
-    part = place - np.floor(place)
-    return np.where(part == 0.5, middle, low + part * (high - low))
+    low, high = np.empty(flat.shape[1]), np.empty(flat.shape[1])
+    count = np.zeros(flat.shape[1], np.int16)
+    pairs = needed(len(flat), quantile, scaling.scale < 0)
+    _pick(flat, pairs, quantile, lowest(flat.dtype), scaling.linear, low, high, count)
+    if scaling.decibel:
+        low, high = 10 ** (low / 10), 10 ** (high / 10)
+    _between(low, high, count, quantile, max(least, 1))
+    return low.reshape(stored.shape[1:])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -58,12 +59,16 @@ class Scaling:
             return 10 ** (values / 10) if self.decibel else values
 
     @property
-    def rule(self) -> tuple[float, float, float, float, float]:
-        """Shift, scale, offset, and the bounds that (stored + shift) × scale + offset lies in."""
-        low, high = (0.0, np.inf) if self.positive else (-np.inf, np.inf)
+    def linear(self) -> Array:
+        """Shift, scale and offset."""
+        return np.array([self.shift, self.scale, self.offset], dtype=np.float64)
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """What (stored + shift) × scale + offset lies between."""
         if self.decibel:
-            low, high = DECIBEL
-        return self.shift, self.scale, self.offset, low, high
+            return DECIBEL
+        return (0.0, np.inf) if self.positive else (-np.inf, np.inf)
 
 
 def lowest(kind: np.dtype[Any]) -> Any:
@@ -120,7 +125,8 @@ def kind_for(
     return np.dtype(np.float64)
 
 
-def same_in(kind: np.dtype[Any], values: Iterable[float | None]) -> Stored:
+@lru_cache
+def same_in(kind: np.dtype[Any], values: tuple[float | None, ...]) -> Stored:
     """Return those of some numbers that a type can hold, as numbers of the type."""
     held = []
     for value in values:
@@ -131,7 +137,9 @@ def same_in(kind: np.dtype[Any], values: Iterable[float | None]) -> Stored:
                 continue
             if float(kind.type(value)) == value:
                 held.append(value)
-    return np.array(held, dtype=kind)
+    array = np.array(held, dtype=kind)
+    array.flags.writeable = False
+    return array
 
 
 @compiled
@@ -229,8 +237,8 @@ def drop_missing(
     _drop(
         stored.reshape(bands, -1),
         None if gaps is None else gaps.reshape(bands, -1),
-        same_in(kind, absent),
-        np.array([scaling.rule for scaling in scalings]),
+        same_in(kind, tuple(absent)),
+        np.array([(*scaling.linear, *scaling.bounds) for scaling in scalings]),
         fill,
         hidden_zero,
         no_data(kind),
@@ -270,35 +278,34 @@ def _add(values: Any, none: Any, rule: Any, total: Any, count: Any) -> None:
                 number[i] += good
 
 
-def mean_rows(stored: Stored, scaling: Scaling) -> tuple[Array, NDArray[np.int32]]:
-    """Return the mean of the physical values over the first axis, and how many count.
+def mean_rows(stored: Stored, scaling: Scaling, least: int = 1) -> Array:
+    """Return the mean of the physical values over the first axis, added in their order.
 
     Parameters
     ----------
     stored : array, shape (n, ...)
-        Stored values, NaN or the lowest where there are no data.
+        Values of any type; the lowest of whole numbers, and what is not finite, do not count.
     scaling : Scaling
         What they mean.
+    least : int
+        How many must count.
 
     Returns
     -------
-    mean : array, shape (...)
-        NaN where none counts. The dates are added in their order.
-    count : array of int, shape (...)
+    array, shape (...)
+        NaN where fewer count.
 
     Examples
     --------
     >>> mean_rows(np.array([[0, 7], [2, 0], [4, 0]], np.uint8), Scaling(scale=0.5))
-    (array([1.5, 3.5]), array([2, 1], dtype=int32))
+    array([1.5, 3.5])
     """
     flat = np.ascontiguousarray(stored).reshape(len(stored), -1)
-    total, count = np.zeros(flat.shape[1]), np.zeros(flat.shape[1], dtype=np.int32)
+    total, count = np.zeros(flat.shape[1]), np.zeros(flat.shape[1], dtype=np.int16)
     if scaling.decibel:
-        one = np.array([0.0, 1.0, 0.0])
         for line in flat:  # powers of ten are numpy's own, date by date
-            _add(scaling(line)[None], -np.inf, one, total, count)
+            _add(scaling(line)[None], -np.inf, Scaling().linear, total, count)
     else:
-        _add(flat, lowest(flat.dtype), np.array(scaling.rule[:3]), total, count)
-    shape = stored.shape[1:]
-    with np.errstate(invalid="ignore"):
-        return (total / count).reshape(shape), count.reshape(shape)
+        _add(flat, lowest(flat.dtype), scaling.linear, total, count)
+    mean = np.where(count >= max(least, 1), total / np.maximum(count, 1), np.nan)
+    return mean.reshape(stored.shape[1:])

@@ -28,6 +28,7 @@ from phytomass.imagery.pixels.stored import (
     drop_missing,
     kind_for,
     mask,
+    same_in,
 )
 from phytomass.imagery.products.sensors import SensorRecord
 from phytomass.imagery.readers.raw import Gaps, Raw
@@ -133,9 +134,9 @@ class OpenScene:
         return {raw.kind(index) for raw, index in map(self.datasets.__getitem__, bands)}
 
     def absent(self, bands: Sequence[str]) -> list[float | None]:
-        """Return stored values that mean no data, whatever the files declare."""
+        """Return stored values that mean no data in all of some bands, whatever files declare."""
         if not all(band in self.record.bands for band in bands):
-            return []  # of classes and flags they are no data in no sense
+            return []  # classes and flags are among them
         return [self.record.nodata, self.settings.nodata]
 
     @property
@@ -167,6 +168,11 @@ class OpenScene:
                 found = np.zeros(out.shape, dtype=bool) if found is None else found
                 found[here] = gaps
             first = here.stop
+        if not self.absent(bands):
+            absent = same_in(out.dtype, (self.record.nodata, self.settings.nodata))
+            own = np.array([band in self.record.bands for band in bands])
+            gaps = np.isin(out, absent) & own[:, None, None]
+            return gaps if found is None else found | gaps
         return found
 
     def _pixels_of(self, bands: Sequence[str]) -> AbstractContextManager[None]:

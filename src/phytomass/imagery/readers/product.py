@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import ceil
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,7 @@ from phytomass.imagery.scenes.places import files_of
 from phytomass.imagery.settings import CHOOSING, RasterSource
 from phytomass.walk.lattice import Lattice
 
+T = TypeVar("T")
 Overpass = Sequence[OpenScene]
 """The scenes of one overpass in their fixed order: together one date."""
 
@@ -108,8 +109,12 @@ class ProductReader:
 
     @property
     def prepared(self) -> Prepared:
-        """What was found by reading whole scenes."""
-        return Prepared(self.corrections.fits, self.filter)
+        """The scenes, and what was found by reading them whole."""
+        passes = {
+            suffix: [[scene.scene for scene in scenes] for scenes in passes]
+            for suffix, passes in self.groups.items()
+        }
+        return Prepared(self.corrections.fits, self.filter, passes)
 
     @property
     def halo(self) -> int:
@@ -156,6 +161,12 @@ class ProductReader:
             return Scaling()
         scaling = self.opened[0].scaling(self._read_bands[0])
         return replace(scaling, shift=0.0) if self._shifted else scaling
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes that are held of each pixel while a block is read."""
+        most = max(len(passes) for passes in self.groups.values())
+        return most * len(self._read_bands) * self._kind.itemsize
 
     def read(self, block: Block) -> dict[str, Array]:
         """Read one block: predictor name → array (rows, cols), NaN where there are no data."""
@@ -234,7 +245,7 @@ class ProductReader:
         else:
             merged = composite(held, how, scaling=self._scaling, min_observations=least)
             if "date" in extras:
-                day, _ = quantile_rows(np.where(seen, days[:, None, None], np.nan), 0.5)
+                day = quantile_rows(np.where(seen, days[:, None, None], np.nan), 0.5)
         if self.record.power:
             with np.errstate(divide="ignore", invalid="ignore"):
                 merged = 10 * np.log10(merged)
@@ -251,7 +262,7 @@ class ProductReader:
         return chosen_date(held, "best", evaluate(self.settings.best_by, by_name))
 
 
-def _flat(groups: Mapping[str, Sequence[Overpass]]) -> list[OpenScene]:
+def _flat(groups: Mapping[str, Sequence[Sequence[T]]]) -> list[T]:
     return [scene for passes in groups.values() for scenes in passes for scene in scenes]
 
 
@@ -282,7 +293,8 @@ def scenes_of(key: str, settings: RasterSource, root: Path) -> list[Scene]:
     places |= {band: band for band in settings.keep_where}
     scenes = local_scenes(_paths(settings, root, where), record, places, where)
     scenes = in_season(scenes, settings.dates, settings.months, where)
-    need_rule(f"{len(overpasses(scenes))} dates", len(overpasses(scenes)), settings, where)
+    dates = len(overpasses(scenes))
+    need_rule(f"{dates} dates", dates, settings, where)
     return scenes
 
 
@@ -338,8 +350,12 @@ def open_product(
     """
     where, record = f"predictors.rasters.{key}", settings.record
     assert record is not None  # noqa: S101  # only products have scenes
-    scenes = scenes_of(key, settings, root)
-    has = set.intersection(*(set(scene.assets) for scene in scenes))
+    passes = prepared.passes if prepared is not None else None
+    if passes is None:
+        apart = settings.orbits == "apart"
+        grouped = _grouped(scenes_of(key, settings, root), apart, where)
+        passes = {suffix: overpasses(group) for suffix, group in grouped.items()}
+    has = set.intersection(*(set(scene.assets) for scene in _flat(passes)))
     bands = bands_of(settings, record, has)
     needed = set(bands.values())
     if settings.composite == "best":
@@ -352,9 +368,9 @@ def open_product(
         groups = {
             suffix: [
                 [open_scene(scene, settings, sorted(needed), grid, held, where) for scene in scenes]
-                for scenes in overpasses(group)
+                for scenes in group
             ]
-            for suffix, group in _grouped(scenes, settings.orbits == "apart", where).items()
+            for suffix, group in passes.items()
         }
         flattening, speckle = open_corrections(
             settings, record, _flat(groups), root, grid, held, prepared

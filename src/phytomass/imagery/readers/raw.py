@@ -37,7 +37,8 @@ class Raw:
 
     def kind(self, index: int) -> np.dtype[Any]:
         """Return the type of a band."""
-        return np.dtype(self.dataset.dtypes[index - 1])
+        kind: np.dtype[Any] = np.dtype(self.dataset.dtypes[index - 1])
+        return kind
 
     @property
     def nodata(self) -> float | None:
@@ -64,7 +65,7 @@ class Raw:
             return None
         declared = [self.dataset.nodatavals[index - 1] for index in indexes]
         held = [
-            same_in(self.kind(index), [value])
+            same_in(self.kind(index), (value,))
             for index, value in zip(indexes, declared, strict=True)
         ]
         if any(len(value) == 0 for value in held):

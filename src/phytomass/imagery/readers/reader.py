@@ -125,12 +125,19 @@ class SourceReader:
         declared = {raw.nodata for raw in self.datasets}
         return kind_for(kinds, [self.settings.nodata, *(declared if len(declared) == 1 else [])])
 
+    @property
+    def held_bytes(self) -> int:
+        """Bytes that are held of each pixel while a block is read."""
+        return len(self.datasets) * len(self.names) * self.kind.itemsize
+
     def read(self, block: Block) -> dict[str, Array]:
         """Read one block: predictor name → array (rows, cols), NaN where there are no data."""
         shape = (len(self.datasets), len(self.names), block.rows, block.cols)
         dates = np.empty(shape, self.kind)
-        for date, *file in zip(dates, self.datasets, self.flags, self.maps, strict=True):
-            self._read_date(*file, block, date)
+        for date, raw, flags, bands in zip(
+            dates, self.datasets, self.flags, self.maps, strict=True
+        ):
+            self._read_date(raw, flags, bands, block, date)
         if len(dates) == 1:
             merged = self.scaling(dates[0])
         else:

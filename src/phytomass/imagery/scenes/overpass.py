@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -93,13 +94,27 @@ def of_one_overpass(one: Scene, other: Scene) -> bool:
     >>> of_one_overpass(a, Scene("S2A_20200701T101031_T43SFT", None, {}))
     False
     """
-    said, says = passing_of(one), passing_of(other)
-    if any(said[name] != says[name] for name in said.keys() & says.keys()):
-        return False
-    first, second = moment_of(one), moment_of(other)
-    if first is not None and second is not None:
-        return abs(first - second) <= GAP
-    return one.date is not None and one.date == other.date
+    return _Passing.of(one).same(_Passing.of(other))
+
+
+class _Passing(NamedTuple):
+    """What a scene says about when and how it was taken."""
+
+    facts: dict[str, str]
+    moment: dt.datetime | None
+    date: dt.date | None
+
+    @classmethod
+    def of(cls, scene: Scene) -> _Passing:
+        return cls(passing_of(scene), moment_of(scene), scene.date)
+
+    def same(self, other: _Passing) -> bool:
+        said, says = self.facts, other.facts
+        if any(said[name] != says[name] for name in said.keys() & says.keys()):
+            return False
+        if self.moment is not None and other.moment is not None:
+            return abs(self.moment - other.moment) <= GAP
+        return self.date is not None and self.date == other.date
 
 
 def overpasses(scenes: Sequence[Scene]) -> list[list[Scene]]:
@@ -116,15 +131,16 @@ def overpasses(scenes: Sequence[Scene]) -> list[list[Scene]]:
         In the order of their first scenes; within an overpass by name, which is the order in
         which they are laid over one another (`first_complete`).
     """
-    groups: list[list[Scene]] = []
+    groups: list[list[tuple[Scene, _Passing]]] = []
     for scene in scenes:
+        passing = _Passing.of(scene)
         for group in groups:
-            if all(of_one_overpass(scene, other) for other in group):
-                group.append(scene)
+            if all(passing.same(other) for _, other in group):
+                group.append((scene, passing))
                 break
         else:
-            groups.append([scene])
-    return [sorted(group, key=lambda scene: scene.name) for group in groups]
+            groups.append([(scene, passing)])
+    return [sorted((scene for scene, _ in one), key=lambda scene: scene.name) for one in groups]
 
 
 def first_complete(layers: Stored) -> Stored:
