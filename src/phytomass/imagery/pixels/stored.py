@@ -143,35 +143,45 @@ def same_in(kind: np.dtype[Any], values: tuple[float | None, ...]) -> Stored:
 
 
 @compiled
+def _all_zero(stored: Any, gaps: Any, start: int, zero: Any) -> None:
+    for band in range(len(stored)):
+        line = stored[band, start : start + len(zero)]
+        if gaps is None:
+            for i in range(len(zero)):
+                zero[i] &= line[i] == 0
+        else:
+            gap = gaps[band, start : start + len(zero)]
+            for i in range(len(zero)):
+                zero[i] &= (line[i] == 0) | gap[i]
+
+
+@compiled
+def _out_of_bounds(line: Any, rule: Any, out: Any) -> None:
+    shift, scale, offset, low, high = rule
+    for i in range(len(line)):
+        meant = (np.float64(line[i]) + shift) * scale + offset
+        out[i] |= not ((meant > low) & (meant < high))
+
+
+@compiled
 def _drop(
     stored: Any,
     gaps: Any,
+    zero_gaps: Any,
     absent: Any,
     rules: Any,
     fill: bool,
-    hidden_zero: bool,
     none: Any,
-    whole: bool,
     empty: Any,
 ) -> None:
-    bands, pixels = stored.shape
-    zero = np.empty(LANES, np.bool_)
-    out = np.empty(LANES, np.bool_)
+    pixels = stored.shape[1]
     for start in range(0, pixels, LANES):
         width = min(LANES, pixels - start)
-        zero[:] = fill
+        zero, out = np.full(width, fill), np.empty(width, np.bool_)
         if fill:
-            for band in range(bands):
-                line = stored[band, start : start + width]
-                if gaps is None or not hidden_zero:
-                    for i in range(width):
-                        zero[i] &= line[i] == 0
-                else:
-                    gap = gaps[band, start : start + width]
-                    for i in range(width):
-                        zero[i] &= (line[i] == 0) | gap[i]
+            _all_zero(stored, zero_gaps, start, zero)
         lost = empty[start : start + width]
-        for band in range(bands):
+        for band in range(len(stored)):
             line = stored[band, start : start + width]
             out[:] = zero
             if gaps is not None:
@@ -181,11 +191,8 @@ def _drop(
             for k in range(len(absent)):
                 for i in range(width):
                     out[i] |= line[i] == absent[k]
-            shift, scale, offset, low, high = rules[band]
-            if not (whole and low == -np.inf and high == np.inf):
-                for i in range(width):
-                    meant = (np.float64(line[i]) + shift) * scale + offset
-                    out[i] |= not ((meant > low) & (meant < high))
+            if rules is not None:
+                _out_of_bounds(line, rules[band], out)
             for i in range(width):
                 value = line[i]  # read in any case: else the loop would branch
                 lost[i] |= out[i]
@@ -231,18 +238,19 @@ def drop_missing(
     >>> Scaling()(stored)[:, 0].tolist()
     [[7.0, nan, nan], [0.0, nan, 5.0]]
     """
-    bands = len(stored)
-    kind = stored.dtype
+    bands, kind = len(stored), stored.dtype
     empty = np.zeros(stored.shape[1:], dtype=bool)
+    flat = None if gaps is None else gaps.reshape(bands, -1)
+    bounded = kind.kind == "f" or any(np.isfinite(scaling.bounds).any() for scaling in scalings)
+    rules = np.array([(*scaling.linear, *scaling.bounds) for scaling in scalings])
     _drop(
         stored.reshape(bands, -1),
-        None if gaps is None else gaps.reshape(bands, -1),
+        flat,
+        flat if hidden_zero else None,
         same_in(kind, tuple(absent)),
-        np.array([(*scaling.linear, *scaling.bounds) for scaling in scalings]),
+        rules if bounded else None,
         fill,
-        hidden_zero,
         no_data(kind),
-        kind.kind != "f",
         empty.reshape(-1),
     )
     return empty
