@@ -84,7 +84,7 @@ def _asset(path: Path, title: str) -> pystac.Asset:
             {
                 "name": name,
                 "description": source.tags(number).get("holds", name),
-                "unit": unit,
+                "unit": unit or "Mg/ha",
                 "data_type": "float32",
                 "nodata": "nan",
             }
