@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from math import prod
+from threading import local
 from typing import Any
 
 import numpy as np
@@ -69,6 +71,27 @@ class Scaling:
         if self.decibel:
             return DECIBEL
         return (0.0, np.inf) if self.positive else (-np.inf, np.inf)
+
+
+_HELD = local()
+
+
+def scratch(shape: tuple[int, ...], kind: np.dtype[Any]) -> Stored:
+    """Return an array of any content, which holds until this thread asks for the next.
+
+    New memory must be cleared each time, which takes as long as reading into it.
+
+    Examples
+    --------
+    >>> scratch((4, 5), np.dtype("uint16")).base is scratch((3,), np.dtype("float32")).base
+    True
+    """
+    size = prod(shape) * kind.itemsize
+    if getattr(_HELD, "memory", np.empty(0)).size < size:
+        _HELD.memory = None  # first given back
+        _HELD.memory = np.empty(size, np.uint8)
+    array: Stored = np.ndarray(shape, kind, _HELD.memory)
+    return array
 
 
 def lowest(kind: np.dtype[Any]) -> Any:
@@ -175,11 +198,12 @@ def _drop(
     empty: Any,
 ) -> None:
     pixels = stored.shape[1]
+    zero, out = np.empty(LANES, np.bool_), np.empty(LANES, np.bool_)
     for start in range(0, pixels, LANES):
         width = min(LANES, pixels - start)
-        zero, out = np.full(width, fill), np.empty(width, np.bool_)
+        zero[:] = fill
         if fill:
-            _all_zero(stored, zero_gaps, start, zero)
+            _all_zero(stored, zero_gaps, start, zero[:width])
         lost = empty[start : start + width]
         for band in range(len(stored)):
             line = stored[band, start : start + width]
@@ -192,7 +216,7 @@ def _drop(
                 for i in range(width):
                     out[i] |= line[i] == absent[k]
             if rules is not None:
-                _out_of_bounds(line, rules[band], out)
+                _out_of_bounds(line, rules[band], out[:width])
             for i in range(width):
                 value = line[i]  # read in any case: else the loop would branch
                 lost[i] |= out[i]

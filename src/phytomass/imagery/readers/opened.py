@@ -171,8 +171,8 @@ class OpenScene:
         if not self.absent(bands):
             absent = same_in(out.dtype, (self.record.nodata, self.settings.nodata))
             own = np.array([band in self.record.bands for band in bands])
-            gaps = np.isin(out, absent) & own[:, None, None]
-            return gaps if found is None else found | gaps
+            gaps = np.asarray(np.isin(out, absent) & own[:, None, None])
+            found = gaps if found is None else found | gaps
         return found
 
     def _pixels_of(self, bands: Sequence[str]) -> AbstractContextManager[None]:

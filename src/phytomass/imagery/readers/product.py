@@ -20,7 +20,7 @@ from phytomass.grid import Block
 from phytomass.imagery.pixels.composite import chosen_date, composite, take_date
 from phytomass.imagery.pixels.formula import evaluate, names_in
 from phytomass.imagery.pixels.sorting_network import quantile_rows
-from phytomass.imagery.pixels.stored import Array, Scaling, Stored, kind_for, mask, valid
+from phytomass.imagery.pixels.stored import Array, Scaling, Stored, kind_for, mask, scratch, valid
 from phytomass.imagery.products.sensors import SensorRecord
 from phytomass.imagery.readers.corrections import Filter, Flattening, Prepared, open_corrections
 from phytomass.imagery.readers.opened import Bad, OpenScene, open_scene
@@ -174,7 +174,7 @@ class ProductReader:
         layers: dict[str, Array] = {}
         for suffix, passes in self.groups.items():
             shape = (len(passes), len(self._read_bands), around.rows, around.cols)
-            dates = np.empty(shape, self._kind)
+            dates = scratch(shape, self._kind)
             for scenes, out in zip(passes, dates, strict=True):
                 self._overpass(scenes, around, out)
             if self.filter.together:

@@ -26,6 +26,7 @@ from phytomass.imagery.pixels.stored import (
     drop_missing,
     kind_for,
     mask,
+    scratch,
 )
 from phytomass.imagery.readers.raw import Raw
 from phytomass.imagery.scenes.places import files_of
@@ -133,7 +134,7 @@ class SourceReader:
     def read(self, block: Block) -> dict[str, Array]:
         """Read one block: predictor name → array (rows, cols), NaN where there are no data."""
         shape = (len(self.datasets), len(self.names), block.rows, block.cols)
-        dates = np.empty(shape, self.kind)
+        dates = scratch(shape, self.kind)
         for date, raw, flags, bands in zip(
             dates, self.datasets, self.flags, self.maps, strict=True
         ):
