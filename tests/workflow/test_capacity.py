@@ -40,7 +40,7 @@ def test_what_grows_with_the_area_does(demo: Path) -> None:
 
 def test_the_first_thing_that_runs_out_is_named(demo: Path) -> None:
     opened = load_project(demo)
-    little = Machine(1.0, 1e-9, memory_bytes=1e12, disk_bytes=1e9)
+    little = Machine(1.0, 1e-9, memory_bytes=1e12, disk_bytes=2e8)
     assert [one.limit == "disk" for one in capacities(opened, SIZES, STEPS, machine=little)] == [
         False,
         True,
