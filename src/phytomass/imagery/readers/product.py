@@ -174,7 +174,8 @@ class ProductReader:
         layers: dict[str, Array] = {}
         for suffix, passes in self.groups.items():
             shape = (len(passes), len(self._read_bands), around.rows, around.cols)
-            dates = scratch(shape, self._kind)
+            # corrections read an elevation model in between, which takes the same memory
+            dates = scratch(shape, self._kind) if self._as_stored else np.empty(shape)
             for scenes, out in zip(passes, dates, strict=True):
                 self._overpass(scenes, around, out)
             if self.filter.together:
