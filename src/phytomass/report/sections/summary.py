@@ -161,7 +161,10 @@ def _estimate_cards(results: Results) -> list[Card]:
             cards.append(_stock_card(stock))
     area = pick(results, "area", "total", NO_MASS)
     if area is not None:
-        words = [area.date if area.period else "", area.method or say("summary.mapped_area")]
+        words = [
+            area.date if area.period else "",
+            labels.method(area.method) or say("summary.mapped_area"),
+        ]
         detail = "; ".join(filter(None, words))
         cards.append(Card(say("summary.area"), number(area.value, 5), area.unit, detail))
     return cards
