@@ -38,6 +38,7 @@ from phytomass.models.records.tables import (
     record_of,
     records,
 )
+from phytomass.models.saved import SavedModel, load_model, save_model
 from phytomass.models.search.grid_search import GridSearch
 from phytomass.models.search.halving import HalvingSearch
 from phytomass.models.settings import ModelSettings, SearchSettings
@@ -57,6 +58,7 @@ __all__ = [
     "NeighbourhoodRegressor",
     "PublishedScore",
     "PublishedTable",
+    "SavedModel",
     "SearchSettings",
     "StackedRegressor",
     "Training",
@@ -65,6 +67,7 @@ __all__ = [
     "chosen_parameters",
     "grid_of",
     "list_names",
+    "load_model",
     "members_of",
     "minimum_plots",
     "model_list",
@@ -77,6 +80,7 @@ __all__ = [
     "published_tables",
     "record_of",
     "records",
+    "save_model",
     "tuned",
     "weighable",
     "with_means",
