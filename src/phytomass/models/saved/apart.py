@@ -230,7 +230,7 @@ def _object(node: Node, whole: Callable[[Node], Any]) -> Any:
     if name not in CLASSES:
         raise InputError(f"holds a {name!r}, which this phytomass does not know", where="model")
     kind = CLASSES[name]
-    model = kind.__new__(kind)
+    model = object.__new__(kind)
     given = {key: whole(one) for key, one in node["attributes"].items()}
     model.__dict__ |= dict.fromkeys(_unused(kind)) | given
     model.__dict__.pop("_metadata_request")  # scikit-learn asks whether it is there

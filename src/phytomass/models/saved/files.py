@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from phytomass.errors import InputError
 from phytomass.files import whole_file, write_json
 from phytomass.models.patch_cnn import load_network, save_network
-from phytomass.models.saved.apart import Arrays, Parts, put_together, taken_apart
-from phytomass.models.saved.trees import arrays_of, trees_of
+from phytomass.models.saved.apart import Parts, put_together, taken_apart
+from phytomass.models.saved.trees import Arrays, arrays_of, trees_of
 
 FORMAT = 1
 """Version of the card. A reader refuses a newer one."""
