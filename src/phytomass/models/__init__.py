@@ -23,6 +23,7 @@ from phytomass.models.lists import (
     publications,
     published_tables,
 )
+from phytomass.models.members import Members, fit_members, joined
 from phytomass.models.pixel.estimators import (
     BestPredictorRegression,
     BoundedPLSRegression,
@@ -52,6 +53,7 @@ __all__ = [
     "GridSearch",
     "HalvingSearch",
     "Member",
+    "Members",
     "MinimumNormRegression",
     "ModelRecord",
     "ModelSettings",
@@ -65,7 +67,9 @@ __all__ = [
     "all_model_names",
     "build_model",
     "chosen_parameters",
+    "fit_members",
     "grid_of",
+    "joined",
     "list_names",
     "load_model",
     "members_of",

@@ -183,6 +183,9 @@ class MapSettings(Settings):
     here under the same names, of the same sensors, formulas and units; plots are not needed."""
     minimum: Annotated[float, Field(ge=-10_000, le=10_000)] | None = 0.0
     """Lower limit of the map in Mg/ha: biomass is not negative. Null leaves predictions as they are."""
+    members: Annotated[int, Field(ge=0, le=1000)] | None = None
+    """Members of the ensemble that uncertainty is drawn with, 2 or more; 0 leaves it out. Absent, as
+    many as pay for the model: 100 for forests and linear models, 5 for networks."""
     classes: list[Annotated[float, Field(ge=-10_000, le=10_000)]] | None = Field(
         default=None, min_length=2, max_length=50
     )
@@ -194,6 +197,12 @@ class MapSettings(Settings):
     def _one_model(self) -> MapSettings:
         if self.model_from is not None and (self.model or self.predictors):
             raise ValueError("give model_from, or model and predictors, not both")
+        return self
+
+    @model_validator(mode="after")
+    def _two_members(self) -> MapSettings:
+        if self.members == 1:
+            raise ValueError("members is 0 (no uncertainty), or 2 and more")
         return self
 
     @model_validator(mode="after")
