@@ -271,7 +271,7 @@ def _plot_rows(rows: Rows, plots: pd.DataFrame) -> None:
 
 
 def _potential_rows(rows: Rows, mean: float, area: float) -> None:
-    about = {"pool": "total", "kind": "C", "method": "carrying capacity 102 (made up) - density"}
+    about = {"pool": "total", "kind": "C", "method": "capacity_less_density:102 (made up)"}
     room = 102 - 1.26 * 0.47 * mean
     rows.add("potential", room, "mean", "Mg C/ha", **about)
     rows.add("potential", 15.0, "SE", "Mg C/ha", **about)

@@ -53,6 +53,7 @@ class AccountReads(Reads):
     carbon: CarbonSettings
     inventory: InventorySettings = setting("inventory", only=("outliers", "design", "strata"))
     random_state: int | None = setting("random_state", when=_resampled)
+    has_plots: bool = derived("inventory.has_plots", lambda opened: opened.project.has_plots)
     is_mapped: bool = derived("predictors", lambda opened: opened.project.is_mapped)
     map: MapSettings = setting("map", only=("classes", "elevation_band_m"))
     zones: ZoneSettings | None
@@ -62,7 +63,7 @@ class AccountReads(Reads):
     def parts(self) -> tuple[Part, ...]:
         """Return plots, maps and the stack, for its elevation."""
         drawn = Part(SHARED_DRAWS), Part(SHARED_BEFORE)
-        field = (Part("plots.csv"), Part("trees.csv", OF_TREES), *drawn)
+        field = (Part("plots.csv"), Part("trees.csv", OF_TREES), *drawn) if self.has_plots else ()
         if not self.is_mapped:
             return field
         return (*field, Part("agb.tif"), Part("agb_before.tif"), *stack_parts())
@@ -70,8 +71,9 @@ class AccountReads(Reads):
 
 def _work(reads: AccountReads, context: Context) -> None:
     folder = context.folder
-    _classes(reads, folder)
-    _plan_plots(reads, folder)
+    if reads.has_plots:
+        _classes(reads, folder)
+        _plan_plots(reads, folder)
     if not reads.is_mapped:
         tables.write(folder, "estimates", pd.concat(_of_plots(reads)))
         return
@@ -190,7 +192,7 @@ def _tables(reads: AccountReads, earlier: Path | None) -> list[pd.DataFrame]:
     mapped = map_summary(
         agb, zones=zones, zone_column=column, carbon=reads.carbon, period=reads.period
     )
-    found = [*_of_plots(reads), mapped]
+    found = [*(_of_plots(reads) if reads.has_plots else ()), mapped]
     if earlier is not None:
         found.append(
             change_estimates(

@@ -161,7 +161,10 @@ def _estimate_cards(results: Results) -> list[Card]:
             cards.append(_stock_card(stock))
     area = pick(results, "area", "total", NO_MASS)
     if area is not None:
-        words = [area.date if area.period else "", area.method or say("summary.mapped_area")]
+        words = [
+            area.date if area.period else "",
+            labels.method(area.method) or say("summary.mapped_area"),
+        ]
         detail = "; ".join(filter(None, words))
         cards.append(Card(say("summary.area"), number(area.value, 5), area.unit, detail))
     return cards
@@ -208,6 +211,10 @@ def _model_cards(results: Results) -> list[Card]:
     r2, rmse = chosen.score("r2"), chosen.score("rmse")
     relative = chosen.score("rrmse_percent")
     value = say("summary.r2", r2=r2) if np.isfinite(r2) else ABSENT
+    elsewhere = results.map_model.get("trained_elsewhere")
+    if elsewhere:
+        told = say("summary.elsewhere", study=elsewhere["study"])
+        return [Card(say("summary.model"), value, "", f"{labels.model(chosen.model)}, {told}")]
     detail = f"{labels.model(chosen.model)}, {_set_words(chosen.predictors)}"
     if chosen.split and np.isfinite(rmse):
         share = say("summary.share", share=relative / 100) if np.isfinite(relative) else ""
