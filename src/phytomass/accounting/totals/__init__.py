@@ -1,0 +1,11 @@
+"""Means, totals and changes of a map with their intervals.
+
+A line of code belongs here if it makes an interval of the members of a map's ensemble: put right by
+plots of a probability sample, or under the model alone.
+"""
+
+from phytomass.accounting.totals.assisted import Assisted, assisted_estimates
+from phytomass.accounting.totals.cover import Cover, cover_of
+from phytomass.accounting.totals.masses import Factors
+
+__all__ = ["Assisted", "Cover", "Factors", "assisted_estimates", "cover_of"]
