@@ -11,20 +11,32 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy import stats
 
-from phytomass.accounting import map_summary, table_of
+from phytomass.accounting import change_estimates, map_summary
 from phytomass.accounting.estimate import Estimate
+from phytomass.accounting.model_based import Spherical, mean_variance
 from phytomass.accounting.survey import model_assisted, simple_random
-from phytomass.accounting.totals import Assisted, Factors, assisted_estimates, cover_of
+from phytomass.accounting.totals import (
+    Assisted,
+    Factors,
+    Modelled,
+    assisted_estimates,
+    cover_of,
+    modelled_estimates,
+    residual_variogram,
+    with_change_errors,
+)
 from phytomass.accounting.zones import OUTSIDE, read_zones
 from phytomass.carbon import CarbonSettings
 from phytomass.draws import Draws
 from phytomass.errors import InputError
 from phytomass.grid import Block, grid_of_raster
+from phytomass.inventory.field_error import PlotDraws
 from phytomass.inventory.sampling import DesignSettings
 from phytomass.mapping.map_draws import MapDraws
 from tests.accounting.conftest import ORIGIN, cells, write_raster, write_zones
 
 ROWS, COLS, MEMBERS = 60, 50, 12
+Arrays = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 SIMPLE = DesignSettings(kind="simple_random")
 
 
@@ -79,8 +91,7 @@ class World:
 
         places = self.plots[["easting", "northing"]].to_numpy()
         cover = cover_of(self.path, None if inside is None else mask, self.zones, places)
-        summary = table_of([]) if more.pop("bare", False) else self.summary()
-        factors = Factors.of_summary(summary, self.names)
+        factors = Factors.of_summary(self.summary(), self.names)
         made = Assisted(self.draws, cover, self.plots, SIMPLE, factors, CarbonSettings())
         return replace(made, **more)  # type: ignore[arg-type]
 
@@ -261,3 +272,178 @@ def test_counts_by_zone_and_places_of_plots(zoned: World) -> None:
     west = cover.cells[0]
     assert (west[:, 0] < ORIGIN[0] + 200).all()
     assert 500 <= len(cover.spread) <= 2000
+
+
+VARIOGRAM = Spherical(100.0, 300.0, 200.0)
+
+
+def modelled(world: World, **more: object) -> Modelled:
+    given = world.given()
+    made = Modelled(given.draws, given.cover, given.factors, CarbonSettings())
+    return replace(made, **more)  # type: ignore[arg-type]
+
+
+def test_the_model_alone_by_hand(whole: World) -> None:
+    rows = modelled_estimates(modelled(whole))
+    mean, mapped = row(rows, "model_mean"), row(rows, "model_mapped_total")
+    members = whole.bias * np.nanmean(whole.agb)
+    assert_allclose(mean.value, np.nanmean(whole.agb))
+    assert_allclose(mean.se, members.std(ddof=1))
+    half = stats.t.ppf(0.975, MEMBERS - 1) * mean.se
+    assert_allclose([mean.low, mean.high], [mean.value - half, mean.value + half])
+    assert (mean.method, mean.n_draws, mean.headline) == ("model_based_members", MEMBERS, True)
+    assert_allclose(row(rows, "model_total").value, mean.value * ROWS * COLS * 0.01)
+    assert_allclose(mapped.value, mean.value * np.isfinite(whole.agb).sum() * 0.01)
+
+
+def test_what_the_model_leaves_unexplained_comes_on_top(whole: World) -> None:
+    """The whole double sum over all pairs of pixels, against the sample of them."""
+    with_residuals = modelled(whole, residuals=VARIOGRAM)
+    rows, without = modelled_estimates(with_residuals), modelled_estimates(modelled(whole))
+    mean = row(rows, "model_mean")
+    found = mean.se**2 - row(without, "model_mean").se ** 2
+    rows_, cols_ = np.nonzero(np.isfinite(whole.agb))
+    assert_allclose(
+        found, mean_variance(VARIOGRAM, np.column_stack([rows_, cols_]) * 10.0), rtol=0.02
+    )
+    assert mean.method == "model_based"
+    carbon, dry = (row(rows, "model_mean", kind=kind) for kind in ("C", "dry_mass"))
+    assert_allclose(carbon.se, dry.se * 0.47)
+
+
+def test_a_drawn_factor_moves_with_its_member(whole: World) -> None:
+    """Carbon fractions that undo the members' biases: no error of carbon is left."""
+    fractions = 0.47 / whole.bias
+    agb = Draws(np.ones(1), np.ones((1, MEMBERS)), ("P0",), "AGB", "dry_mass", "Mg/ha",
+                shared={"carbon_fraction": fractions})  # fmt: skip
+    field = PlotDraws(agb, None, CarbonSettings())
+    rows = modelled_estimates(modelled(whole, field=field))
+    assert row(rows, "model_mean", kind="C").se < 1e-9 * row(rows, "model_mean").se
+    assert_allclose(row(rows, "model_mean", kind="C").value, 0.47 * np.nanmean(whole.agb))
+
+
+def test_zones_under_the_model_add_up(zoned: World) -> None:
+    rows = modelled_estimates(modelled(zoned, residuals=VARIOGRAM))
+    parts = [row(rows, "model_mapped_total", z).value for z in zoned.names]
+    assert_allclose(sum(parts), row(rows, "model_mapped_total").value)
+    corner, west = (row(rows, "model_mean", z) for z in ("corner", "west"))
+    assert corner.se / corner.value > west.se / west.value  # fewer pixels: residuals average less
+
+
+def test_residuals_that_hang_together_are_seen() -> None:
+    rng = np.random.default_rng(2)
+    at = rng.uniform(0, 4000, (400, 2))
+    near = np.exp(-(((at[:, None] - at[None]) ** 2).sum(-1)) / 600**2) + 1e-6 * np.eye(400)
+    left = 20 * np.linalg.cholesky(near) @ rng.standard_normal(400)
+    ids = [f"P{i}" for i in range(400)]
+    plots = pd.DataFrame({"plot_id": ids, "easting": at[:, 0], "northing": at[:, 1]})
+    table = pd.DataFrame(
+        {"plot_id": ids * 2, "observed": 100.0, "predicted": np.tile(100 - left, 2)}
+    )
+    found = residual_variogram(plots, table)
+    assert found is not None
+    assert 500 < found.range_m < 2500
+    assert found.nugget < 0.2 * found.sill
+    assert residual_variogram(plots[:3], table) is None
+
+
+class TestChange:
+    """Two dates of three zones: one lost its forest, one gained it."""
+
+    @pytest.fixture
+    def dates(self, tmp_path: Path) -> tuple[pd.DataFrame, Modelled, Arrays]:
+        rng = np.random.default_rng(8)
+        before = np.round(rng.gamma(4, 20, (ROWS, COLS)))
+        after = before + np.round(rng.normal(15, 5, before.shape))
+        after[:, :10], before[:, 10:20] = np.nan, np.nan
+        paths = [
+            write_raster(tmp_path / f"{n}.tif", a) for n, a in (("agb", after), ("before", before))
+        ]
+        shapes = {"lost": cells(0, ROWS, 0, 10), "new": cells(0, ROWS, 10, 20)}
+        zones = write_zones(tmp_path / "zones.gpkg", shapes)
+        labels = np.full(before.shape, 2)
+        labels[:, :10], labels[:, 10:20] = 0, 1
+        one, two = np.exp(0.1 * rng.standard_normal((2, MEMBERS)))
+        two = one * two**0.3
+        maps = {"agb.tif": (after, two), "agb_before.tif": (before, one)}
+        both = np.isfinite(before) & np.isfinite(after)
+        maps |= {f"common/{n}": (np.where(both, a, np.nan), f) for n, (a, f) in maps.items()}
+
+        def summed(values: np.ndarray) -> np.ndarray:
+            held = np.isfinite(values)
+            return np.bincount(labels[held], weights=values[held], minlength=3)
+
+        points = {n: summed(a) for n, (a, _) in maps.items()}
+        pixels = {
+            n: summed(np.where(np.isfinite(a), 1.0, np.nan)).astype(int)
+            for n, (a, _) in maps.items()
+        }
+        sums = {n: f[:, None] * points[n] for n, (_, f) in maps.items()}
+        empty = np.zeros((MEMBERS, 0))
+        draws = MapDraws(
+            ("lost", "new", OUTSIDE), (), sums, pixels, points, empty, empty.astype(int), empty
+        )
+        cover = cover_of(paths[0], None, read_zones(zones, "name", grid_of_raster(paths[0])))
+        factors = Factors.of_summary(map_summary(paths[0], zones=zones), draws.zones)
+        given = Modelled(draws, cover, factors, CarbonSettings())
+        table = change_estimates(*paths, period_before="2010", period="2020", zones=zones)
+        return with_change_errors(table, given, 10.0), given, (before, after, one, two)
+
+    def test_the_difference_of_the_same_members(
+        self, dates: tuple[pd.DataFrame, Modelled, Arrays]
+    ) -> None:
+        table, _, (before, after, one, two) = dates
+        both = np.isfinite(before) & np.isfinite(after)
+        members = two * after[both].mean() - one * before[both].mean()
+        mean = cell(table, "change_mean")
+        assert_allclose(mean["value"], (after - before)[both].mean())
+        assert_allclose(mean["se"], members.std(ddof=1))
+        apart = np.hypot(
+            (two * after[both].mean()).std(ddof=1), (one * before[both].mean()).std(ddof=1)
+        )
+        assert mean["se"] < 0.5 * apart
+        assert_allclose(cell(table, "change_rate")["se"], mean["se"] / 10)
+        carbon = cell(table, "change_mean", kind="C")
+        assert_allclose(carbon["se"], 0.47 * mean["se"])
+        stated = cell(table, "change_correlation", statistic="correlation")["value"]
+        assert_allclose(stated, np.corrcoef(one, two)[0, 1])
+
+    def test_zones_that_lost_or_gained_all_are_there(
+        self, dates: tuple[pd.DataFrame, Modelled, Arrays]
+    ) -> None:
+        table, _, (before, after, one, _) = dates
+        parts = [cell(table, "change_total", z)["value"] for z in ("lost", "new", OUTSIDE)]
+        assert_allclose(sum(parts), cell(table, "change_total")["value"])
+        lost = cell(table, "change_area_term", "lost")
+        assert_allclose(lost["value"], -before[:, :10].sum() * 0.01)
+        assert_allclose(lost["se"], one.std(ddof=1) * before[:, :10].sum() * 0.01)
+        assert cell(table, "change_density_term", "lost")["value"] == 0
+        new = cell(table, "change_area_term", "new")
+        assert_allclose(new["value"], after[:, 10:20].sum() * 0.01)
+        gone = table[(table["zone"] == "lost") & (table["quantity"] == "change_mean")]
+        assert gone.empty
+
+    def test_residuals_of_both_dates_come_on_top(
+        self, dates: tuple[pd.DataFrame, Modelled, Arrays], tmp_path: Path
+    ) -> None:
+        table, given, (before, after, *_) = dates
+        with_them = with_change_errors(table, replace(given, residuals=VARIOGRAM), 10.0)
+        both = np.isfinite(before) & np.isfinite(after)
+        cells_ = np.column_stack(np.nonzero(both)) * 10.0
+        one, two = (cell(t, "change_mean", OUTSIDE)["se"] for t in (table, with_them))
+        found = two**2 - one**2
+        assert_allclose(found, 2 * mean_variance(VARIOGRAM, cells_), rtol=0.02)
+
+
+def cell(
+    table: pd.DataFrame,
+    quantity: str,
+    zone: str = "all",
+    kind: str = "dry_mass",
+    statistic: str = "",
+) -> pd.Series:
+    kept = (table["quantity"] == quantity) & (table["zone"] == zone) & (table["kind"] == kind)
+    rows = table[kept & (table["pool"] == "AGB") & (table["statistic"] != "spatial_SD")]
+    rows = rows[rows["statistic"] == statistic] if statistic else rows
+    assert len(rows) == 1
+    return rows.iloc[0]

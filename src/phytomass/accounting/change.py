@@ -19,6 +19,9 @@ from phytomass.errors import InputError
 from phytomass.grid import grid_of_raster, pixel_area_ha
 from phytomass.walk.moments import Moments
 
+ON_BOTH = ("change_mean", "change_common_total", "change_rate")
+"""Quantities on the pixels that both dates have."""
+
 
 def years_between(before: str, after: str) -> float | None:
     """Return the years between the middles of two periods; None where one is not a date.
@@ -57,6 +60,11 @@ class Pair:
     after: Moments
     change: Moments
 
+    @property
+    def anywhere(self) -> bool:
+        """Whether one of the dates has a pixel here."""
+        return bool(self.before.n + self.after.n)
+
     def __add__(self, other: Pair) -> Pair:
         return Pair(
             self.before + other.before, self.after + other.after, self.change + other.change
@@ -78,7 +86,8 @@ def change_estimates(
     With area A and mean m of each date's own mask, ``A2 m2 - A1 m1 = A1 (m2 - m1) + (A2 - A1) m2``:
     the change of the stock is a density term and an area term. `change_mean` and
     `change_common_total` are on the pixels that both dates have; where the masks are the same,
-    `change_common_total`, the density term and the change of the stock are one number.
+    `change_common_total`, the density term and the change of the stock are one number. A zone that
+    lost or gained all its forest has a term of area alone, so that zones add up to the whole.
 
     Parameters
     ----------
@@ -139,7 +148,7 @@ def _sums(
             for label in [] if labels is None else np.unique(labels):
                 here = labels == label
                 found[names[label]][pool] += _pair(later[here], earlier[here])
-    return {name: pairs for name, pairs in found.items() if name == ALL or pairs["AGB"].change.n}
+    return {name: pairs for name, pairs in found.items() if name == ALL or pairs["AGB"].anywhere}
 
 
 def _pair(later: np.ndarray, earlier: np.ndarray) -> Pair:
@@ -160,10 +169,10 @@ def _rows(
     n1, n2, n = pair.before.n, pair.after.n, pair.change.n
 
     def density(p: Pair) -> float:
-        return one * (p.after.mean - p.before.mean)
+        return one * (p.after.mean - p.before.mean) if n1 and n2 else 0.0
 
     def area(p: Pair) -> float:
-        return (two - one) * p.after.mean
+        return (two - one) * (p.after.mean if n2 else p.before.mean)
 
     def stock(p: Pair) -> float:
         return density(p) + area(p)
@@ -187,6 +196,8 @@ def _rows(
             (total, lambda p: stock(p) / per, "total", "Mg/yr", two, n2, f"{own}, {how}"),
         ]
     for quantity, value, statistic, unit, area_ha, number, method in rows:
+        if not n and quantity in ON_BOTH:
+            continue
         about = (unit, area_ha, statistic, number, period, method)
         yield _with(value, Estimate(quantity, zone, "AGB", "dry_mass", nan, *about))
 

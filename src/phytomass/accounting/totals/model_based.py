@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,6 @@ from scipy.spatial.distance import cdist
 
 from phytomass.accounting.estimate import KINDS, POOLS, Estimate
 from phytomass.accounting.model_based import Spherical, fit_spherical, semivariances
-from phytomass.accounting.shared import PLACES, convolved
 from phytomass.accounting.totals.cover import Cover
 from phytomass.accounting.totals.masses import Factors, in_unit
 from phytomass.accounting.zones import ALL
@@ -68,22 +68,22 @@ class Modelled:
         """Code of how it is made."""
         return "model_based" if self.residuals is not None else "model_based_members"
 
-    def moved(self, members: Array, pool: Pool, kind: Kind) -> Array:
-        """Return the mean of each member in a pool, over their mean: shape (k,).
+    def factor(self, members: Array, pool: Pool, kind: Kind) -> Array:
+        """Return the factor to a pool under the draw of each member, over their mean: shape (k,).
 
         Parameters
         ----------
         members : array, shape (k,)
-            AGB, Mg/ha.
+            AGB, Mg/ha: where belowground is no fixed multiple of it the factor depends on it.
         """
         shared = {} if self.field is None else self.field.agb.shared
         some = {name: values[: len(members)] for name, values in shared.items()}
-        agb = np.maximum(members, 1e-9)
+        agb = np.maximum(members, 1.0)
         drawn = Draws(
             agb.mean()[None], agb[None], ("map",), "AGB", "dry_mass", "Mg/ha", shared=some
         )
-        values = np.asarray(to_pool(drawn, pool, kind, self.carbon).values[:])[0]
-        return np.asarray(values / values.mean(), np.float64)
+        factors = np.asarray(to_pool(drawn, pool, kind, self.carbon).values[:])[0] / agb
+        return np.asarray(factors / factors.mean(), np.float64)
 
 
 def residual_variogram(plots: pd.DataFrame, predictions: pd.DataFrame) -> Spherical | None:
@@ -111,7 +111,7 @@ def block_variance(variogram: Spherical, cells: Array, pixels: int) -> float:
     """Return the variance of the mean residual of an area from a sample of its pixels.
 
     ``(1/N²) ΣΣ C(h_ij)`` over pairs of the sample, and ``(nugget + sill) / N`` for the pixels with
-    themselves.
+    themselves; without pairs all pixels are taken as near each other.
 
     Parameters
     ----------
@@ -126,13 +126,10 @@ def block_variance(variogram: Spherical, cells: Array, pixels: int) -> float:
     >>> block_variance(Spherical(1.0, 3.0, 10.0), np.array([[0.0, 0.0], [1000.0, 0.0]]), 1000)
     0.004
     """
-    whole = variogram.nugget + variogram.sill
-    m = len(cells)
-    if m < 2:
-        return whole / max(pixels, 1)
+    m, n = len(cells), max(pixels, 1)
     pairs = variogram.covariance(cdist(cells, cells))
-    mean = float(pairs.sum() - np.trace(pairs)) / (m * (m - 1))
-    return mean * (1 - 1 / pixels) + whole / pixels
+    mean = float(pairs.sum() - np.trace(pairs)) / (m * (m - 1)) if m > 1 else variogram.sill
+    return mean * (1 - 1 / n) + (variogram.nugget + variogram.sill) / n
 
 
 def modelled_estimates(given: Modelled) -> list[Estimate]:
@@ -155,65 +152,102 @@ def modelled_estimates(given: Modelled) -> list[Estimate]:
     ----------
     Saarela et al. (2016, Ann. For. Sci. 73:895-910); Ståhl et al. (2016, For. Ecosyst. 3:5).
     """
-    masses = [(pool, kind) for pool in POOLS for kind in KINDS]
-    return [row for mass in masses for row in _rows(given, *mass)]
+    means = _Means.of(given.draws, AGB_MAP)
+    return [row for scope in _scopes(given) for row in _rows(given, means, scope)]
 
 
-def _rows(given: Modelled, pool: Pool, kind: Kind) -> Iterator[Estimate]:
-    cover, draws = given.cover, given.draws
-    pixels, share = draws.pixels[AGB_MAP], cover.mask / cover.mask.sum()
-    size = np.maximum(pixels, 1)
+@dataclass(frozen=True, eq=False)
+class _Means:
+    """Means of zones, Mg/ha: of the point map and of each member; of the whole where there are none."""
+
+    points: Array
+    members: Array
+
+    @classmethod
+    def of(cls, draws: MapDraws, name: str) -> _Means:
+        pixels = draws.pixels[name]
+        size, some, share = np.maximum(pixels, 1), pixels > 0, pixels / max(pixels.sum(), 1)
+        points, members = draws.points[name] / size, draws.sums[name] / size
+        filled = np.where(some, members, (members @ share)[:, None])
+        return cls(np.where(some, points, points @ share), filled)
+
+
+@dataclass(frozen=True, eq=False)
+class _Scope:
+    """The whole or a zone: shares of the zones in it, hectares, pixels, variance of its residual."""
+
+    zone: str
+    mask: Array
+    mapped: Array
+    hectares: float
+    mapped_ha: float
+    n: int
+    block: float
+
+
+def _scopes(given: Modelled) -> Iterator[_Scope]:
+    cover = given.cover
+    every = {ALL: (np.ones(len(cover.zones)), cover.spread)}
+    if cover.zones != (ALL,):
+        ones = np.eye(len(cover.zones))
+        every |= dict(zip(cover.zones, zip(ones, cover.cells, strict=True), strict=True))
+    for zone, (inside, cells) in every.items():
+        mask, mapped = cover.mask * inside, cover.mapped * inside
+        n, hectares = int(mapped.sum()), float(mask.sum()) * cover.pixel_ha
+        if not mask.any():
+            continue
+        block = 0.0
+        if given.residuals is not None:
+            block = block_variance(given.residuals, cells, max(n, 1))
+        yield _Scope(
+            zone, mask / mask.sum(), mapped / max(n, 1), hectares, n * cover.pixel_ha, n, block
+        )
+
+
+def _rows(given: Modelled, means: _Means, scope: _Scope) -> Iterator[Estimate]:
+    for pool in POOLS:
+        for kind in KINDS:
+            row = Estimate(
+                "model_mean", scope.zone, pool, kind, 0.0, in_unit(kind, "/ha"), scope.hectares,
+                "mean", scope.n, given.period, given.method, level=LEVEL,
+                n_draws=len(means.members),
+            )  # fmt: skip
+            whole = _mean(given, means, row, (scope.mask, scope.block))
+            yield _said(whole)
+            yield _total("model_total", whole)
+            if 0 < scope.mapped_ha < scope.hectares:
+                row = replace(row, area_ha=scope.mapped_ha)
+                part = _mean(given, means, row, (scope.mapped, scope.block))
+                yield _total("model_mapped_total", part)
+
+
+def _mean(given: Modelled, means: _Means, row: Estimate, of: tuple[Array, float]) -> Estimate:
+    """Return a mean over zones by their shares, with its error."""
+    (shares, block), pool, kind = of, cast(Pool, row.pool), cast(Kind, row.kind)
     factor = given.factors.of_zones(pool, kind)
-    points, members = draws.points[AGB_MAP] / size, draws.sums[AGB_MAP] / size
-    some = pixels > 0
-    held = pixels / pixels.sum()
-    points = np.where(some, points, points @ held)
-    members = np.where(some, members, (members @ held)[:, None])
-    factor = np.where(some, factor, float((points * factor) @ held) / float(points @ held))
-    base = Estimate(
-        "model_mean", ALL, pool, kind, 0.0, in_unit(kind, "/ha"), 0.0, "mean", 0,
-        given.period, given.method, level=LEVEL, n_draws=len(members),
-    )  # fmt: skip
-    parts = {
-        ALL: (share, held, cover.spread),
-        **({} if cover.zones == (ALL,) else {
-            name: (np.eye(len(share))[i], np.eye(len(share))[i], cover.cells[i])
-            for i, name in enumerate(cover.zones)
-            if cover.mask[i]
-        }),
-    }  # fmt: skip
-    for zone, (of_mask, of_map, cells) in parts.items():
-        n = int(cover.mapped @ (of_map > 0))
-        area = float(cover.mask @ (of_mask > 0)) * cover.pixel_ha
-        for weights, quantity, hectares in (
-            (of_mask, "model_total", area), (of_map, "model_mapped_total", n * cover.pixel_ha),
-        ):  # fmt: skip
-            if quantity == "model_mapped_total" and not (n and area - hectares > 0):
-                continue
-            value = float(weights @ (points * factor))
-            agb = members @ weights
-            ratio = value / float(weights @ points) if weights @ points else 0.0
-            spread = value * (given.moved(agb, pool, kind) - 1)
-            block = 0.0
-            if given.residuals is not None:
-                block = ratio**2 * block_variance(given.residuals, cells, max(n, 1))
-            mean = replace(base, zone=zone, value=value, area_ha=hectares, n=n)
-            mean = with_error(mean, spread, block)
-            if quantity == "model_total":
-                yield _said(mean)
-            times = {c: getattr(mean, c) * hectares for c in ("value", "se", "low", "high")}
-            unit = mean.unit.removesuffix("/ha")
-            yield _said(
-                replace(mean, **times, quantity=quantity, statistic="total", unit=unit)
-            )
+    agb = float(shares @ means.points)
+    value = float(shares @ (means.points * factor))
+    ratio, members = value / agb if agb else 0.0, means.members @ shares
+    drawn = ratio * members * given.factor(members, pool, kind)
+    return with_error(replace(row, value=value), drawn, ratio**2 * block)
 
 
-def with_error(row: Estimate, moved: Array, block: float) -> Estimate:
-    """Return an estimate with the error of its draws, and of the mean of the residuals."""
-    se = float(np.sqrt(moved.var(ddof=1) + block))
-    normal = stats.norm.ppf(PLACES) * np.sqrt(block) if block > 0 else np.zeros(1)
-    low, high = convolved(normal, moved, LEVEL)
-    return replace(row, se=se, low=row.value + low, high=row.value + high)
+def _total(quantity: str, mean: Estimate) -> Estimate:
+    times = {name: getattr(mean, name) * mean.area_ha for name in ("value", "se", "low", "high")}
+    unit = mean.unit.removesuffix("/ha")
+    return _said(replace(mean, **times, quantity=quantity, statistic="total", unit=unit))
+
+
+def with_error(row: Estimate, drawn: Array, block: float = 0.0) -> Estimate:
+    """Return an estimate with the error of its draws and of the mean of the residuals, and t bounds.
+
+    The members are too few for quantiles of their own: the bounds are those of t.
+    """
+    se = float(np.sqrt(drawn.var(ddof=1) + block))
+    half = float(stats.t.ppf((1 + LEVEL) / 2, len(drawn) - 1)) * se
+    return replace(
+        row, se=se, low=row.value - half, high=row.value + half, level=LEVEL, n_draws=len(drawn)
+    )
 
 
 def _said(row: Estimate) -> Estimate:
