@@ -76,12 +76,17 @@ class World:
         size = len(self.names)
         points = np.bincount(self.labels[seen], weights=self.agb[seen], minlength=size)
         pixels = np.bincount(self.labels[seen], minlength=size)
+        y = self.plots["agb_mg_ha"].to_numpy()[trained]
         self.draws = MapDraws(
-            self.names, tuple(self.plots["plot_id"][trained]),
-            {"agb.tif": self.bias[:, None] * points}, {"agb.tif": pixels}, {"agb.tif": points},
-            self.bias[:, None] * self.agb[rows, cols][None, trained], drawn,
-            np.tile(self.plots["agb_mg_ha"].to_numpy()[trained], (MEMBERS, 1)),
-        )  # fmt: skip
+            self.names,
+            tuple(self.plots["plot_id"][trained]),
+            at_plots=self.bias[:, None] * self.agb[rows, cols][None, trained],
+            drawn=drawn,
+            learned=np.tile(y, (MEMBERS, 1)),
+            sums={"agb.tif": self.bias[:, None] * points},
+            points={"agb.tif": points},
+            pixels={"agb.tif": pixels},
+        )
         self.fold = fold
 
     def given(self, inside: np.ndarray | None = None, **more: object) -> Assisted:
@@ -381,7 +386,7 @@ class TestChange:
         sums = {n: f[:, None] * points[n] for n, (_, f) in maps.items()}
         empty = np.zeros((MEMBERS, 0))
         draws = MapDraws(
-            ("lost", "new", OUTSIDE), (), sums, pixels, points, empty, empty.astype(int), empty
+            ("lost", "new", OUTSIDE), (), empty, empty.astype(int), empty, sums, points, pixels
         )
         cover = cover_of(paths[0], None, read_zones(zones, "name", grid_of_raster(paths[0])))
         factors = Factors.of_summary(map_summary(paths[0], zones=zones), draws.zones)

@@ -14,7 +14,7 @@ from phytomass.accounting.estimate import KINDS, POOLS, Estimate
 from phytomass.accounting.shared import Shared, moved_by, t_error
 from phytomass.accounting.survey.cross_fitted import Part, held_out, held_out_mean
 from phytomass.accounting.survey.design import codes_of
-from phytomass.accounting.totals.cover import Cover
+from phytomass.accounting.totals.cover import AT_MISSING, Cover
 from phytomass.accounting.totals.masses import Factors, in_unit
 from phytomass.accounting.zones import ALL
 from phytomass.carbon import CarbonSettings, Kind, Pool, to_pool
@@ -25,9 +25,6 @@ from phytomass.mapping.map_draws import MapDraws
 Array = NDArray[np.float64]
 OWN = 10
 """Units (plots, or clusters of them) of its own that a zone needs for a correction of its own."""
-
-AT_MISSING = 5
-"""Plots on pixels without prediction, from which those stand for these pixels."""
 
 HEADLINES = {
     ("assisted_mean", "AGB", "dry_mass"), ("assisted_total", "AGB", "dry_mass"),
@@ -196,8 +193,7 @@ class _Mass:
 
     def _fill(self) -> Part | None:
         """Return the mean of the plots on pixels of the mask that have no prediction."""
-        cover = self.given.cover
-        there = (cover.plot_zone >= 0) & ~cover.plot_mapped
+        there = self.given.cover.plots_at_missing
         if there.sum() < AT_MISSING:
             return None
         share = self.sample.share[self.sample.stratum] * self.sample.parts() * there

@@ -14,10 +14,10 @@ from phytomass.accounting.estimate import Estimate, table_of
 from phytomass.accounting.totals.model_based import AGB_MAP, Modelled, block_variance, with_error
 from phytomass.accounting.zones import ALL
 from phytomass.carbon import Kind, Pool
+from phytomass.mapping.map_draws import COMMON
 
 Array = NDArray[np.float64]
 BEFORE_MAP = "agb_before.tif"
-COMMON = "common/"
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +54,7 @@ class Dates:
         inside = np.array([zone in (ALL, name) for name in draws.zones], float)
         cells = cover.spread if zone == ALL else cover.cells[draws.zones.index(zone)]
         names = (BEFORE_MAP, AGB_MAP, COMMON + BEFORE_MAP, COMMON + AGB_MAP)
-        sums = [draws.sums[name] @ inside for name in names]
+        one, two, common_one, common_two = (draws.sums[name] @ inside for name in names)
         n1, n2, n = (int(draws.pixels[name] @ inside) for name in (*names[:2], names[3]))
 
         def block(pixels: int) -> float:
@@ -62,7 +62,7 @@ class Dates:
                 return 0.0
             return block_variance(given.residuals, cells, pixels)
 
-        return cls(*sums, n1, n2, n, cover.pixel_ha, block)
+        return cls(one, two, common_one, common_two, n1, n2, n, cover.pixel_ha, block)
 
     def members(self, quantity: str) -> tuple[Array, float] | None:
         """Return a quantity of `change_estimates` of each member, and the variance of its residual.

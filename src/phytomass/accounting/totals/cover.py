@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
+from phytomass.accounting.estimate import Estimate
 from phytomass.accounting.sums import Layer, walk
 from phytomass.accounting.zones import ALL, OUTSIDE, Zones
 from phytomass.errors import InputError
@@ -21,6 +22,10 @@ Inside = Callable[[Block], NDArray[np.bool_]]
 
 CELLS = 1000
 """Pixels, about, of a zone, and of the whole, that stand for all where pairs of them count."""
+
+
+AT_MISSING = 5
+"""Plots on pixels without prediction, from which on they stand for these pixels."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +58,17 @@ class Cover:
     spread: Array
     plot_zone: NDArray[np.intp]
     plot_mapped: NDArray[np.bool_]
+
+    @property
+    def plots_at_missing(self) -> NDArray[np.bool_]:
+        """Whether each plot lies on a pixel of the mask without a prediction."""
+        return np.asarray((self.plot_zone >= 0) & ~self.plot_mapped, np.bool_)
+
+    @property
+    def filled_by(self) -> str:
+        """What stands for pixels without a prediction: the plots on them, or the mean of the zone."""
+        some = self.plots_at_missing.sum() >= AT_MISSING
+        return "filled_by_plots" if some else "filled_by_the_zone"
 
     @property
     def mapped(self) -> Counts:
@@ -148,3 +164,37 @@ def _in_block(block: Block, rows: NDArray[np.int64], cols: NDArray[np.int64]) ->
     down, across = rows - block.row, cols - block.col
     inside = (down >= 0) & (down < block.rows) & (across >= 0) & (across < block.cols)
     return np.asarray(inside, np.bool_)
+
+
+def cover_estimates(cover: Cover, period: str, *, assisted: bool) -> Iterator[Estimate]:
+    """Give the area of the mask, and that of its pixels without a prediction.
+
+    Parameters
+    ----------
+    cover : Cover
+    period : str
+        Date.
+    assisted : bool
+        Whether plots on such pixels may stand for them (see `assisted_estimates`).
+
+    Yields
+    ------
+    Estimate
+        Quantities mask_area and missing_area, of the whole and of each zone that lacks some; the
+        method says what stands for the missing ones in the totals of the mask.
+    """
+    filled = cover.filled_by if assisted else "filled_by_the_zone"
+    whole = [(ALL, int(cover.mask.sum()), int(cover.missing.sum()))]
+    zones = [
+        (name, int(n), int(missing))
+        for name, n, missing in zip(cover.zones, cover.mask, cover.missing, strict=True)
+        if missing and cover.zones != (ALL,)
+    ]
+    for zone, n, missing in [*whole, *zones]:
+        for quantity, pixels, method in (
+            ("mask_area", n, "mask_pixels"), ("missing_area", missing, filled),
+        ):  # fmt: skip
+            area = pixels * cover.pixel_ha
+            yield Estimate(
+                quantity, zone, "", "", area, "ha", area, "total", pixels, period, method
+            )

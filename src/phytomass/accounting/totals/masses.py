@@ -43,8 +43,8 @@ class Factors:
         above, wanted = self.means[("AGB", "dry_mass")], self.means[(pool, kind)]
         ratio = (wanted / above.where(above > 0)).astype(float)
         whole = float(ratio.get(ALL, np.nan))
-        found = ratio.reindex(self.zones).fillna(whole).to_numpy(np.float64)
-        return np.nan_to_num(found)
+        found = ratio.reindex(pd.Index(self.zones)).fillna(whole).to_numpy(np.float64)
+        return np.asarray(np.nan_to_num(found), np.float64)
 
     def at(self, agb: Array, pool: Pool, kind: Kind, carbon: CarbonSettings) -> Array:
         """Return the factor at predictions of plots, Mg/ha; below 1 Mg/ha that of 1 Mg/ha."""
