@@ -151,7 +151,7 @@ def test_folds_give_the_estimate_of_folds(whole: World) -> None:
     assert_allclose([found.value, found.se], [book.value, book.se])
     half = stats.t.ppf(0.975, len(fold) - 1) * book.se
     assert_allclose([found.low, found.high], [book.value - half, book.value + half], rtol=1e-3)
-    assert (found.n, found.method, found.headline) == (len(fold), "model_assisted", True)
+    assert (found.n, found.method) == (len(fold), "model_assisted")
 
 
 def test_no_plot_corrects_a_member_that_saw_its_site(tmp_path: Path) -> None:
@@ -296,7 +296,7 @@ def test_the_model_alone_by_hand(whole: World) -> None:
     assert_allclose(mean.se, members.std(ddof=1))
     half = stats.t.ppf(0.975, MEMBERS - 1) * mean.se
     assert_allclose([mean.low, mean.high], [mean.value - half, mean.value + half])
-    assert (mean.method, mean.n_draws, mean.headline) == ("model_based_members", MEMBERS, True)
+    assert (mean.method, mean.n_draws) == ("model_based_members", MEMBERS)
     assert_allclose(row(rows, "model_total").value, mean.value * ROWS * COLS * 0.01)
     assert_allclose(mapped.value, mean.value * np.isfinite(whole.agb).sum() * 0.01)
 

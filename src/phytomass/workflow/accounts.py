@@ -19,6 +19,7 @@ from phytomass.accounting import (
     change_estimates,
     class_shares,
     elevation_profile,
+    headlined,
     map_summary,
     planned_plots,
     plot_estimates,
@@ -80,7 +81,7 @@ def _work(reads: AccountReads, context: Context) -> None:
     _classes(reads, folder)
     _plan_plots(reads, folder)
     if not reads.is_mapped:
-        tables.write(folder, "estimates", pd.concat(_of_plots(reads)))
+        tables.write(folder, "estimates", headlined(pd.concat(_of_plots(reads))))
         return
     agb = reads.results.path("agb.tif")
     before = reads.results.path("agb_before.tif")
@@ -97,7 +98,7 @@ def _work(reads: AccountReads, context: Context) -> None:
         )
         tables.write(folder, "elevation_profile", profile)
     context.progress("accounts", 1, 2)
-    tables.write(folder, "estimates", pd.concat(_tables(reads, earlier)))
+    tables.write(folder, "estimates", headlined(pd.concat(_tables(reads, earlier))))
     context.progress("accounts", 2, 2)
 
 

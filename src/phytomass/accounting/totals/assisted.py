@@ -26,11 +26,6 @@ Array = NDArray[np.float64]
 OWN = 10
 """Units (plots, or clusters of them) of its own that a zone needs for a correction of its own."""
 
-HEADLINES = {
-    ("assisted_mean", "AGB", "dry_mass"), ("assisted_total", "AGB", "dry_mass"),
-    ("assisted_total", "total", "C"), ("assisted_total", "total", "CO2e"),
-}  # fmt: skip
-
 
 @dataclass(frozen=True, eq=False)
 class Assisted:
@@ -93,7 +88,7 @@ def assisted_estimates(given: Assisted) -> list[Estimate]:
     -------
     list of Estimate
         Quantities assisted_mean and assisted_total, and assisted_mapped_total of the mapped part
-        where pixels are missing; the rows that page one shows are `headline`.
+        where pixels are missing.
 
     Raises
     ------
@@ -244,7 +239,7 @@ class _Mass:
     def _total(self, quantity: str, mean: Estimate) -> Estimate:
         times = {n: getattr(mean, n) * mean.area_ha for n in ("value", "se", "low", "high")}
         unit = mean.unit.removesuffix("/ha")
-        return self._said(replace(mean, **times, quantity=quantity, statistic="total", unit=unit))
+        return replace(mean, **times, quantity=quantity, statistic="total", unit=unit)
 
     def _mean(self, zone: str, found: _Zone, area: float) -> Estimate:
         moved = self._moved(found.part.value)
@@ -252,15 +247,11 @@ class _Mass:
         level = self.given.design.level
         se, low, high = t_error(variance, moved, found.freedom, level)
         value = found.part.value
-        return self._said(Estimate(
+        return (Estimate(
             "assisted_mean", zone, self.pool, self.kind, value, in_unit(self.kind, "/ha"), area,
             "mean", found.n, self.given.period, found.method, se, value + low, value + high, level,
             0 if moved is None else len(moved),
         ))  # fmt: skip
-
-    def _said(self, row: Estimate) -> Estimate:
-        first = row.zone == ALL and (row.quantity, row.pool, row.kind) in HEADLINES
-        return replace(row, headline=first)
 
     def _moved(self, value: float) -> Array | None:
         """Return how far each draw of what plots share moves an estimate: by the same share."""

@@ -27,11 +27,6 @@ Array = NDArray[np.float64]
 LEVEL = 0.95
 AGB_MAP = "agb.tif"
 
-HEADLINES = {
-    ("model_mean", "AGB", "dry_mass"), ("model_total", "AGB", "dry_mass"),
-    ("model_total", "total", "C"), ("model_total", "total", "CO2e"),
-}  # fmt: skip
-
 
 @dataclass(frozen=True, eq=False)
 class Modelled:
@@ -146,7 +141,7 @@ def modelled_estimates(given: Modelled) -> list[Estimate]:
     -------
     list of Estimate
         Quantities model_mean and model_total, and model_mapped_total of the mapped part where
-        pixels are missing; the rows that page one shows are `headline`.
+        pixels are missing.
 
     References
     ----------
@@ -213,7 +208,7 @@ def _rows(given: Modelled, means: _Means, scope: _Scope) -> Iterator[Estimate]:
                 n_draws=len(means.members),
             )  # fmt: skip
             whole = _mean(given, means, row, (scope.mask, scope.block))
-            yield _said(whole)
+            yield whole
             yield _total("model_total", whole)
             if 0 < scope.mapped_ha < scope.hectares:
                 row = replace(row, area_ha=scope.mapped_ha)
@@ -235,7 +230,7 @@ def _mean(given: Modelled, means: _Means, row: Estimate, of: tuple[Array, float]
 def _total(quantity: str, mean: Estimate) -> Estimate:
     times = {name: getattr(mean, name) * mean.area_ha for name in ("value", "se", "low", "high")}
     unit = mean.unit.removesuffix("/ha")
-    return _said(replace(mean, **times, quantity=quantity, statistic="total", unit=unit))
+    return replace(mean, **times, quantity=quantity, statistic="total", unit=unit)
 
 
 def with_error(row: Estimate, drawn: Array, block: float = 0.0) -> Estimate:
@@ -248,8 +243,3 @@ def with_error(row: Estimate, drawn: Array, block: float = 0.0) -> Estimate:
     return replace(
         row, se=se, low=row.value - half, high=row.value + half, level=LEVEL, n_draws=len(drawn)
     )
-
-
-def _said(row: Estimate) -> Estimate:
-    first = row.zone == ALL and (row.quantity, row.pool, row.kind) in HEADLINES
-    return replace(row, headline=first)
