@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from phytomass.accounting.zones import ALL
@@ -33,6 +34,6 @@ def headlined(table: pd.DataFrame) -> pd.DataFrame:
     there = set(table["quantity"])
     quantities = next((found for found in ESTIMATORS if there & set(found)), ())
     masses = table[["statistic", "pool", "kind"]].itertuples(index=False)
-    wanted = [(pool, kind) in MASSES.get(str(statistic), ()) for statistic, pool, kind in masses]
+    wanted = np.array([(pool, kind) in MASSES.get(str(s), ()) for s, pool, kind in masses], bool)
     first = table["quantity"].isin(quantities) & (table["zone"] == ALL) & wanted
     return table.assign(headline=first)
