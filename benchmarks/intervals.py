@@ -7,7 +7,7 @@ method for the mean of the population with its 95 % interval. Another method is 
 
     PHYTOMASS_DATA=… python benchmarks/intervals.py [--repetitions 500] [--only finland] [--out CSV]
 
-To be cheap, populations are 4 000 random pixels, and the ensemble is small: 30 members of 4 trees
+To be cheap, populations are 3 000 random pixels, and the ensemble is small: 30 members of 2 trees
 (extremely randomised), each on its own bootstrap of the plots and its own draw of what they share.
 """
 
@@ -46,7 +46,7 @@ from phytomass.mapping.map_draws import MapDraws
 
 Array = NDArray[np.float64]
 Interval = tuple[float, float, float]
-MEMBERS, TREES, SIZE, K = 30, 4, 4000, 200
+MEMBERS, TREES, SIZE, K = 30, 2, 3000, 200
 SIMPLE = DesignSettings(kind="simple_random")
 CARBON = CarbonSettings()
 DATA = Path(os.environ.get("PHYTOMASS_DATA", "."))
@@ -160,9 +160,9 @@ class Case:
         predicted, rng = np.zeros(n), np.random.default_rng(self.seed + 1)
         for fold in range(5):
             out = east == fold
-            for _ in range(10):
+            for _ in range(5):
                 weights = np.bincount(rng.choice(np.flatnonzero(~out), n), minlength=n)
-                predicted[out] += self.tree(self.y, weights.astype(float), rng)[self.rows][out] / 10
+                predicted[out] += self.tree(self.y, weights.astype(float), rng)[self.rows][out] / 5
         ids = self.plots["plot_id"]
         return pd.DataFrame({"plot_id": ids, "observed": self.y, "predicted": predicted})
 
