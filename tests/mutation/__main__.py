@@ -50,14 +50,16 @@ class Scratch:
         return failed
 
     def _first_failure(self, path: str, end: float) -> tuple[str, str]:
-        tests, known_bad = tests_of(self.root, path), list[str]()
-        while True:
+        stages, known_bad = stages_of(self.root, path), list[str]()
+        while stages:
+            tests = stages[0]
             out = self._pytest(tests, end - time.monotonic(), known_bad)
             if out is None:
                 return "timeout", ""
             name = _failed(out)
             if name is None:
-                return "survived", ""
+                stages = stages[1:]
+                continue
             with _without_fault(self, path):
                 alone = self._pytest((name,) if name else tests, self.budget_s)
             if alone is not None and _failed(alone) is None:
@@ -65,6 +67,7 @@ class Scratch:
             if name in known_bad or not name:
                 return "timeout", name
             known_bad.append(name)
+        return "survived", ""
 
     def _pytest(
         self, tests: tuple[str, ...], left_s: float, without: list[str] | None = None
@@ -128,9 +131,10 @@ def _texts(root: Path) -> dict[str, str]:
     return {path.relative_to(root).as_posix(): path.read_text() for path in files}
 
 
-def tests_of(root: Path, path: str) -> tuple[str, ...]:
-    """Return the tests that touch a file, in the order of how likely they see a fault in it.
+def stages_of(root: Path, path: str) -> list[tuple[str, ...]]:
+    """Return the tests that touch a file, those first that most likely see a fault in it.
 
+    To be asked one after the other: most faults are seen by the first, which is read in a moment.
     Its doctests with the test file of its name; the files of the folder that mirrors its own, or one
     above it, which name it or something it defines; those of other folders that do; the rest of these.
     """
@@ -146,7 +150,7 @@ def tests_of(root: Path, path: str) -> tuple[str, ...]:
             stages[0].append(test)
         elif (near or says) and not test.startswith("tests/mutation/"):
             stages[1 if near and says else 2 if says else 3].append(test)
-    return tuple(test for stage in stages for test in stage)
+    return [tuple(stage) for stage in (stages[0], stages[1], stages[2] + stages[3]) if stage]
 
 
 def _source(root: Path, path: str) -> str:

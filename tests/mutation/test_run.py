@@ -51,7 +51,7 @@ def scratch(tmp_path: Path) -> run.Scratch:
 
 def test_a_fault_is_killed_by_a_test_that_passes_without_it(scratch: run.Scratch) -> None:
     found = {one.after: one for one in mutants_of(NAME, SOURCE.encode())}
-    assert run.tests_of(scratch.root, NAME) == (NAME, "tests/test_units.py")
+    assert run.stages_of(scratch.root, NAME) == [(NAME,), ("tests/test_units.py",)]
     assert scratch.tried(found["(not a >= b)"]) == (
         "killed",
         "tests/test_units.py::test_larger",

@@ -7,6 +7,7 @@ nor their order change it. The same seed gives the same numbers in every version
 """
 
 from phytomass.draws.quantity import Draws, Lazy
+from phytomass.draws.store import whole_store
 from phytomass.draws.streams import seed_of, stream
 
-__all__ = ["Draws", "Lazy", "seed_of", "stream"]
+__all__ = ["Draws", "Lazy", "seed_of", "stream", "whole_store"]

@@ -109,8 +109,8 @@ def in_memory(layout: Layout) -> Target:
 
 
 @contextmanager
-def new_store(path: Path, layout: Layout) -> Iterator[Target]:
-    """Give arrays to write to; the folder appears under its name only when all is done.
+def whole_store(path: Path) -> Iterator[zarr.Group]:
+    """Give a Zarr group to fill; its folder appears under its name only when all is done.
 
     Raises
     ------
@@ -123,7 +123,24 @@ def new_store(path: Path, layout: Layout) -> Iterator[Target]:
     except OSError as error:
         raise InputError(f"cannot write here ({error.strerror})", where=str(path)) from error
     try:
-        group = zarr.open_group(str(beside), mode="w")
+        yield zarr.open_group(str(beside), mode="w")
+        if path.exists():
+            shutil.rmtree(path)
+        beside.rename(path)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+@contextmanager
+def new_store(path: Path, layout: Layout) -> Iterator[Target]:
+    """Give arrays to write to; the folder appears under its name only when all is done.
+
+    Raises
+    ------
+    InputError
+        If nothing can be written there.
+    """
+    with whole_store(path) as group:
         target = _arrays(group, layout)
         yield target
         quantities = {name: vars(meaning) for name, meaning in layout.quantities.items()}
@@ -131,11 +148,6 @@ def new_store(path: Path, layout: Layout) -> Iterator[Target]:
         ids = {f"{layout.level}_id": list(layout.ids)}
         described: dict[str, Any] = {**ids, **target.attributes, **about, "quantities": quantities}
         group.attrs.update(described)
-        if path.exists():
-            shutil.rmtree(path)
-        beside.rename(path)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
 
 
 def _arrays(group: zarr.Group, layout: Layout) -> Target:

@@ -18,10 +18,13 @@ from phytomass.experiments.tasks import fit, inputs_for
 from phytomass.experiments.weights import plot_weights
 from phytomass.models import (
     GridSearch,
+    Members,
     ModelSettings,
     Training,
     chosen_parameters,
+    fit_members,
     grid_of,
+    joined,
     plots_needed,
 )
 from phytomass.models.records.tables import Scalar
@@ -50,6 +53,8 @@ class FittedModel:
         Plots it was trained on.
     y_min, y_max : float
         Range of the biomass of those plots, Mg/ha.
+    members : Members, optional
+        The ensemble over the draws; of a forest, `estimator` is all their trees.
     """
 
     estimator: Any
@@ -60,6 +65,7 @@ class FittedModel:
     n_train: int
     y_min: float
     y_max: float
+    members: Members | None = None
 
 
 def fit_final(
@@ -73,6 +79,8 @@ def fit_final(
     domain: NDArray[np.float64] | None = None,
     random_state: int = 0,
     jobs: int = 1,
+    members: int = 0,
+    shared: NDArray[np.float64] | None = None,
 ) -> FittedModel:
     """Tune a model by inner folds of the split that chose it, and fit it to all plots.
 
@@ -96,6 +104,10 @@ def fit_final(
         Seed.
     jobs : int
         Threads that train the members of networks; the model does not depend on it.
+    members : int
+        Members of an ensemble over the draws that is fitted too; none by default.
+    shared : array, shape (n, draws), optional
+        What they learn (see `fit_members`).
 
     Raises
     ------
@@ -118,8 +130,15 @@ def fit_final(
     plots = replace(plots, weight=weight, groups=folds.units if folds else plots.groups)
     seed = seed_of(random_state, "final", model.key, set_name)
     fitted = fit(model, plots, inner, candidate_columns(names, index_names), seed, jobs)
+    estimator = fitted.best_estimator_ if isinstance(fitted, GridSearch) else fitted
+    ensemble, whole = None, None
+    if members:
+        ensemble = fit_members(
+            estimator, plots, members, shared=shared, random_state=seed, jobs=jobs
+        )
+        whole = joined(ensemble.estimators)
     return FittedModel(
-        estimator=fitted.best_estimator_ if isinstance(fitted, GridSearch) else fitted,
+        estimator=estimator if whole is None else whole,
         model=model.key,
         predictors_set=set_name,
         predictors=tuple(names),
@@ -127,6 +146,7 @@ def fit_final(
         n_train=len(samples),
         y_min=float(samples.y.min()),
         y_max=float(samples.y.max()),
+        members=ensemble,
     )
 
 

@@ -44,10 +44,10 @@ def change_map(
     if not same_grid(grid, grid_of_raster(before)):
         raise InputError("the maps of the two dates are on different grids", where=before.name)
     maps = (after.resolve(), before.resolve())
-    band = Band("change of aboveground biomass", "Mg/ha")
+    bands = (Band("change of aboveground biomass", "Mg/ha"),)
     request = {"maps": prints_of(maps)}
     with made_map(
-        target, grid, band, tags or {}, request, _change, maps, walking or Walking(what="change")
+        target, grid, bands, tags or {}, request, _change, maps, walking or Walking(what="change")
     ):
         pass
 

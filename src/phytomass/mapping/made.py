@@ -53,7 +53,7 @@ class Walking:
 def made_map(
     target: Path,
     grid: GeoBox,
-    band: Band,
+    bands: Sequence[Band],
     tags: Mapping[str, str],
     request: Mapping[str, Any],
     work: Callable[..., int],
@@ -66,8 +66,8 @@ def made_map(
     ----------
     target : Path
         The Cloud-Optimised GeoTIFF; nothing stands there unless the body ends well.
-    grid, band, tags
-        Of the map.
+    grid, bands, tags
+        Of the map; bands beside the first go into a file of their own (`beside`).
     request : mapping
         All that its values depend on (JSON-able).
     work : callable
@@ -85,7 +85,7 @@ def made_map(
         From the work: finished blocks go.
     """
     folder = (walking.folder or target.with_name(f".{target.name}.unfinished")).resolve()
-    journal = Journal(Cog(folder, Lattice(grid), (band,), tags))
+    journal = Journal(Cog(folder, Lattice(grid), tuple(bands), tags))
     place = [str(grid.crs), list(grid.transform), list(grid.shape)]
     asked = {"version": version("phytomass"), "grid": place, "tags": dict(tags), **request}
     with (

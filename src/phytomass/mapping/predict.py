@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -22,6 +22,8 @@ from phytomass.mapping.made import Walking, at_work, made_map
 from phytomass.walk.journal import Journal
 from phytomass.walk.store import Band
 
+Array = NDArray[np.float64]
+AGB = Band("aboveground biomass", "Mg/ha")
 PLACES, SEEN = 8, 16
 """Where an engine is compared with its model: so many windows of so many pixels a side."""
 
@@ -63,6 +65,19 @@ class MapRules:
     minimum: float | None = 0.0
     training_range: tuple[float, float] = (-np.inf, np.inf)
 
+    def counted(self, predicted: Array) -> MapCounts:
+        """Count predictions that are raised, or beyond the plots."""
+        low, high = self.training_range
+        raised = 0 if self.minimum is None else int((predicted < self.minimum).sum())
+        below, above = int((predicted < low).sum()), int((predicted > high).sum())
+        return MapCounts(
+            len(predicted), raised_to_minimum=raised, below_training=below, above_training=above
+        )
+
+    def limited(self, predicted: Array) -> Array:
+        """Return predictions as the map holds them."""
+        return predicted if self.minimum is None else np.maximum(predicted, self.minimum)
+
 
 def predict_block(
     engine: Engine,
@@ -90,23 +105,23 @@ def predict_block(
     counts : MapCounts
         What became of the pixels.
     """
-    halo = engine.halo
-    own = values[:, halo : halo + inside.shape[0], halo : halo + inside.shape[1]]
-    complete = np.isfinite(own).all(axis=0)
-    use = complete & inside
+    use, counts = usable(values, engine.halo, inside)
     result = np.full(inside.shape, np.nan, dtype=np.float32)
-    counts = {"masked": int((~inside).sum()), "without_predictors": int((inside & ~complete).sum())}
     if use.any():
         predicted = engine.predict(values, use)
-        low, high = rules.training_range
-        counts["mapped"] = len(predicted)
-        counts["below_training"] = int((predicted < low).sum())
-        counts["above_training"] = int((predicted > high).sum())
-        if rules.minimum is not None:
-            counts["raised_to_minimum"] = int((predicted < rules.minimum).sum())
-            predicted = np.maximum(predicted, rules.minimum)
-        result[use] = predicted
-    return result, MapCounts(**counts)
+        counts += rules.counted(predicted)
+        result[use] = rules.limited(predicted)
+    return result, counts
+
+
+def usable(
+    values: NDArray[np.floating], halo: int, inside: NDArray[np.bool_]
+) -> tuple[NDArray[np.bool_], MapCounts]:
+    """Return the pixels of a block that can be predicted, and how many cannot."""
+    own = values[:, halo : halo + inside.shape[0], halo : halo + inside.shape[1]]
+    complete = np.isfinite(own).all(axis=0)
+    without = int((inside & ~complete).sum())
+    return complete & inside, MapCounts(masked=int((~inside).sum()), without_predictors=without)
 
 
 def predict_map(
@@ -183,22 +198,33 @@ def predict_map(
     halo = halo_of(model)
     check_patch(2 * halo + 1, stack.grid)
     with stack.reader(names) as reader:  # what is missing is said before workers are asked
-        engine = engine_for(model, names, _windows(reader, halo))
-    sources = Sources(replace(stack, path=stack.path.resolve()), tuple(names), mask)
-    rules, band = rules or MapRules(), Band("aboveground biomass", "Mg/ha")
+        engine = engine_for(model, names, seen_windows(reader, halo))
+    sources = Sources.of(stack, names, mask)
+    rules = rules or MapRules()
     request = {"model": print_of(engine), "sources": sources.prints(), "rules": print_of(rules)}
     sent = (engine, sources, rules)
     with made_map(
-        Path(target), stack.grid, band, tags or {}, request, _part, sent, walking or Walking()
+        Path(target), stack.grid, [AGB], tags or {}, request, _part, sent, walking or Walking()
     ) as notes:
-        total = sum((MapCounts(**note) for note in notes), MapCounts())
-        if total.mapped == 0:
-            raise InputError(
-                f"no pixel to map: {total.masked} are outside the mask, "
-                f"{total.without_predictors} inside it lack a predictor",
-                where="map",
-                remedy="check the mask and the nodata of the predictors",
-            )
+        return counted_in(notes)
+
+
+def counted_in(notes: Iterable[Mapping[str, int]]) -> MapCounts:
+    """Add up what became of the pixels of all blocks.
+
+    Raises
+    ------
+    InputError
+        If none of them was mapped.
+    """
+    total = sum((MapCounts(**note) for note in notes), MapCounts())
+    if total.mapped == 0:
+        raise InputError(
+            f"no pixel to map: {total.masked} are outside the mask, "
+            f"{total.without_predictors} inside it lack a predictor",
+            where="map",
+            remedy="check the mask and the nodata of the predictors",
+        )
     return total
 
 
@@ -219,6 +245,13 @@ class Sources:
     stack: PredictorStack
     names: tuple[str, ...]
     mask: MappedArea | Mask | None
+
+    @classmethod
+    def of(
+        cls, stack: PredictorStack, names: Sequence[str], mask: MappedArea | Mask | None
+    ) -> Sources:
+        """Make them of what is to be mapped."""
+        return cls(replace(stack, path=stack.path.resolve()), tuple(names), mask)
 
     @contextmanager
     def open(self) -> Iterator[tuple[StackReader, Mask]]:
@@ -249,7 +282,7 @@ def _part(
     return len(part)
 
 
-def _windows(reader: StackReader, halo: int) -> Iterator[Window]:
+def seen_windows(reader: StackReader, halo: int) -> Iterator[Window]:
     """Give some pixels from all over the map, on which an engine is compared with its model."""
     blocks = list(reader.lattice)
     rows, cols = reader.lattice.grid.shape

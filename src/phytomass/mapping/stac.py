@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from rasterio.warp import transform_geom
 
 from phytomass.files import sha256_of
 from phytomass.grid import grid_of_raster
+from phytomass.rasters import open_raster
 
 RASTER_EXTENSION = "https://stac-extensions.github.io/raster/v1.1.0/schema.json"
 PROJECTION_EXTENSION = "https://stac-extensions.github.io/projection/v2.0.0/schema.json"
@@ -29,7 +31,13 @@ def _interval(period: str) -> dict[str, Any]:
 
 
 def stac_item(
-    map_path: Path, *, item_id: str, title: str, period: str, properties: dict[str, Any]
+    map_path: Path,
+    *,
+    item_id: str,
+    title: str,
+    period: str,
+    properties: dict[str, Any],
+    more: Sequence[Path] = (),
 ) -> dict[str, Any]:
     """Describe a biomass map as a STAC item (a dictionary ready for JSON).
 
@@ -43,6 +51,8 @@ def stac_item(
         Year (`2020`), month (`2020-07`) or range (`2016/2021`) the map stands for.
     properties : dict
         Further properties, e.g. the model.
+    more : sequence of Path
+        Other rasters of the same study, on the same grid: each is an asset of its own.
     """
     grid: GeoBox = grid_of_raster(map_path)
     outline = grid.extent.segmented(abs(grid.resolution.x) * 100)
@@ -62,19 +72,30 @@ def stac_item(
         **_interval(period),
         stac_extensions=[PROJECTION_EXTENSION, RASTER_EXTENSION],
     )
-    band = {
-        "name": "agb",
-        "description": "aboveground biomass, dry mass",
-        "unit": "Mg/ha",
-        "data_type": "float32",
-        "nodata": "nan",
-    }
-    asset = pystac.Asset(
-        href=f"./{map_path.name}",
+    for path in (map_path, *more):
+        item.add_asset(path.stem, _asset(path, title))
+    return item.to_dict(include_self_link=False)
+
+
+def _asset(path: Path, title: str) -> pystac.Asset:
+    """Describe a raster: its bands with their units, and what each holds."""
+    with open_raster(path) as source:
+        bands = [
+            {
+                "name": name,
+                "description": source.tags(number).get("holds", name),
+                "unit": unit or "Mg/ha",
+                "data_type": "float32",
+                "nodata": "nan",
+            }
+            for number, name, unit in zip(
+                source.indexes, source.descriptions, source.units, strict=True
+            )
+        ]
+    return pystac.Asset(
+        href=f"./{path.name}",
         title=title,
         media_type=pystac.MediaType.COG,
         roles=["data"],
-        extra_fields={"raster:bands": [band], "file:checksum": f"1220{sha256_of(map_path)}"},
+        extra_fields={"raster:bands": bands, "file:checksum": f"1220{sha256_of(path)}"},
     )
-    item.add_asset("agb", asset)
-    return item.to_dict(include_self_link=False)

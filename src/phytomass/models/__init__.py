@@ -23,6 +23,7 @@ from phytomass.models.lists import (
     publications,
     published_tables,
 )
+from phytomass.models.members import Members, fit_members, joined
 from phytomass.models.pixel.estimators import (
     BestPredictorRegression,
     BoundedPLSRegression,
@@ -51,6 +52,7 @@ __all__ = [
     "GridSearch",
     "HalvingSearch",
     "Member",
+    "Members",
     "MinimumNormRegression",
     "ModelRecord",
     "ModelSettings",
@@ -63,7 +65,9 @@ __all__ = [
     "all_model_names",
     "build_model",
     "chosen_parameters",
+    "fit_members",
     "grid_of",
+    "joined",
     "list_names",
     "members_of",
     "minimum_plots",

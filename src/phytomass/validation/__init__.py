@@ -6,6 +6,7 @@ on arrays, with no files, no maps and no models.
 
 from phytomass.validation.applicability import AreaOfApplicability
 from phytomass.validation.blocks import block_labels, choose_block_size, variogram_range
+from phytomass.validation.conformal import LocalBand
 from phytomass.validation.folds import Fold, Folds, inner_folds, make_folds
 from phytomass.validation.kinds import SPLIT_NAMES, SPLITS, SplitKind, SplitName
 from phytomass.validation.knndm import DistanceMatchedFolds, distance_matched_folds
@@ -21,6 +22,7 @@ __all__ = [
     "Fold",
     "Folds",
     "GroupHoldout",
+    "LocalBand",
     "RepeatedGroupKFold",
     "SpatialBlockKFold",
     "SplitKind",

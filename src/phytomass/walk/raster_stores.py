@@ -134,20 +134,22 @@ class Cogs(Parts):
         for number, band in enumerate(self.bands):
             path = made / f"{band.name}.tif"
             if not path.is_file():
-                self._write(path, number)
+                self._write(path, [number])
         write_json(made / INDEX, {"predictors": [band.name for band in self.bands]})
         linked(made, target)
 
-    def _write(self, path: Path, number: int) -> None:
-        """Write one band: GDAL makes a Cloud-Optimised GeoTIFF only of a finished raster."""
-        band = self.bands[number]
-        plain = self.folder / "band.tif"
-        one = replace(self, bands=(replace(band, known={}),))
-        one._head(plain, [0], {**band.tags, **self.tags})
-        lay_out(plain, self._sizes([number]))
+    def _write(self, path: Path, numbers: Sequence[int]) -> None:
+        """Write some bands: GDAL makes a Cloud-Optimised GeoTIFF only of a finished raster."""
+        plain, known = self.folder / "band.tif", dict(self.tags)
+        bands = [self.bands[number] for number in numbers]
+        if len(bands) == 1:  # what is said of one band is said of the file
+            known = {**bands[0].tags, **known}
+            bands = [replace(bands[0], known={})]
+        replace(self, bands=tuple(bands))._head(plain, range(len(bands)), known)
+        lay_out(plain, self._sizes(numbers))
         with plain.open("ab") as out:
             for block in self.lattice:
-                out.writelines(encoded(self._part(block), [number]))
+                out.writelines(encoded(self._part(block), numbers))
         with whole_file(path) as whole:
             write_cog(plain, whole)
         plain.unlink()
@@ -183,14 +185,24 @@ class Cogs(Parts):
 
 @dataclass(frozen=True)
 class Cog(Cogs):
-    """One Cloud-Optimised GeoTIFF with one band."""
+    """One Cloud-Optimised GeoTIFF with the first band, and one with the others, if there are any."""
 
     def finish(self, target: Path) -> None:
         """Make the result of all blocks, whole or not at all; broken off, it can be done again."""
-        made = self.folder / "cog.tif"
+        made, rest = self.folder / "cog.tif", self.folder / "rest.tif"
         if not made.is_file():
-            self._write(made, 0)
+            self._write(made, [0])
+        others = range(1, len(self.bands))
+        if others and not rest.is_file():
+            self._write(rest, others)
+        if others:
+            linked(rest, beside(target))
         linked(made, target)
+
+
+def beside(target: Path) -> Path:
+    """Return where the uncertainty of a map lies: `agb_uncertainty.tif` beside `agb.tif`."""
+    return target.with_name(f"{target.stem}_uncertainty{target.suffix}")
 
 
 @dataclass(frozen=True)

@@ -54,6 +54,7 @@ class PlotsReads(Reads):
     random_state: int
     period: str
     crs: str | None = derived("grid.crs", crs_of)
+    is_mapped: bool = derived("predictors", lambda opened: opened.project.is_mapped)
 
 
 def _work(reads: PlotsReads, context: Context) -> None:
@@ -133,7 +134,7 @@ def _with_errors(
         workers=context.workers,
         progress=context.progress,
     )
-    if reads.inventory.design.is_sample or "agb_before_mg_ha" in plots:
+    if reads.is_mapped or reads.inventory.design.is_sample or "agb_before_mg_ha" in plots:
         plot_draws(
             trees,
             plots,

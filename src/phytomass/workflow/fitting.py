@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from phytomass.errors import InputError, nearest
 from phytomass.experiments import FittedModel, fit_final
 from phytomass.experiments.tasks import inputs_for
@@ -20,7 +23,8 @@ from phytomass.models.patch_cnn import (
 from phytomass.walk.workers import Workers
 from phytomass.workflow.engine import Context
 from phytomass.workflow.inputs import TrainingReads, layers_in, stack_in, stack_parts
-from phytomass.workflow.project import MapSettings, TruthSettings
+from phytomass.workflow.names import SHARED_DRAWS
+from phytomass.workflow.project import MapSettings, TruthSettings, ZoneSettings
 from phytomass.workflow.reads import Part, setting
 
 BEFORE = "predictors_before"
@@ -32,16 +36,18 @@ class MapReads(TrainingReads):
 
     name: str
     period: str
-    map: MapSettings = setting("map", only=("model", "predictors", "minimum"))
+    map: MapSettings = setting("map", only=("model", "predictors", "minimum", "members"))
     mask: MaskSettings | None = setting("mask", without=("name",))
     study_area: Path | None
     earlier_period: str | None = setting("earlier.period")
     earlier_mask: MaskSettings | None = setting("earlier.mask", without=("name",))
     truth: TruthSettings | None
+    zones: ZoneSettings | None
 
     def parts(self) -> tuple[Part, ...]:
-        """Add the choice of the model, its scores, and the stack of the earlier date."""
-        chosen = (Part("model_choice.json"), Part("model_comparison.csv"))
+        """Add the choice of the model, its scores, what plots share, and the earlier date's stack."""
+        names = ("model_choice.json", "model_comparison.csv", "predictions.csv")
+        chosen = (*(Part(name) for name in names), Part(SHARED_DRAWS, array="agb_mg_ha"))
         return (*super().parts(), *chosen, *stack_parts(BEFORE))
 
     @property
@@ -50,8 +56,17 @@ class MapReads(TrainingReads):
         return any(self.results.path(part.name).exists() for part in stack_parts(BEFORE))
 
 
-def fit_for(reads: MapReads, context: Context, model: str, set_name: str) -> FittedModel:
+def fit_for(
+    reads: MapReads,
+    context: Context,
+    model: str,
+    set_name: str,
+    members: int = 0,
+    shared: NDArray[np.float64] | None = None,
+) -> FittedModel:
     """Fit a model of the project on all plots, by its name and the name of its predictor set.
+
+    With `members`, an ensemble over draws of what the plots share too (see `fit_members`).
 
     Raises
     ------
@@ -75,6 +90,8 @@ def fit_for(reads: MapReads, context: Context, model: str, set_name: str) -> Fit
         domain=reads.domain(),
         random_state=reads.random_state,
         jobs=context.workers,
+        members=members,
+        shared=shared,
     )
 
 
@@ -82,35 +99,46 @@ def write_map(
     reads: MapReads,
     fitted: FittedModel,
     target: Path,
-    *,
-    stack: str = "predictors",
-    mask: MaskSettings | None = None,
-    period: str = "",
     walking: Walking,
+    stack: str = "predictors",
 ) -> MapCounts:
-    """Write the map of a fitted model over one of the project's stacks."""
-    predictors = stack_in(reads.results, stack)
-    tags = {
+    """Write the map of a fitted model over a stack of the project, without its uncertainty."""
+    return predict_map(
+        fitted.estimator,
+        stack_in(reads.results, stack),
+        fitted.predictors,
+        map_area(reads, stack),
+        target,
+        rules=map_rules(reads, fitted),
+        tags=map_tags(reads, fitted, stack),
+        walking=walking,
+    )
+
+
+def map_tags(reads: MapReads, fitted: FittedModel, stack: str) -> dict[str, str]:
+    """Return what the map over a stack says of itself."""
+    return {
         "title": reads.name,
         "quantity": "aboveground biomass, dry mass",
         "units": "Mg/ha",
-        "period": period,
+        "period": reads.period if stack != BEFORE else reads.earlier_period or "",
         "model": fitted.model,
         "predictors": ", ".join(fitted.predictors),
     }
-    rules = MapRules(reads.map.minimum, (fitted.y_min, fitted.y_max))
-    area = None
-    if mask is not None or reads.study_area is not None:
-        area = MappedArea(mask, reads.root.resolve(), predictors.grid, reads.study_area)
-    return predict_map(
-        fitted.estimator,
-        predictors,
-        fitted.predictors,
-        area,
-        target,
-        rules=rules,
-        tags=tags,
-        walking=walking,
+
+
+def map_rules(reads: MapReads, fitted: FittedModel) -> MapRules:
+    """Return how predictions become values of the map."""
+    return MapRules(reads.map.minimum, (fitted.y_min, fitted.y_max))
+
+
+def map_area(reads: MapReads, stack: str) -> MappedArea | None:
+    """Return the pixels of a stack that are mapped; None for all."""
+    mask = (reads.earlier_mask or reads.mask) if stack == BEFORE else reads.mask
+    if mask is None and reads.study_area is None:
+        return None
+    return MappedArea(
+        mask, reads.root.resolve(), stack_in(reads.results, stack).grid, reads.study_area
     )
 
 

@@ -11,8 +11,15 @@ from phytomass.experiments import FittedModel
 from phytomass.files import write_json
 from phytomass.mapping import MapCounts, change_map, stac_item
 from phytomass.workflow.engine import Context, Step
+from phytomass.workflow.ensembles import (
+    Array,
+    dates_of,
+    errors_of,
+    members_for,
+    shared_draws,
+    write_ensemble_maps,
+)
 from phytomass.workflow.fitting import (
-    BEFORE,
     MapReads,
     fit_for,
     walking_in,
@@ -24,37 +31,22 @@ from phytomass.workflow.truth import compare_with_truth
 
 
 def _work(reads: MapReads, context: Context) -> None:
-    folder, before = context.folder, reads.earlier_period or ""
+    folder = context.folder
     choice = reads.results.document("model_choice.json")
     model = reads.map.model or choice["model"]
     set_name = reads.map.predictors or choice["predictors"]
     chosen = (model, set_name) == (choice["model"], choice["predictors"])
-    fitted = fit_for(reads, context, model, set_name)
-    counts = {
-        "agb.tif": write_map(
-            reads,
-            fitted,
-            folder / "agb.tif",
-            mask=reads.mask,
-            period=reads.period,
-            walking=walking_in(context, "agb", "map"),
-        )
-    }
+    shared = shared_draws(reads)
+    settings = next((one for one in reads.models if one.key == model), None)
+    members = members_for(reads, settings, shared) if settings else 0
+    fitted = fit_for(reads, context, model, set_name, members, shared)
+    counts = _written(reads, context, fitted, choice["split"], shared)
     if reads.two_dates:
-        counts["agb_before.tif"] = write_map(
-            reads,
-            fitted,
-            folder / "agb_before.tif",
-            stack=BEFORE,
-            mask=reads.earlier_mask or reads.mask,
-            period=before,
-            walking=walking_in(context, "agb_before", "map, earlier date"),
-        )
         change_map(
             folder / "agb.tif",
             folder / "agb_before.tif",
             folder / "agb_change.tif",
-            {"period": f"{before} to {reads.period}", "units": "Mg/ha"},
+            {"period": f"{reads.earlier_period or ''} to {reads.period}", "units": "Mg/ha"},
             walking_in(context, "agb_change", "change"),
         )
     card = _card(reads, fitted, counts, choice if chosen else {"split": choice["split"]})
@@ -69,12 +61,29 @@ def _work(reads: MapReads, context: Context) -> None:
         tables.write(folder, "truth_differences", compared.differences)
 
 
+def _written(
+    reads: MapReads, context: Context, fitted: FittedModel, split: str, shared: Array | None
+) -> dict[str, MapCounts]:
+    """Write the map of each date, with its uncertainty where the model is an ensemble."""
+    if fitted.members is not None:
+        errors = errors_of(reads, fitted, split, shared)
+        found = write_ensemble_maps(reads, context, fitted, errors)
+        return {name: one.counts for name, one in found.items()}
+    return {
+        f"{name}.tif": write_map(
+            reads, fitted, context.folder / f"{name}.tif", walking_in(context, name, what), stack
+        )
+        for name, (stack, what) in dates_of(reads).items()
+    }
+
+
 def _item(reads: MapReads, context: Context, fitted: FittedModel) -> dict[str, Any]:
     return stac_item(
         context.folder / "agb.tif",
         item_id=f"{reads.name.lower().replace(' ', '-')}-agb",
         title=f"{reads.name}: aboveground biomass",
         period=reads.period,
+        more=sorted(context.folder.glob("agb_*.tif")),
         properties={"phytomass:model": fitted.model, "phytomass:predictors": fitted.predictors},
     )
 
@@ -96,6 +105,7 @@ def _card(
         "selected_by": choice["split"],
         "choice": choice if "model" in choice else None,
         "n_train": fitted.n_train,
+        "members": 0 if fitted.members is None else len(fitted.members),
         "agb_mg_ha_of_plots": [fitted.y_min, fitted.y_max],
         "scores": json.loads(kept.to_json(orient="index")),
         "pixels": {name: vars(count) for name, count in counts.items()},

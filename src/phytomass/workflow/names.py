@@ -72,13 +72,16 @@ WRITES: Mapping[str, tuple[str, ...]] = {
     "map": (
         "agb.tif",
         "agb_before.tif",
+        "agb_before_uncertainty.tif",
         "agb_change.tif",
+        "agb_uncertainty.tif",
         "map_model.json",
         "map_network.json",
         "map_network.safetensors",
         "stac_item.json",
         "truth_comparison.csv",
         "truth_differences.csv",
+        "zone_draws.zarr",
     ),
     "account": (
         "class_shares.csv",

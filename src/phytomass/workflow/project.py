@@ -180,12 +180,21 @@ class MapSettings(Settings):
     """… and this predictor set."""
     minimum: Annotated[float, Field(ge=-10_000, le=10_000)] | None = 0.0
     """Lower limit of the map in Mg/ha: biomass is not negative. Null leaves predictions as they are."""
+    members: Annotated[int, Field(ge=0, le=1000)] | None = None
+    """Members of the ensemble that uncertainty is drawn with, 2 or more; 0 leaves it out. Absent, as
+    many as pay for the model: 100 for forests and linear models, 5 for networks."""
     classes: list[Annotated[float, Field(ge=-10_000, le=10_000)]] | None = Field(
         default=None, min_length=2, max_length=50
     )
     """Limits of the biomass classes in Mg/ha; chosen from the map's range if absent."""
     elevation_band_m: float = Field(default=500.0, ge=1, le=10_000)
     """Height of the bands of the elevation profile in metres."""
+
+    @model_validator(mode="after")
+    def _two_members(self) -> MapSettings:
+        if self.members == 1:
+            raise ValueError("members is 0 (no uncertainty), or 2 and more")
+        return self
 
     @model_validator(mode="after")
     def _rising(self) -> MapSettings:

@@ -148,7 +148,7 @@ def _maps(
     for done, (model_name, set_name) in enumerate(others, 1):
         candidate = fit_for(reads, context, model_name, set_name)
         walking = walking_in(context, "candidate", "candidate")
-        write_map(reads, candidate, scratch, mask=reads.mask, walking=walking)
+        write_map(reads, candidate, scratch, walking)
         yield model_name, set_name, _band(scratch)
         scratch.unlink()
         context.progress("candidates against the truth", done, len(others))

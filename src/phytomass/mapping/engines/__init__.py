@@ -2,5 +2,16 @@
 
 from phytomass.mapping.engines.base import ByField, ByPredict, Engine, Regressor
 from phytomass.mapping.engines.choose import Window, engine_for
+from phytomass.mapping.engines.ensemble import Ensemble, Spread, ensemble_for
 
-__all__ = ["ByField", "ByPredict", "Engine", "Regressor", "Window", "engine_for"]
+__all__ = [
+    "ByField",
+    "ByPredict",
+    "Engine",
+    "Ensemble",
+    "Regressor",
+    "Spread",
+    "Window",
+    "engine_for",
+    "ensemble_for",
+]

@@ -66,6 +66,13 @@ class Fast:
 
     def columns(self, values: NDArray[np.floating]) -> Array:
         """Predict pixels from values of shape (predictors, n)."""
+        found = self.core.columns(self.made_ready(values))
+        if self.after is None:
+            return found
+        return np.asarray(self.after.inverse_transform(found[:, None]), np.float64).ravel()
+
+    def made_ready(self, values: NDArray[np.floating]) -> NDArray[Any]:
+        """Return values of shape (predictors, n) as the core sees them."""
         if self.before:
             rows: Any = values.T.astype(np.float64)
             for step in self.before:
@@ -73,10 +80,7 @@ class Fast:
             values = rows.T
         if isinstance(self.core, Forest):  # as scikit-learn's trees see them
             values = np.ascontiguousarray(values, dtype=np.float32)
-        found = self.core.columns(values)
-        if self.after is None:
-            return found
-        return np.asarray(self.after.inverse_transform(found[:, None]), np.float64).ravel()
+        return values
 
 
 @dataclass(frozen=True, eq=False)

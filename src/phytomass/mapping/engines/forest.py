@@ -17,6 +17,8 @@ Array = NDArray[np.float64]
 MOST_RANKS = 2**16 - 1
 """Thresholds of a predictor that fit into 16 bits; the last rank belongs to leaves."""
 MOST_NODES = 2**30
+CHUNK = 256
+"""Units of pixels whose members are held at a time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,28 +110,55 @@ class Forest:
         array, shape (members, n)
             Of a mean, that of the member's trees; of a boosted sum, the sum.
         """
+        total = int(member.max()) + 1
+        found = np.empty((total, values.shape[1]))
+        for pixels, sums in self.chunks(values, member):
+            found[:, pixels] = sums
+        per_member = np.bincount(member, minlength=total)[:, None]
+        return found / per_member if self.divisor != 1.0 else found
+
+    def chunks(
+        self, values: NDArray[np.float32], member: NDArray[np.int64]
+    ) -> Iterator[tuple[NDArray[np.int64], Array]]:
+        """Add up the trees of each member, some pixels at a time, so that many members fit.
+
+        Yields
+        ------
+        pixels : array of int, shape (some,)
+            Which ones, all in the end.
+        sums : array, shape (members, some)
+            Not yet divided by the number of trees.
+        """
         n, total = values.shape[1], int(member.max()) + 1
         units = -(-n // UNIT)
         wanted = np.full(units, ~np.uint64(0))
         if n % UNIT:
             wanted[-1] = np.uint64(2 ** (n % UNIT) - 1)
-        sums = np.full((total, units * UNIT), self.start)
-        order, first = None, 0
+        order, laid = self._laid(values, units)
+        bounds = np.cumsum([0, *(part.count for part in self.parts)])
+        step = units if total == 1 else CHUNK
+        for first in range(0, units, step):
+            last = min(first + step, units)
+            sums = np.full((total, (last - first) * UNIT), self.start)
+            for part, ranks, start in zip(self.parts, laid, bounds, strict=False):
+                own, here = member[start : start + part.count], wanted[first:last]
+                summed(part.nodes, part.values, part.starts, own, ranks[first:last], here, sums)
+            pixels = order[first * UNIT : last * UNIT]
+            yield pixels, sums[:, : len(pixels)]
+
+    def _laid(self, values: NDArray[np.float32], units: int) -> tuple[Any, list[Any]]:
+        """Lay pixels side by side that are alike: their order, and ranks for each of the parts."""
+        order, found = None, []
         for part in self.parts:
             ranks = np.empty(values.shape, np.uint16)
             ranked(values, part.thresholds, part.bounds, ranks)
             if order is None:
                 order = grouped(ranks, part.weight)
             laid = np.zeros((len(values), units * UNIT), np.uint16)
-            np.take(ranks, order, axis=1, out=laid[:, :n])
-            by_unit = np.ascontiguousarray(laid.reshape(-1, units, UNIT).transpose(1, 0, 2))
-            own = member[first : first + part.count]
-            summed(part.nodes, part.values, part.starts, own, by_unit, wanted, sums)
-            first += part.count
-        found = np.empty((total, n))
-        found[:, order] = sums[:, :n]
-        per_member = np.bincount(member, minlength=total)[:, None]
-        return found / per_member if self.divisor != 1.0 else found
+            np.take(ranks, order, axis=1, out=laid[:, : values.shape[1]])
+            by_unit = laid.reshape(-1, units, UNIT).transpose(1, 0, 2)
+            found.append(np.ascontiguousarray(by_unit))
+        return order, found
 
 
 def _begins_alike(model: Any) -> bool:

@@ -32,6 +32,8 @@ class ModelRecord:
         In full.
     plots_base, plots_per_predictor : int
         Fewest plots to train on: ``plots_base + plots_per_predictor * n_predictors``.
+    members : int
+        Members of the ensemble that the uncertainty of a map is drawn with, unless a project says.
     defaults : mapping of str to scalar
         Parameters that differ from the library's own defaults.
     grid : mapping of str to tuple
@@ -50,6 +52,7 @@ class ModelRecord:
     title: str
     plots_base: int
     plots_per_predictor: int
+    members: int
     defaults: Mapping[str, Scalar]
     grid: Mapping[str, tuple[Scalar, ...]]
     search: Mapping[str, float]
@@ -103,6 +106,7 @@ def _record(model: dict[str, Any], rows: list[dict[str, Any]]) -> ModelRecord:
         title=model["title"],
         plots_base=int(model["plots_base"]),
         plots_per_predictor=int(model["plots_per_predictor"]),
+        members=int(model["members"]),
         defaults=MappingProxyType({row["parameter"]: json.loads(row["default"]) for row in mine}),
         grid=MappingProxyType(
             {row["parameter"]: tuple(json.loads(row["grid"])) for row in mine if row["grid"]}
