@@ -5,7 +5,7 @@ of its own (an error that all plots share, and one of each plot), fits an ensemb
 method for the mean of the population with its 95 % interval. Another method is a function in
 `METHODS`; another truth a function in `TRUTHS`.
 
-    PHYTOMASS_DATA=… python benchmarks/intervals.py [--repetitions 500] [--only finland] [--out CSV]
+    PHYTOMASS_DATA=… python benchmarks/intervals.py [--repetitions 500] [--only finland/300] [--out CSV]
 
 To be cheap, populations are 3 000 random pixels, and the ensemble is small: 30 members of 2 trees
 (extremely randomised), each on its own bootstrap of the plots and its own draw of what they share.
@@ -143,7 +143,7 @@ class Case:
     def cover(self) -> Cover:
         """A mask that is mapped whole."""
         size, n = np.array([len(self.truth.y)]), len(self.rows)
-        some = self.truth.place[:: max(1, len(self.truth.place) // 1000)]
+        some = self.truth.place[:: max(1, len(self.truth.place) // 300)]
         return Cover(
             ("all",), size, size * 0, 0.01, (some,), some, np.zeros(n, np.intp), np.ones(n, bool)
         )
@@ -300,7 +300,8 @@ CASES = (
 def truths(only: str) -> Iterator[Truth]:
     """Give the populations: at most `SIZE` random units of each."""
     for name, settings in CASES:
-        if only in name:
+        label = "/".join(map(str, (name, *settings.values())))
+        if label.startswith(only):
             x, y, at = WHERE[name]()
             rows = np.random.default_rng(1).permutation(len(y))[:SIZE]
             yield Truth(

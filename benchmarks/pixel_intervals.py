@@ -105,9 +105,7 @@ def one_sample(
     members = fit_members(model, plots, 50, random_state=seed, jobs=2)
     whole = joined(members.estimators) or plots.fit(model)
     with tempfile.TemporaryDirectory() as folder:
-        grid = grid_from_bounds(
-            "EPSG:32635", 10, (0, 0, 10 * agb.shape[1], 10 * agb.shape[0])
-        )
+        grid = grid_from_bounds("EPSG:32635", 10, (0, 0, 10 * agb.shape[1], 10 * agb.shape[0]))
         bands = {f"b{i}": one for i, one in enumerate(values)}
         stack = PredictorStack.write(f"{folder}/stack.tif", bands, grid)
         predict_ensemble_map(

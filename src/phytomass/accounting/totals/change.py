@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 
 import numpy as np
@@ -11,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from phytomass.accounting.estimate import Estimate, table_of
-from phytomass.accounting.totals.model_based import AGB_MAP, Modelled, block_variance, with_error
+from phytomass.accounting.totals.model_based import AGB_MAP, Modelled, with_error
 from phytomass.accounting.zones import ALL
 from phytomass.carbon import Kind, Pool
 from phytomass.mapping.map_draws import COMMON
@@ -34,7 +35,7 @@ class Dates:
         Pixels of each date, and of both.
     pixel_ha : float
     block : callable
-        Pixels → variance of their mean residual at one date.
+        Pixels → variance of their mean residual at one date (see `Modelled.block`).
     """
 
     one: Array
@@ -52,16 +53,10 @@ class Dates:
         """Return the sums of a zone, or of all."""
         draws, cover = given.draws, given.cover
         inside = np.array([zone in (ALL, name) for name in draws.zones], float)
-        cells = cover.spread if zone == ALL else cover.cells[draws.zones.index(zone)]
         names = (BEFORE_MAP, AGB_MAP, COMMON + BEFORE_MAP, COMMON + AGB_MAP)
         one, two, common_one, common_two = (draws.sums[name] @ inside for name in names)
         n1, n2, n = (int(draws.pixels[name] @ inside) for name in (*names[:2], names[3]))
-
-        def block(pixels: int) -> float:
-            if given.residuals is None:
-                return 0.0
-            return block_variance(given.residuals, cells, pixels)
-
+        block = partial(given.block, zone)
         return cls(one, two, common_one, common_two, n1, n2, n, cover.pixel_ha, block)
 
     def members(self, quantity: str) -> tuple[Array, float] | None:

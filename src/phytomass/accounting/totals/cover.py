@@ -20,7 +20,7 @@ Array = NDArray[np.float64]
 Counts = NDArray[np.int64]
 Inside = Callable[[Block], NDArray[np.bool_]]
 
-CELLS = 1000
+CELLS = 700
 """Pixels, about, of a zone, and of the whole, that stand for all where pairs of them count."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import cast
 
 import numpy as np
@@ -58,6 +59,24 @@ class Modelled:
     field: PlotDraws | None = None
     period: str = ""
 
+    @cached_property
+    def pairs(self) -> dict[str, float]:
+        """Mean covariance of residuals of pairs of pixels: of the whole, and of each zone."""
+        if self.residuals is None:
+            return {}
+        zones = zip((*self.cover.zones, ALL), (*self.cover.cells, self.cover.spread), strict=True)
+        return {zone: pair_covariance(self.residuals, cells) for zone, cells in zones}
+
+    def block(self, zone: str, pixels: int) -> float:
+        """Return the variance of the mean residual of so many pixels of a zone, (Mg/ha)².
+
+        ``(1/N²) ΣΣ C(h_ij)``: that of pairs, and ``(nugget + sill) / N`` of pixels with themselves.
+        """
+        if self.residuals is None or not pixels:
+            return 0.0
+        own = (self.residuals.nugget + self.residuals.sill) / pixels
+        return self.pairs[zone] * (1 - 1 / pixels) + own
+
     @property
     def method(self) -> str:
         """Code of how it is made."""
@@ -102,29 +121,27 @@ def residual_variogram(plots: pd.DataFrame, predictions: pd.DataFrame) -> Spheri
         return None
 
 
-def block_variance(variogram: Spherical, cells: Array, pixels: int) -> float:
-    """Return the variance of the mean residual of an area from a sample of its pixels.
+def pair_covariance(variogram: Spherical, cells: Array) -> float:
+    """Return the mean covariance of the residuals of two pixels of an area, from a sample of them.
 
-    ``(1/N²) ΣΣ C(h_ij)`` over pairs of the sample, and ``(nugget + sill) / N`` for the pixels with
-    themselves; without pairs all pixels are taken as near each other.
+    Without pairs all pixels are taken as near each other.
 
     Parameters
     ----------
     variogram : Spherical
     cells : array, shape (m, 2)
         Positions of some pixels, evenly spread, m.
-    pixels : int
-        How many there are.
 
     Examples
     --------
-    >>> block_variance(Spherical(1.0, 3.0, 10.0), np.array([[0.0, 0.0], [1000.0, 0.0]]), 1000)
-    0.004
+    >>> pair_covariance(Spherical(1.0, 3.0, 10.0), np.array([[0.0, 0.0], [0.0, 5.0]]))
+    0.9375
     """
-    m, n = len(cells), max(pixels, 1)
+    m = len(cells)
+    if m < 2:
+        return variogram.sill
     pairs = variogram.covariance(cdist(cells, cells))
-    mean = float(pairs.sum() - np.trace(pairs)) / (m * (m - 1)) if m > 1 else variogram.sill
-    return mean * (1 - 1 / n) + (variogram.nugget + variogram.sill) / n
+    return float(pairs.sum() - np.trace(pairs)) / (m * (m - 1))
 
 
 def modelled_estimates(given: Modelled) -> list[Estimate]:
@@ -182,21 +199,18 @@ class _Scope:
 
 def _scopes(given: Modelled) -> Iterator[_Scope]:
     cover = given.cover
-    every = {ALL: (np.ones(len(cover.zones)), cover.spread)}
+    every = {ALL: np.ones(len(cover.zones))}
     if cover.zones != (ALL,):
-        ones = np.eye(len(cover.zones))
-        every |= dict(zip(cover.zones, zip(ones, cover.cells, strict=True), strict=True))
-    for zone, (inside, cells) in every.items():
+        every |= dict(zip(cover.zones, np.eye(len(cover.zones)), strict=True))
+    for zone, inside in every.items():
         mask, mapped = cover.mask * inside, cover.mapped * inside
         n, hectares = int(mapped.sum()), float(mask.sum()) * cover.pixel_ha
         if not mask.any():
             continue
-        block = 0.0
-        if given.residuals is not None:
-            block = block_variance(given.residuals, cells, max(n, 1))
         yield _Scope(
-            zone, mask / mask.sum(), mapped / max(n, 1), hectares, n * cover.pixel_ha, n, block
-        )
+            zone, mask / mask.sum(), mapped / max(n, 1), hectares, n * cover.pixel_ha, n,
+            given.block(zone, max(n, 1)),
+        )  # fmt: skip
 
 
 def _rows(given: Modelled, means: _Means, scope: _Scope) -> Iterator[Estimate]:
