@@ -37,6 +37,7 @@ from tests.accounting.conftest import ORIGIN, cells, write_raster, write_zones
 
 ROWS, COLS, MEMBERS = 60, 50, 12
 Arrays = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+BORROWED = "model_assisted+borrowed_residuals+sampling"
 SIMPLE = DesignSettings(kind="simple_random")
 
 
@@ -151,7 +152,7 @@ def test_folds_give_the_estimate_of_folds(whole: World) -> None:
     assert_allclose([found.value, found.se], [book.value, book.se])
     half = stats.t.ppf(0.975, len(fold) - 1) * book.se
     assert_allclose([found.low, found.high], [book.value - half, book.value + half], rtol=1e-3)
-    assert (found.n, found.method) == (len(fold), "model_assisted")
+    assert (found.n, found.method) == (len(fold), "model_assisted+sampling")
 
 
 def test_no_plot_corrects_a_member_that_saw_its_site(tmp_path: Path) -> None:
@@ -189,10 +190,13 @@ def test_zones_add_up_to_the_whole_with_their_errors(zoned: World) -> None:
         assert_allclose(sum(p.value for p in parts), total.value)
         assert_allclose(sum(p.area_ha for p in parts), total.area_ha)
         assert_allclose(total.area_ha, ROWS * COLS * 0.01)
-    assert {p.method for p in parts} == {"model_assisted", "model_assisted_borrowed"}
+    assert {p.method for p in parts} == {
+        "model_assisted+sampling+shared_errors",
+        BORROWED + "+shared_errors",
+    }
     corner, west = (row(rows, "assisted_mean", z) for z in ("corner", "west"))
-    assert corner.method == "model_assisted_borrowed"
-    assert west.method == "model_assisted"
+    assert corner.method == BORROWED + "+shared_errors"
+    assert west.method == "model_assisted+sampling+shared_errors"
     assert west.n == int((zoned.held & (zoned.plot_label == 0)).sum())
     # Errors that plots share move all zones by one share of their value.
     without = row(assisted_estimates(zoned.given(design=design)), "assisted_mean", "west")
@@ -239,7 +243,7 @@ def test_the_mask_says_what_is_missing(whole: World) -> None:
     found = row(assisted_estimates(whole.given(inside, design=declared)), "assisted_total")
     mean = row(rows, "assisted_mean").value
     assert_allclose([found.area_ha, found.value], [31.0, 31.0 * mean])
-    assert found.method == "model_assisted_declared"
+    assert found.method == "model_assisted+declared_area+sampling"
 
 
 def test_pools_follow_by_their_factors(whole: World) -> None:
@@ -296,7 +300,7 @@ def test_the_model_alone_by_hand(whole: World) -> None:
     assert_allclose(mean.se, members.std(ddof=1))
     half = stats.t.ppf(0.975, MEMBERS - 1) * mean.se
     assert_allclose([mean.low, mean.high], [mean.value - half, mean.value + half])
-    assert (mean.method, mean.n_draws) == ("model_based_members", MEMBERS)
+    assert (mean.method, mean.n_draws) == ("model_based+members", MEMBERS)
     assert_allclose(row(rows, "model_total").value, mean.value * ROWS * COLS * 0.01)
     assert_allclose(mapped.value, mean.value * np.isfinite(whole.agb).sum() * 0.01)
 
@@ -311,7 +315,7 @@ def test_what_the_model_leaves_unexplained_comes_on_top(whole: World) -> None:
     assert_allclose(
         found, mean_variance(VARIOGRAM, np.column_stack([rows_, cols_]) * 10.0), rtol=0.02
     )
-    assert mean.method == "model_based"
+    assert mean.method == "model_based+members+residual_block"
     carbon, dry = (row(rows, "model_mean", kind=kind) for kind in ("C", "dry_mass"))
     assert_allclose(carbon.se, dry.se * 0.47)
 
@@ -410,6 +414,7 @@ class TestChange:
         assert_allclose(cell(table, "change_rate")["se"], mean["se"] / 10)
         carbon = cell(table, "change_mean", kind="C")
         assert_allclose(carbon["se"], 0.47 * mean["se"])
+        assert mean["method"] == "both_dates+members"
         stated = cell(table, "change_correlation", statistic="correlation")["value"]
         assert_allclose(stated, np.corrcoef(one, two)[0, 1])
 

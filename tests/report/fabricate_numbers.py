@@ -232,7 +232,10 @@ def _estimates(fields: dict[str, np.ndarray], plots: pd.DataFrame) -> list[dict[
         rows.mass("map_mean", layer[mask].mean(), "mean", "Mg/ha", period=period)
         rows.mass("map_mean", layer[mask].std(), "spatial_SD", "Mg/ha", period=period)
         rows.mass("stock", layer[mask].mean() * area, "total", "Mg", period=period)
-    value, level = float(agb[mask].mean()), {"level": 0.95, "method": "model_assisted"}
+    value, level = (
+        float(agb[mask].mean()),
+        {"level": 0.95, "method": "model_assisted+sampling+shared_errors"},
+    )
     for quantity, statistic, size in (
         ("assisted_mean", "mean", 1.0), ("assisted_total", "total", area),
     ):  # fmt: skip
@@ -281,7 +284,7 @@ def _plot_rows(rows: Rows, plots: pd.DataFrame) -> None:
 
 
 def _potential_rows(rows: Rows, mean: float, area: float) -> None:
-    about = {"pool": "total", "kind": "C", "method": "carrying capacity 102 (made up) - density"}
+    about = {"pool": "total", "kind": "C", "method": "capacity_less_density:102 (made up)"}
     room = 102 - 1.26 * 0.47 * mean
     rows.add("potential", room, "mean", "Mg C/ha", **about)
     rows.add("potential", 15.0, "SE", "Mg C/ha", **about)

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from phytomass import tables
 from phytomass.accounting.estimate import Estimate, in_all_pools, summed_pools, table_of
 from phytomass.accounting.sums import Layer, walk
 from phytomass.accounting.zones import ALL, OUTSIDE, Zones, read_zones
@@ -177,23 +178,32 @@ def _rows(
     def stock(p: Pair) -> float:
         return density(p) + area(p)
 
-    on_both, own = "on the pixels of both dates", "A2·m2 - A1·m1, each date on its own mask"
-    spread = "spread of the change over the pixels of both dates, not an error of its mean"
-    times = f"mean change × area, {on_both}"
+    on_both, own = tables.method("both_dates"), tables.method("own_masks")
+    spread, times = tables.method("change_spread"), tables.method("change_times_area")
+    of_density, of_area = tables.method("density_term"), tables.method("area_term")
     rows: list[tuple[str, Callable[[Pair], float], str, str, float, int, str]] = [
         ("change_mean", lambda p: p.change.mean, "mean", "Mg/ha", both, n, on_both),
         ("change_mean", lambda p: p.change.sd, "spatial_SD", "Mg/ha", both, n, spread),
         ("change_common_total", lambda p: p.change.mean * both, "total", "Mg", both, n, times),
         ("change_total", stock, "total", "Mg", two, n2, own),
-        ("change_density_term", density, "total", "Mg", one, n1, "A1·(m2 - m1)"),
-        ("change_area_term", area, "total", "Mg", two - one, abs(n2 - n1), "(A2 - A1)·m2"),
+        ("change_density_term", density, "total", "Mg", one, n1, of_density),
+        ("change_area_term", area, "total", "Mg", two - one, abs(n2 - n1), of_area),
     ]
     if years:
-        per, how = years, f"divided by {years:g} years"
+        per, how = years, f"{years:g}"
         change, total = "change_rate", "change_total_rate"
+        yearly = tables.method("both_dates", over_years=how)
         rows += [
-            (change, lambda p: p.change.mean / per, "mean", "Mg/ha/yr", both, n, how),
-            (total, lambda p: stock(p) / per, "total", "Mg/yr", two, n2, f"{own}, {how}"),
+            (change, lambda p: p.change.mean / per, "mean", "Mg/ha/yr", both, n, yearly),
+            (
+                total,
+                lambda p: stock(p) / per,
+                "total",
+                "Mg/yr",
+                two,
+                n2,
+                tables.method("own_masks", over_years=how),
+            ),
         ]
     for quantity, value, statistic, unit, area_ha, number, method in rows:
         if not n and quantity in ON_BOTH:

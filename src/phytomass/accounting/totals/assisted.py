@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from phytomass import tables
 from phytomass.accounting.area import Sample, sample_of
 from phytomass.accounting.estimate import KINDS, POOLS, Estimate
 from phytomass.accounting.shared import Shared, moved_by, t_error
@@ -123,8 +124,8 @@ class _Mass:
         declared = self.given.design.area
         area = cover.mask * cover.pixel_ha
         mapped = cover.mapped * cover.pixel_ha
-        method = "model_assisted" if declared is None else "model_assisted_declared"
-        base = replace(whole, part=everything, method=method)
+        codes = whole.codes if declared is None else (*whole.codes, "declared_area")
+        base = replace(whole, part=everything, codes=codes)
         yield from self._of(ALL, base, declared or float(area.sum()))
         if cover.missing.any():
             yield self._total("assisted_mapped_total", self._mean(ALL, whole, float(mapped.sum())))
@@ -148,8 +149,8 @@ class _Mass:
         n = int((weights > 0).sum())
         error = self._stratified(strata, left)
         mean = Part(float(sums @ factor / pixels.sum()), np.zeros(len(weights)))
-        whole = _Zone(mean + error, self._freedom(error), n, "model_assisted")
-        borrowed = replace(whole, part=error, method="model_assisted_borrowed")
+        whole = _Zone(mean + error, self._freedom(error), n, ("model_assisted",))
+        borrowed = replace(whole, part=error, codes=("model_assisted", "borrowed_residuals"))
         own = [self._own(i, weights, left) or borrowed for i in range(len(cover.zones))]
         means = sums * factor / np.maximum(pixels, 1)
         raw = [
@@ -177,7 +178,7 @@ class _Mass:
         if len(units) < OWN:
             return None
         part = held_out_mean(inside, left)
-        return _Zone(part, self._freedom(part), int((inside > 0).sum()), "model_assisted")
+        return _Zone(part, self._freedom(part), int((inside > 0).sum()), ("model_assisted",))
 
     def _freedom(self, part: Part) -> int:
         """Return the units that count, less their strata."""
@@ -247,9 +248,11 @@ class _Mass:
         level = self.given.design.level
         se, low, high = t_error(variance, moved, found.freedom, level)
         value = found.part.value
+        errors = ("sampling",) if moved is None else ("sampling", "shared_errors")
+        method = tables.method(*found.codes, *errors)
         return (Estimate(
             "assisted_mean", zone, self.pool, self.kind, value, in_unit(self.kind, "/ha"), area,
-            "mean", found.n, self.given.period, found.method, se, value + low, value + high, level,
+            "mean", found.n, self.given.period, method, se, value + low, value + high, level,
             0 if moved is None else len(moved),
         ))  # fmt: skip
 
@@ -269,7 +272,7 @@ class _Zone:
     part: Part
     freedom: int
     n: int
-    method: str
+    codes: tuple[str, ...]
 
 
 def sum_of(parts: list[Part]) -> Part:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, cast
 
@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from phytomass import tables
 from phytomass.accounting.estimate import Estimate, table_of
 from phytomass.accounting.totals.model_based import AGB_MAP, Modelled, with_error
 from phytomass.accounting.zones import ALL
@@ -138,7 +139,9 @@ def _row(row: Estimate, dates: Dates, given: Modelled, years: float | None) -> E
     weights = given.draws.pixels[AGB_MAP] * np.array([row.zone in (ALL, z) for z in zones])
     factor = float(whole @ weights / weights.sum()) if weights.any() else float(whole.mean())
     drawn = members * given.factor(now, pool, kind) * factor / per
-    return with_error(row, drawn, block * (factor / per) ** 2)
+    left = () if given.residuals is None else ("residuals_of_both_dates",)
+    method = "+".join([row.method, tables.method("members", *left)])
+    return with_error(replace(row, method=method), drawn, block * (factor / per) ** 2)
 
 
 def _correlation(like: Estimate, dates: Dates) -> list[Estimate]:
@@ -146,6 +149,6 @@ def _correlation(like: Estimate, dates: Dates) -> list[Estimate]:
         return []
     return [Estimate(
         "change_correlation", like.zone, "AGB", "dry_mass", dates.correlation, "",
-        dates.n * dates.pixel_ha, "correlation", dates.n, like.period, "members_of_both_dates",
+        dates.n * dates.pixel_ha, "correlation", dates.n, like.period, tables.method("members_of_both_dates"),
         n_draws=len(dates.one),
     )]  # fmt: skip

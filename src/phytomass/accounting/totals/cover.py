@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
+from phytomass import tables
 from phytomass.accounting.estimate import Estimate
 from phytomass.accounting.sums import Layer, walk
 from phytomass.accounting.zones import ALL, OUTSIDE, Zones
@@ -68,7 +69,7 @@ class Cover:
     def filled_by(self) -> str:
         """What stands for pixels without a prediction: the plots on them, or the mean of the zone."""
         some = self.plots_at_missing.sum() >= AT_MISSING
-        return "filled_by_plots" if some else "filled_by_the_zone"
+        return "filled_by_plots" if some else "filled_by_zone"
 
     @property
     def mapped(self) -> Counts:
@@ -183,7 +184,7 @@ def cover_estimates(cover: Cover, period: str, *, assisted: bool) -> Iterator[Es
         Quantities mask_area and missing_area, of the whole and of each zone that lacks some; the
         method says what stands for the missing ones in the totals of the mask.
     """
-    filled = cover.filled_by if assisted else "filled_by_the_zone"
+    filled = cover.filled_by if assisted else "filled_by_zone"
     whole = [(ALL, int(cover.mask.sum()), int(cover.missing.sum()))]
     zones = [
         (name, int(n), int(missing))
@@ -191,10 +192,20 @@ def cover_estimates(cover: Cover, period: str, *, assisted: bool) -> Iterator[Es
         if missing and cover.zones != (ALL,)
     ]
     for zone, n, missing in [*whole, *zones]:
-        for quantity, pixels, method in (
-            ("mask_area", n, "mask_pixels"), ("missing_area", missing, filled),
+        for quantity, pixels, codes in (
+            ("mask_area", n, ("mask_pixels",)), ("missing_area", missing, ("missing_pixels", filled)),
         ):  # fmt: skip
             area = pixels * cover.pixel_ha
             yield Estimate(
-                quantity, zone, "", "", area, "ha", area, "total", pixels, period, method
+                quantity,
+                zone,
+                "",
+                "",
+                area,
+                "ha",
+                area,
+                "total",
+                pixels,
+                period,
+                tables.method(*codes),
             )

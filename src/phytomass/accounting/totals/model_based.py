@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy import stats
 from scipy.spatial.distance import cdist
 
+from phytomass import tables
 from phytomass.accounting.estimate import KINDS, POOLS, Estimate
 from phytomass.accounting.model_based import Spherical, fit_spherical, semivariances
 from phytomass.accounting.totals.cover import Cover
@@ -79,8 +80,9 @@ class Modelled:
 
     @property
     def method(self) -> str:
-        """Code of how it is made."""
-        return "model_based" if self.residuals is not None else "model_based_members"
+        """Codes of how it is made."""
+        left = () if self.residuals is None else ("residual_block",)
+        return tables.method("model_based", "members", *left)
 
     def factor(self, members: Array, pool: Pool, kind: Kind) -> Array:
         """Return the factor to a pool under the draw of each member, over their mean: shape (k,).

@@ -30,6 +30,9 @@ from phytomass.report.sections.plots_figures import histograms, shared_edges
 
 MOST_LIMITS = 4
 
+ESTIMATORS = ("model_assisted", "model_based")
+"""First codes of methods that page one explains; any other is of the plots alone."""
+
 STOCKS = {"dry_mass": "AGB", "C": "total", "CO2e": "total"}
 """Kind and pool of the stocks on the first screen."""
 
@@ -88,7 +91,7 @@ def summary_section(results: Results, mapped: Mapped, limits: tuple[str, ...]) -
         blocks.append(Words(sentence))
     first = headlines(results)
     if first:
-        blocks.append(Words(labels.named("estimator", first[0].method)))
+        blocks.append(Words(_estimator_in_words(first[0].method)))
     cards = [*_estimate_cards(results), *_plot_cards(results), *_model_cards(results)]
     if cards:
         blocks.append(Cards(tuple(cards)))
@@ -136,6 +139,13 @@ def estimated_in_words(results: Results, mapped: Mapped) -> str:
             )
         )  # fmt: skip
     return say("summary.mapped", how="".join(f" {part}" for part in parts))
+
+
+def _estimator_in_words(method: str) -> str:
+    """Say by which estimator the numbers of page one were made, and what their intervals hold."""
+    code, _, rest = method.partition("+")
+    which = say(f"estimator.{code}" if code in ESTIMATORS else "estimator.design")
+    return f"{which} {say('estimator.holds', what=labels.method(rest if code in ESTIMATORS else method))}"
 
 
 def _set_words(name: str) -> str:
