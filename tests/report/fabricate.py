@@ -208,6 +208,10 @@ def _write_rasters(folder: Path, fields: dict[str, np.ndarray], seed: int) -> No
         write_raster(folder / f"{name}.tif", np.where(mask, fields[name], np.nan)[None], [name])
     change = np.where(mask, fields["agb"] - fields["agb_before"], np.nan)
     write_raster(folder / "agb_change.tif", change[None], ["agb_change"])
+    layers = fields["agb"] * np.array([0.1, 0.3, -0.5, 0.5])[:, None, None]
+    layers[2:] += fields["agb"]
+    names = ["se", "sd", "low90", "high90"]
+    write_raster(folder / "agb_uncertainty.tif", np.where(mask, layers, np.nan), names)
     bands = []
     for name, _, _, _, _, mean, r in PREDICTORS:
         signal = (fields["truth"] - fields["truth"].mean()) / fields["truth"].std()

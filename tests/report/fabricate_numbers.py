@@ -152,6 +152,17 @@ def write_area(folder: Path, fields: dict[str, np.ndarray], plots: pd.DataFrame)
     estimates = pd.DataFrame(_estimates(fields, plots))
     write_csv(folder / "estimates.csv", estimates)
     write_csv(folder / "truth_comparison.csv", _truth(fields))
+    values = {"n": 30, "coverage": 0.9, "width_mg_ha": 100.0, "bias_mg_ha": 4.0}
+    classes = {
+        "low_mg_ha": 10.0,
+        "high_mg_ha": 20.0,
+        "predicted_mg_ha": 18.0,
+        "observed_mg_ha": 14.0,
+    }
+    rows = [{"by": by, **classes, **values} for by in ("predicted", "observed")]
+    write_csv(
+        folder / "reliability.csv", pd.DataFrame([rows[0], {**rows[0], "coverage": 0.81}, rows[1]])
+    )
 
 
 def _profile(fields: dict[str, np.ndarray]) -> pd.DataFrame:

@@ -24,6 +24,7 @@ SECTIONS = {
     "area": "Stocks and where they are",
     "change": "Change",
     "potential": "Potential",
+    "uncertainty": "How sure single pixels are",
     "truth": "Against the known truth",
     "limits": "Limits of this study in words",
     "sources": "Where every number comes from",
@@ -201,8 +202,19 @@ FILES_BEHIND = {
     "predictors": ["predictors.csv", "correlations.csv", "predictors.tif"],
     "models": ["model_comparison.csv"],
     "area": ["class_shares.csv", "elevation_profile.csv", "estimates.csv"],
+    "uncertainty": ["reliability.csv", "agb_uncertainty.tif"],
     "truth": ["truth_comparison.csv"],
 }
+
+
+class TestUncertainty:
+    def test_coverage_is_weighed_by_class_and_the_worst_is_named(self, page: Page) -> None:
+        assert "held 86 % of the plots" in page.text.replace("\u202f", " ")  # (90 + 81) / 2 = 85.5
+        assert "81 % in the worst tenth" in page.text.replace("\u202f", " ")
+        assert "more than 10 Mg/ha the model says 18 on average, and they hold 14" in (
+            page.text.replace("\u202f", " ").replace("\u00a0", " ")
+        )
+        assert "agb_uncertainty.tif" in page.text
 
 
 class TestAbsentFiles:
@@ -246,6 +258,8 @@ class TestAbsentFiles:
             "provenance.json",
             "agb.tif",
             "agb_change.tif",
+            "agb_uncertainty.tif",
+            "reliability.csv",
         ],
     )
     def test_one_file_alone_makes_a_report(

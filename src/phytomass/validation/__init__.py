@@ -6,7 +6,7 @@ on arrays, with no files, no maps and no models.
 
 from phytomass.validation.applicability import AreaOfApplicability
 from phytomass.validation.blocks import block_labels, choose_block_size, variogram_range
-from phytomass.validation.conformal import LocalBand
+from phytomass.validation.conformal import LocalBand, reliability
 from phytomass.validation.folds import Fold, Folds, inner_folds, make_folds
 from phytomass.validation.kinds import SPLIT_NAMES, SPLITS, SplitKind, SplitName
 from phytomass.validation.knndm import DistanceMatchedFolds, distance_matched_folds
@@ -37,6 +37,7 @@ __all__ = [
     "make_folds",
     "r2",
     "r2_literal_p2",
+    "reliability",
     "rmse",
     "rrmse_percent",
     "scores",

@@ -136,3 +136,60 @@ def _at(node: float, residual: Array, weight: Array, tail: float) -> tuple[float
     low = quantile(tail)
     one_sided = node + low <= 0
     return low, quantile(0.5), quantile(1 - (2 * tail if one_sided else tail))
+
+
+CLASSES = 10
+PARTS = 10
+
+
+def reliability(
+    predicted: ArrayLike, observed: ArrayLike, plots: ArrayLike, level: float = 0.9
+) -> list[dict[str, float | str]]:
+    """Return coverage and bias by class of prediction and by class of observation.
+
+    Each plot's interval is learned from the other nine tenths of the plots.
+
+    Parameters
+    ----------
+    predicted, observed : array, shape (n,)
+        Held-out predictions and observations, Mg/ha.
+    plots : array, shape (n,)
+        Whose they are: all predictions of a plot stay together.
+    level : float
+        Nominal coverage.
+
+    Returns
+    -------
+    list of dict
+        by (``predicted`` or ``observed``), low_mg_ha, high_mg_ha, n, predicted_mg_ha,
+        observed_mg_ha, bias_mg_ha (predicted - observed), coverage, width_mg_ha; classes of equal
+        number, at most ten. Empty for fewer than 20 plots.
+    """
+    p, y = np.asarray(predicted, np.float64), np.asarray(observed, np.float64)
+    own = np.unique(np.asarray(plots), return_inverse=True)[1]
+    if own.max(initial=0) < 2 * PARTS - 1:
+        return []
+    low, high = np.empty(len(p)), np.empty(len(p))
+    for part in range(PARTS):
+        test = own % PARTS == part
+        band = LocalBand.fit(p[~test], y[~test], level)
+        low[test], high[test] = band.interval(p[test])
+    held = (y >= np.maximum(low, 0)) & (y <= high)
+    found: list[dict[str, float | str]] = []
+    for by, values in (("predicted", p), ("observed", y)):
+        order = np.argsort(values, kind="stable")
+        for rows in np.array_split(order, min(CLASSES, len(p) // PARTS)):
+            found.append(
+                {
+                    "by": by,
+                    "low_mg_ha": float(values[rows].min()),
+                    "high_mg_ha": float(values[rows].max()),
+                    "n": len(rows),
+                    "predicted_mg_ha": float(p[rows].mean()),
+                    "observed_mg_ha": float(y[rows].mean()),
+                    "bias_mg_ha": float((p[rows] - y[rows]).mean()),
+                    "coverage": float(held[rows].mean()),
+                    "width_mg_ha": float((high[rows] - low[rows]).mean()),
+                }
+            )
+    return found

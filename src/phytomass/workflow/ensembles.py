@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
+from phytomass import tables
 from phytomass.accounting import ALL, OUTSIDE, read_zones
 from phytomass.experiments import FittedModel
 from phytomass.mapping import (
@@ -16,7 +18,7 @@ from phytomass.mapping import (
 )
 from phytomass.mapping.map_draws import COMMON
 from phytomass.models import ModelSettings, record_of
-from phytomass.validation import LocalBand
+from phytomass.validation import LocalBand, reliability
 from phytomass.workflow.engine import Context
 from phytomass.workflow.fitting import BEFORE, MapReads, map_area, map_rules, map_tags, walking_in
 from phytomass.workflow.inputs import stack_in
@@ -54,13 +56,24 @@ def members_for(reads: MapReads, model: ModelSettings, shared: Array | None) -> 
     return count if shared is None else min(count, shared.shape[1])
 
 
-def errors_of(
-    reads: MapReads, fitted: FittedModel, split: str, shared: Array | None
-) -> PixelErrors:
-    """Return what is known of single pixels: from the predictions of the split that chose."""
+def held_out_of(reads: MapReads, fitted: FittedModel, split: str) -> pd.DataFrame:
+    """Return the predictions of the map's model by the split that chose, plots it had not seen."""
     table = reads.results.table("predictions")
     own = (table["model"] == fitted.model) & (table["predictors"] == fitted.predictors_set)
-    held_out = table[own & (table["split"] == split)]
+    return table[own & (table["split"] == split)]
+
+
+def reliability_of(held_out: pd.DataFrame) -> pd.DataFrame:
+    """Return bias and coverage by class (`reliability.csv`)."""
+    predicted, observed, plots = (held_out[n] for n in ("predicted", "observed", "plot_id"))
+    return pd.DataFrame(
+        reliability(predicted, observed, plots, LEVEL),
+        columns=list(tables.table("reliability").columns),
+    )
+
+
+def errors_of(held_out: pd.DataFrame, shared: Array | None) -> PixelErrors:
+    """Return what is known of single pixels."""
     band = LocalBand.fit(held_out["predicted"], held_out["observed"], LEVEL)
     if shared is None:
         return PixelErrors(band)

@@ -15,7 +15,9 @@ from phytomass.workflow.ensembles import (
     Array,
     dates_of,
     errors_of,
+    held_out_of,
     members_for,
+    reliability_of,
     shared_draws,
     write_ensemble_maps,
 )
@@ -66,7 +68,9 @@ def _written(
 ) -> dict[str, MapCounts]:
     """Write the map of each date, with its uncertainty where the model is an ensemble."""
     if fitted.members is not None:
-        errors = errors_of(reads, fitted, split, shared)
+        held_out = held_out_of(reads, fitted, split)
+        tables.write(context.folder, "reliability", reliability_of(held_out))
+        errors = errors_of(held_out, shared)
         found = write_ensemble_maps(reads, context, fitted, errors)
         return {name: one.counts for name, one in found.items()}
     return {

@@ -78,6 +78,7 @@ WRITES: Mapping[str, tuple[str, ...]] = {
         "map_model.json",
         "map_network.json",
         "map_network.safetensors",
+        "reliability.csv",
         "stac_item.json",
         "truth_comparison.csv",
         "truth_differences.csv",

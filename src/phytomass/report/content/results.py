@@ -13,7 +13,7 @@ from phytomass import tables
 from phytomass.errors import InputError, Problem
 from phytomass.walk.kinds import named
 
-RASTERS = ("agb", "agb_before", "agb_change", "predictors")
+RASTERS = ("agb", "agb_before", "agb_change", "agb_uncertainty", "predictors")
 DOCUMENTS = ("map_model", "model_choice", "provenance", "stac_item")
 
 
@@ -28,7 +28,7 @@ class Results:
     trees, rejected_rows, plots, plot_statistics, … : DataFrame or None
         The tables of those names; `predictors` is the table, `rasters["predictors"]` the raster.
     rasters : dict of str to Path
-        The rasters that are there: `agb`, `agb_before`, `agb_change`, `predictors` (a GeoTIFF, or
+        The rasters that are there: `agb`, `agb_before`, `agb_change`, `agb_uncertainty`, `predictors` (a GeoTIFF, or
         the folder of a Zarr store).
     documents : dict of str to dict
         The JSON files that are there, see `DOCUMENTS`.
@@ -52,6 +52,7 @@ class Results:
     class_shares: pd.DataFrame | None = None
     elevation_profile: pd.DataFrame | None = None
     estimates: pd.DataFrame | None = None
+    reliability: pd.DataFrame | None = None
     truth_comparison: pd.DataFrame | None = None
     sensor_comparison: pd.DataFrame | None = None
     plots_left_out: pd.DataFrame | None = None

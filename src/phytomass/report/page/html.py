@@ -27,6 +27,7 @@ from phytomass.report.sections.predictors import predictors_section
 from phytomass.report.sections.sources import limits_section, sources_section
 from phytomass.report.sections.summary import mapped_of, summary_section
 from phytomass.report.sections.truth import truth_section
+from phytomass.report.sections.uncertainty import uncertainty_section
 
 
 def write_report(
@@ -117,6 +118,7 @@ def build_sections(results: Results, progress: Progress = silent) -> list[Sectio
         lambda: area_section(results),
         lambda: change_section(results),
         lambda: potential_section(results),
+        lambda: uncertainty_section(results),
         lambda: truth_section(results),
         lambda: limits_section(limits),
     ]
