@@ -20,6 +20,9 @@ from phytomass.errors import InputError
 from phytomass.grid import grid_of_raster, pixel_area_ha
 from phytomass.walk.moments import Moments
 
+ON_BOTH = ("change_mean", "change_common_total", "change_rate")
+"""Quantities on the pixels that both dates have."""
+
 
 def years_between(before: str, after: str) -> float | None:
     """Return the years between the middles of two periods; None where one is not a date.
@@ -58,6 +61,11 @@ class Pair:
     after: Moments
     change: Moments
 
+    @property
+    def anywhere(self) -> bool:
+        """Whether one of the dates has a pixel here."""
+        return bool(self.before.n + self.after.n)
+
     def __add__(self, other: Pair) -> Pair:
         return Pair(
             self.before + other.before, self.after + other.after, self.change + other.change
@@ -79,7 +87,8 @@ def change_estimates(
     With area A and mean m of each date's own mask, ``A2 m2 - A1 m1 = A1 (m2 - m1) + (A2 - A1) m2``:
     the change of the stock is a density term and an area term. `change_mean` and
     `change_common_total` are on the pixels that both dates have; where the masks are the same,
-    `change_common_total`, the density term and the change of the stock are one number.
+    `change_common_total`, the density term and the change of the stock are one number. A zone that
+    lost or gained all its forest has a term of area alone, so that zones add up to the whole.
 
     Parameters
     ----------
@@ -140,7 +149,7 @@ def _sums(
             for label in [] if labels is None else np.unique(labels):
                 here = labels == label
                 found[names[label]][pool] += _pair(later[here], earlier[here])
-    return {name: pairs for name, pairs in found.items() if name == ALL or pairs["AGB"].change.n}
+    return {name: pairs for name, pairs in found.items() if name == ALL or pairs["AGB"].anywhere}
 
 
 def _pair(later: np.ndarray, earlier: np.ndarray) -> Pair:
@@ -161,10 +170,10 @@ def _rows(
     n1, n2, n = pair.before.n, pair.after.n, pair.change.n
 
     def density(p: Pair) -> float:
-        return one * (p.after.mean - p.before.mean)
+        return one * (p.after.mean - p.before.mean) if n1 and n2 else 0.0
 
     def area(p: Pair) -> float:
-        return (two - one) * p.after.mean
+        return (two - one) * (p.after.mean if n2 else p.before.mean)
 
     def stock(p: Pair) -> float:
         return density(p) + area(p)
@@ -197,6 +206,8 @@ def _rows(
             ),
         ]
     for quantity, value, statistic, unit, area_ha, number, method in rows:
+        if not n and quantity in ON_BOTH:
+            continue
         about = (unit, area_ha, statistic, number, period, method)
         yield _with(value, Estimate(quantity, zone, "AGB", "dry_mass", nan, *about))
 
