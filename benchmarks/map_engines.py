@@ -25,11 +25,19 @@ import yaml
 from sklearn.ensemble import ExtraTreesRegressor, GradientBoostingRegressor, RandomForestRegressor
 from threadpoolctl import threadpool_limits
 
-from phytomass.features import build_stack
-from phytomass.grid import grid_of_raster
+from phytomass.features import PredictorStack, build_stack
+from phytomass.grid import grid_from_bounds, grid_of_raster
 from phytomass.imagery import PredictorSettings
-from phytomass.mapping import engine_for
-from phytomass.models import ModelSettings, build_model
+from phytomass.mapping import (
+    PixelErrors,
+    Walking,
+    engine_for,
+    predict_ensemble_map,
+    predict_map,
+)
+from phytomass.models import ModelSettings, Training, build_model, fit_members, joined
+from phytomass.validation import LocalBand
+from phytomass.walk.workers import Workers
 
 EXAMPLE = Path(__file__).parents[1] / "examples/finland/project.yaml"
 
@@ -90,6 +98,36 @@ def compare(label: str, model: Any, values: np.ndarray, pixels: int, rounds: int
     )
 
 
+def with_uncertainty(values: np.ndarray, plots: Training, trees: int, rounds: int) -> None:
+    """Say what the layers of uncertainty and the sums of all members cost beside the mean alone."""
+    forest = RandomForestRegressor(trees, max_features=1 / 3, n_jobs=2, random_state=0)
+    found = fit_members(forest, plots, 100, jobs=2)
+    whole, errors = joined(found.estimators), PixelErrors(LocalBand.fit(found.held_out, plots.y))
+    with tempfile.TemporaryDirectory() as folder:
+        side = values.shape[1]
+        grid = grid_from_bounds("EPSG:32635", 10, (0, 0, 10 * side, 10 * side))
+        bands = {f"b{i}": one for i, one in enumerate(values[:, :, :side])}
+        stack = PredictorStack.write(f"{folder}/stack.tif", bands, grid)
+        target, walking = f"{folder}/agb.tif", Walking(Workers(2))
+
+        def mean() -> None:
+            predict_map(whole, stack, stack.names, None, target, walking=walking)
+
+        def everything() -> None:
+            predict_ensemble_map(
+                whole, found.estimators, stack, stack.names, None, target, errors=errors,
+                walking=walking,
+            )  # fmt: skip
+
+        spent = measured({"mean": mean, "all": everything}, rounds)
+    ratios = [one / two for one, two in zip(spent["all"], spent["mean"], strict=True)]
+    print(
+        f"mean, se, sd, interval and sums of 100 members, {trees} trees, {len(plots)} plots: "
+        f"wall {ratios[0]:.2f} x, processor {ratios[1]:.2f} x the mean alone",
+        flush=True,
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--trees", type=int, default=3000)
@@ -101,6 +139,7 @@ def main() -> None:
     rows, cols = np.nonzero(use & np.isfinite(agb))
     plots = rng.permutation(len(rows))[:1000]
     X, y = values[:, rows[plots], cols[plots]].T.astype(np.float64), agb[rows[plots], cols[plots]]
+    with_uncertainty(values, Training.of(X, y), options.trees, options.rounds)
     normal = rng.normal(X.mean(axis=0), X.std(axis=0), size=(*values.shape[1:], len(values)))
     fields = {"Finland": values, "random rows": normal.astype(np.float32).transpose(2, 0, 1)}
     forest: dict[str, Any] = {"random_state": 0, "n_jobs": 2, "max_features": 1 / 3}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 from typer.core import TyperGroup
 
-from phytomass.cli import audit, check, demo, new, schema, steps
+from phytomass.cli import audit, check, demo, new, plan, schema, steps
 
 app = typer.Typer(
     help="From forest field plots and satellite images to biomass and carbon.",
@@ -16,6 +16,7 @@ app = typer.Typer(
 )
 app.command("new")(new.new)
 app.command("check")(check.check)
+app.command("plan")(plan.plan)
 steps.register(app)
 app.command("audit")(audit.audit)
 app.command("demo")(demo.demo)

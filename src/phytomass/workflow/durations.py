@@ -209,11 +209,18 @@ def _maps(project: Project, sizes: Sizes, dates: int) -> float:
         _tuned(m, sizes.n_plots, n, project.validation.inner_splits) for m in project.models
     )
     pixels = sizes.n_pixels * 1e-6
-    one = slowest + dates * pixels * max(_predict(model) for model in project.models)
+    one = slowest + dates * pixels * max(_with_members(m, project) for m in project.models)
     if project.truth is None or project.truth.models == "map":
         return one
     every = sum(_predict(model) for model in project.models) * len(sizes.sets)
     return one + _candidates(project, sizes) + pixels * every
+
+
+def _with_members(model: ModelSettings, project: Project) -> float:
+    """Return the microseconds of a pixel under all members; a forest is its members."""
+    asked = project.map.members
+    members = record_of(model.name).members if asked is None else asked
+    return _predict(model) * (1 if model.name == "random_forest" else 1 + members)
 
 
 def _predict(model: ModelSettings) -> float:
