@@ -241,8 +241,8 @@ class Project(Settings):
     """Polygons of the study area: pixels outside are not mapped."""
     grid: GridSettings | None = None
     """The one grid that every raster is read on; none where there are plots alone."""
-    inventory: InventorySettings
-    """Field plots, and trees where there are lists of them."""
+    inventory: InventorySettings = InventorySettings()
+    """Field plots, and trees where there are lists of them; needed but with map.model_from."""
     allometry: AllometrySettings = AllometrySettings()
     """Equations per species, and the fallback."""
     errors: ErrorSettings = ErrorSettings()
@@ -286,17 +286,6 @@ class Project(Settings):
         if not isinstance(value, Mapping) or not isinstance(name, str):
             return value
         return {"model_tables": publication_of(name), **value}
-
-    @model_validator(mode="before")
-    @classmethod
-    def _no_plots_for_a_model_from_elsewhere(cls, value: object) -> object:
-        """Let a project map with another study's model without plots of its own."""
-        section = value.get("map") if isinstance(value, Mapping) else None
-        if not isinstance(value, Mapping) or not isinstance(section, Mapping):
-            return value
-        if section.get("model_from") is None or value.get("inventory") is not None:
-            return value
-        return {**value, "inventory": {}}
 
     @field_validator("models", mode="before")
     @classmethod
