@@ -133,6 +133,14 @@ def test_mended_and_rejected_steps(tmp_path: Path) -> None:
     assert by_tree(rejected, "fate")["A99"] == by_tree(rejected, "fate")["A98"] == "unchanged"
 
 
+def test_where_a_step_begins_to_be_impossible(tmp_path: Path) -> None:
+    steps = {"1": (10.0, 109.9), "2": (10.0, 110.3), "3": (30.0, 25.1), "4": (30.0, 24.9)}
+    rows = [("A", tree, "oak", a, "L", b, "L") for tree, (a, b) in steps.items()]
+    _, kept = read(tmp_path, pd.DataFrame(rows, columns=NAMES), remeasured=WIDE)
+    flags = by_tree(kept, "flag")
+    assert [bool(flags[f"A{tree}"]) for tree in steps] == [False, True, False, True]
+
+
 def test_a_row_at_fault_makes_no_growth(tmp_path: Path) -> None:
     table = wide().astype({"D91": object, "D01": object})
     table.loc[0, "D91"], table.loc[4, "D01"] = "1o", "?"

@@ -106,6 +106,20 @@ def test_every_mistake_has_its_own_line() -> None:
             "compares with resnet, which is not among `models`",
         ),
         ({"map": {"model": "svm"}}, "project.yaml", "map.model 'svm' is not among"),
+        ({"map": {"members": 1}}, "map", "members is 0 (no uncertainty), or 2 and more"),
+        (
+            {
+                "map": {"members": 200},
+                "errors": {"draws": 100},
+                "inventory": {
+                    "plots": {"path": "p.csv"},
+                    "trees": {"path": "t.csv"},
+                    "plot_area_ha": 0.1,
+                },
+            },
+            "project.yaml",
+            "map.members is 200, each learns a draw of its own, and errors.draws is 100",
+        ),
         ({"earlier": {"period": "2015", "files": {"s1": "b"}}}, "project.yaml", "s2"),
         ({"predictors": {}}, "predictors", "at least one source"),
         ({"carbon": {"carbon_fraction": 47}}, "carbon.carbon_fraction", "47"),

@@ -323,6 +323,11 @@ class Project(Settings):
             _refuse_later(self.earlier.period, self.period)
         if self.map.model is not None and self.map.model not in {m.key for m in self.models}:
             raise ValueError(f"map.model {shown(self.map.model)} is not among `models`")
+        if self.inventory.trees and (self.map.members or 0) > self.errors.draws:
+            raise ValueError(
+                f"map.members is {self.map.members}, each learns a draw of its own, and errors.draws "
+                f"is {self.errors.draws}: ask for fewer members or more draws"
+            )
         if self.model_tables is not None:
             self._reference_is_there(self.model_tables)
         if self.carbon.carbon_fractions and self.inventory.trees is None:
