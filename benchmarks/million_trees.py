@@ -53,7 +53,7 @@ for now, cpu, what in marks:
     wall, busy = parts.get(what, (0.0, 0.0))
     parts[what] = (wall + now - last, busy + cpu - used)
     last, used = now, cpu
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
 print(json.dumps({"seconds": last, "cpu": used, "peak_gb": peak, "parts": parts}))
 """
 

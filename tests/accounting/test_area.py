@@ -100,7 +100,7 @@ def test_what_plots_share_comes_on_top_and_averages_out_nowhere() -> None:
     ends = alone.value + np.quantile(sums, [0.025, 0.975])
     assert_allclose([both.low, both.high], ends, rtol=0.01)
     assert both.n_draws == 4000
-    assert "shared field errors" in both.method
+    assert "shared_errors" in both.method
     skewed = design.model_copy(update={"interval": "bootstrap_t"})
     wide = row(area_estimates(plots, skewed, shared=shared), "area_mean", kind="C")
     assert wide.low < wide.value < wide.high

@@ -57,8 +57,8 @@ def test_one_plot_has_no_error_and_a_missing_one_does_not_count():
 def test_plots_of_one_site_are_not_called_independent():
     alone = plot_estimates(_plots(site=[f"s{i}" for i in range(40)]))
     nested = plot_estimates(_plots(site=[f"s{i // 4}" for i in range(40)]))
-    assert not alone["method"].str.contains("too small").any()
-    assert nested.loc[nested["statistic"] == "SE", "method"].str.contains("too small").all()
+    assert not alone["method"].str.contains("clustered").any()
+    assert nested.loc[nested["statistic"] == "SE", "method"].str.contains("clustered").all()
 
 
 def test_change_is_paired():
@@ -133,10 +133,10 @@ def test_an_unknown_error_is_said_to_be_unknown():
     unknown = PotentialSettings(carrying_capacity=100)
     table = potential_estimates(40, None, 10, unknown)
     assert set(table["statistic"]) == {"mean", "total"}
-    assert table["method"].str.contains("error of the density unknown").all()
+    assert table["method"].str.contains("density_error_unknown").all()
     half = potential_estimates(40, 4, 10, unknown)
     assert value(half, "potential", "SE", pool="total", kind="C") == 4
-    assert half["method"].str.contains("error of the capacity unknown").all()
+    assert half["method"].str.contains("capacity_error_unknown").all()
 
 
 def test_a_density_above_the_capacity_is_not_hidden():

@@ -201,6 +201,12 @@ FACTORS = [
 ]
 
 
+HEADLINES = {
+    ("mean", "AGB", "dry_mass"), ("total", "AGB", "dry_mass"), ("total", "total", "C"),
+    ("total", "total", "CO2e"),
+}  # fmt: skip
+
+
 class Rows:
     """Rows of `estimates.csv`; those of biomass come in every pool and kind."""
 
@@ -237,6 +243,24 @@ def _estimates(fields: dict[str, np.ndarray], plots: pd.DataFrame) -> list[dict[
         rows.mass("map_mean", layer[mask].mean(), "mean", "Mg/ha", period=period)
         rows.mass("map_mean", layer[mask].std(), "spatial_SD", "Mg/ha", period=period)
         rows.mass("stock", layer[mask].mean() * area, "total", "Mg", period=period)
+    value, level = (
+        float(agb[mask].mean()),
+        {"level": 0.95, "method": "model_assisted+sampling+shared_errors"},
+    )
+    for quantity, statistic, size in (
+        ("assisted_mean", "mean", 1.0), ("assisted_total", "total", area),
+    ):  # fmt: skip
+        unit = "Mg/ha" if statistic == "mean" else "Mg"
+        for pool, kind, factor in FACTORS:
+            own = value * size * factor
+            mass = {"pool": pool, "kind": kind, "low": 0.9 * own, "high": 1.1 * own} | level
+            first = (statistic, pool, kind) in HEADLINES
+            rows.add(
+                quantity, own, statistic, unit.replace("Mg", UNITS[kind], 1), se=0.05 * own,
+                headline=first, **mass,
+            )  # fmt: skip
+    rows.add("mask_area", 1.02 * area, "total", "ha", area_ha=1.02 * area)
+    rows.add("missing_area", 0.02 * area, "total", "ha", n=20, area_ha=0.02 * area)
     for i, zone in enumerate(("North valley", "Middle slopes", "South ridge")):
         part = mask & (np.arange(mask.shape[0])[:, None] // (mask.shape[0] // 3) == i)
         about = {"zone": zone, "area_ha": part.sum() * PIXEL_HA, "n": int(part.sum())}
@@ -271,7 +295,7 @@ def _plot_rows(rows: Rows, plots: pd.DataFrame) -> None:
 
 
 def _potential_rows(rows: Rows, mean: float, area: float) -> None:
-    about = {"pool": "total", "kind": "C", "method": "carrying capacity 102 (made up) - density"}
+    about = {"pool": "total", "kind": "C", "method": "capacity_less_density:102 (made up)"}
     room = 102 - 1.26 * 0.47 * mean
     rows.add("potential", room, "mean", "Mg C/ha", **about)
     rows.add("potential", 15.0, "SE", "Mg C/ha", **about)

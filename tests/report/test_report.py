@@ -121,7 +121,12 @@ class TestNumbers:
         mean = pick["map_mean", "AGB", "dry_mass", "mean"]
         spread = pick["map_mean", "AGB", "dry_mass", "spatial_SD"]
         first = page.text[: page.text.index("Contents")]
-        assert f"{mean:.2f} ± {spread:.2f} Mg/ha ± spatial SD; over 925.28 ha, 2020" in first
+        assert f"{mean:.2f} Mg/ha {0.9 * mean:.2f} to {1.1 * mean:.1f} (95 %)" in first
+        assert "model-assisted: the map, corrected by plots" in first
+        assert "intervals hold: error of sampling; error of the field that plots share" in first
+        assert "(2.0 %, 20 pixels) have no prediction" in first
+        assert f"± {spread:.2f}" not in first
+        assert f"pixels of the map spread by {spread:.1f} Mg/ha (SD)" in first
         co2e = pick["stock", "total", "CO2e", "total"]
         assert f"{round(co2e, -2):,.0f} Mg CO₂".replace(",", " ") in first
         assert "random forest" in first.lower()

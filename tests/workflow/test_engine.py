@@ -118,7 +118,9 @@ def test_a_failed_step_leaves_the_earlier_results(counter: Counter, failure: Bas
     with pytest.raises(type(failure)):
         counter.run()
     results = counter.root / "results"
-    assert {p.name for p in results.iterdir()} == {"one.txt", "two.txt", "provenance.json"}
+    assert {p.name for p in results.iterdir()} == {
+        "one.txt", "two.txt", "provenance.json", "manifest.json",
+    }  # fmt: skip
     assert (results / "one.txt").read_text() == "1"
     counter.fail = None
     counter.run()

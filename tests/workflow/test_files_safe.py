@@ -174,6 +174,7 @@ def test_the_names_of_results_are_those_that_the_steps_write(finished: Path) -> 
     names = {path.name for path in (finished / "results").iterdir()} - {
         "provenance.json",
         "findings.csv",
+        "manifest.json",
     }
     assert names <= {name for step in WRITES.values() for name in step}
     assert [(step.name, step.title) for step in STEPS] == list(TITLES.items())

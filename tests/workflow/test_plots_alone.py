@@ -64,7 +64,7 @@ def test_a_tree_list_is_enough(tmp_path: Path) -> None:
     assert set(species["class"]) == {"Pinus roxburghii", "Cedrus deodara"}
     assert np.isclose(species["agb_mg_ha"].sum(), plots["agb_mg_ha"].mean())
     mean = estimates(folder, "plot_mean")
-    assert mean["method"].iloc[0].startswith("mean of the plots")
+    assert mean["method"].iloc[0].startswith("plots_mean")
     assert estimates(folder, "area_mean").empty
 
 

@@ -236,7 +236,7 @@ def test_more_draws_train_again_where_models_weigh_by_their_errors(project: Path
         ("before.tif", {"stack"}),
         ("s1_b.tif", {"stack"}),
         ("dem.tif", {"stack"}),
-        ("mask.tif", {"map"}),
+        ("mask.tif", {"map", "account"}),
         ("before_mask.tif", {"map"}),
         ("truth.tif", {"map", "account"}),
         ("before_truth.tif", {"map"}),

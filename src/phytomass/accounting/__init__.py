@@ -7,6 +7,7 @@ carries its pool, kind, unit, area, statistic, period and method.
 from phytomass.accounting.area import area_change, area_estimates, planned_plots, sample_of
 from phytomass.accounting.change import change_estimates, years_between
 from phytomass.accounting.estimate import COLUMNS, Estimate, in_all_pools, table_of
+from phytomass.accounting.headline import headlined
 from phytomass.accounting.plots import plot_estimates
 from phytomass.accounting.potential import PotentialSettings, potential_estimates
 from phytomass.accounting.profiles import class_shares, elevation_profile, round_limits
@@ -33,6 +34,7 @@ __all__ = [
     "check_zones",
     "class_shares",
     "elevation_profile",
+    "headlined",
     "in_all_pools",
     "map_summary",
     "planned_plots",

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from phytomass import tables
 from phytomass.accounting import survey
 from phytomass.accounting.estimate import KINDS, POOLS, Estimate
 from phytomass.accounting.shared import (
@@ -27,12 +28,6 @@ from phytomass.inventory.sampling import DesignSettings
 
 Array = NDArray[np.float64]
 NAN = float("nan")
-WORDS = {
-    "simple_random": "simple random sample of plots",
-    "stratified": "stratified sample of plots",
-    "clusters": "sample of clusters of plots",
-    "two_stage": "sample of plots in sampled clusters",
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -309,7 +304,7 @@ def _estimates(
             drawn = None if shared is None else shared(pool, kind)
             base = Estimate(
                 what.quantity, ALL, pool, kind, NAN, f"{KIND_UNITS[kind]}{what.per}", NAN, "mean",
-                len(y), what.period, WORDS[settings.kind], level=settings.level,
+                len(y), what.period, settings.kind, level=settings.level,
             )  # fmt: skip
             yield from _rows(sample, settings, y, (drawn, what), base, random_state)
 
@@ -358,7 +353,7 @@ def _with_error(
         sampling = np.quantile(t, PLACES) * np.sqrt(design)
         low, high = convolved(sampling, moved, settings.level)
     n_draws = 0 if moved is None else len(moved)
-    method = f"{row.method}: sampling" + ("" if moved is None else " and shared field errors")
+    method = tables.method(row.method, "sampling", *([] if moved is None else ["shared_errors"]))
     return replace(
         row, value=value, se=se, low=value + low, high=value + high, n_draws=n_draws, method=method
     )

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from phytomass import tables
 from phytomass.accounting.estimate import Estimate, in_all_pools, summed_pools, table_of
 from phytomass.accounting.sums import Layer, walk
 from phytomass.accounting.zones import ALL, OUTSIDE, Zones, read_zones
@@ -18,6 +19,9 @@ from phytomass.carbon import CarbonSettings, Pool, to_pool
 from phytomass.errors import InputError
 from phytomass.grid import grid_of_raster, pixel_area_ha
 from phytomass.walk.moments import Moments
+
+ON_BOTH = ("change_mean", "change_common_total", "change_rate")
+"""Quantities on the pixels that both dates have."""
 
 
 def years_between(before: str, after: str) -> float | None:
@@ -57,6 +61,11 @@ class Pair:
     after: Moments
     change: Moments
 
+    @property
+    def anywhere(self) -> bool:
+        """Whether one of the dates has a pixel here."""
+        return bool(self.before.n + self.after.n)
+
     def __add__(self, other: Pair) -> Pair:
         return Pair(
             self.before + other.before, self.after + other.after, self.change + other.change
@@ -78,7 +87,8 @@ def change_estimates(
     With area A and mean m of each date's own mask, ``A2 m2 - A1 m1 = A1 (m2 - m1) + (A2 - A1) m2``:
     the change of the stock is a density term and an area term. `change_mean` and
     `change_common_total` are on the pixels that both dates have; where the masks are the same,
-    `change_common_total`, the density term and the change of the stock are one number.
+    `change_common_total`, the density term and the change of the stock are one number. A zone that
+    lost or gained all its forest has a term of area alone, so that zones add up to the whole.
 
     Parameters
     ----------
@@ -139,7 +149,7 @@ def _sums(
             for label in [] if labels is None else np.unique(labels):
                 here = labels == label
                 found[names[label]][pool] += _pair(later[here], earlier[here])
-    return {name: pairs for name, pairs in found.items() if name == ALL or pairs["AGB"].change.n}
+    return {name: pairs for name, pairs in found.items() if name == ALL or pairs["AGB"].anywhere}
 
 
 def _pair(later: np.ndarray, earlier: np.ndarray) -> Pair:
@@ -160,33 +170,44 @@ def _rows(
     n1, n2, n = pair.before.n, pair.after.n, pair.change.n
 
     def density(p: Pair) -> float:
-        return one * (p.after.mean - p.before.mean)
+        return one * (p.after.mean - p.before.mean) if n1 and n2 else 0.0
 
     def area(p: Pair) -> float:
-        return (two - one) * p.after.mean
+        return (two - one) * (p.after.mean if n2 else p.before.mean)
 
     def stock(p: Pair) -> float:
         return density(p) + area(p)
 
-    on_both, own = "on the pixels of both dates", "A2·m2 - A1·m1, each date on its own mask"
-    spread = "spread of the change over the pixels of both dates, not an error of its mean"
-    times = f"mean change × area, {on_both}"
+    on_both, own = tables.method("both_dates"), tables.method("own_masks")
+    spread, times = tables.method("change_spread"), tables.method("change_times_area")
+    of_density, of_area = tables.method("density_term"), tables.method("area_term")
     rows: list[tuple[str, Callable[[Pair], float], str, str, float, int, str]] = [
         ("change_mean", lambda p: p.change.mean, "mean", "Mg/ha", both, n, on_both),
         ("change_mean", lambda p: p.change.sd, "spatial_SD", "Mg/ha", both, n, spread),
         ("change_common_total", lambda p: p.change.mean * both, "total", "Mg", both, n, times),
         ("change_total", stock, "total", "Mg", two, n2, own),
-        ("change_density_term", density, "total", "Mg", one, n1, "A1·(m2 - m1)"),
-        ("change_area_term", area, "total", "Mg", two - one, abs(n2 - n1), "(A2 - A1)·m2"),
+        ("change_density_term", density, "total", "Mg", one, n1, of_density),
+        ("change_area_term", area, "total", "Mg", two - one, abs(n2 - n1), of_area),
     ]
     if years:
-        per, how = years, f"divided by {years:g} years"
+        per, how = years, f"{years:g}"
         change, total = "change_rate", "change_total_rate"
+        yearly = tables.method("both_dates", over_years=how)
         rows += [
-            (change, lambda p: p.change.mean / per, "mean", "Mg/ha/yr", both, n, how),
-            (total, lambda p: stock(p) / per, "total", "Mg/yr", two, n2, f"{own}, {how}"),
+            (change, lambda p: p.change.mean / per, "mean", "Mg/ha/yr", both, n, yearly),
+            (
+                total,
+                lambda p: stock(p) / per,
+                "total",
+                "Mg/yr",
+                two,
+                n2,
+                tables.method("own_masks", over_years=how),
+            ),
         ]
     for quantity, value, statistic, unit, area_ha, number, method in rows:
+        if not n and quantity in ON_BOTH:
+            continue
         about = (unit, area_ha, statistic, number, period, method)
         yield _with(value, Estimate(quantity, zone, "AGB", "dry_mass", nan, *about))
 

@@ -54,6 +54,8 @@ class Estimate:
         Share of the interval, e.g. 0.95; NaN without one.
     n_draws : int
         Draws behind the error; 0 where it comes from none.
+    headline : bool
+        Whether page one of the report quotes it.
     """
 
     quantity: str
@@ -72,6 +74,7 @@ class Estimate:
     high: float = math.nan
     level: float = math.nan
     n_draws: int = 0
+    headline: bool = False
 
     def __add__(self, other: Estimate) -> Estimate:
         """Return the total of two zones, or of aboveground and belowground biomass of one.
@@ -107,7 +110,7 @@ class Estimate:
         return replace(
             self, pool=pool, zone=zone, area_ha=area, value=self.value + other.value,
             n=self.n + other.n if zone != self.zone else self.n, method="sum", se=math.nan,
-            low=math.nan, high=math.nan, level=math.nan, n_draws=0,
+            low=math.nan, high=math.nan, level=math.nan, n_draws=0, headline=False,
         )  # fmt: skip
 
     def __radd__(self, other: int) -> Estimate:
@@ -190,7 +193,7 @@ def table_of(estimates: Iterable[Estimate]) -> pd.DataFrame:
     --------
     >>> row = Estimate("area", "all", "", "", 3.0, "ha", 3.0, "total", 300, "2020", "pixels")
     >>> table_of([row]).shape
-    (1, 16)
+    (1, 17)
     """
     return pd.DataFrame([astuple(estimate) for estimate in estimates], columns=list(COLUMNS))
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from phytomass import tables
 from phytomass.accounting.estimate import KINDS, POOLS, Estimate, table_of
 from phytomass.accounting.shared import Shared, moved_by, t_error, years_of
 from phytomass.accounting.zones import ALL
@@ -122,7 +123,7 @@ def _rows(
     n, mean = len(held), float(held.mean()) if len(held) else NAN
     if not n:
         return
-    what = "mean of the plots" if row.args[0] == "plot_mean" else "mean of the paired differences"
+    code = "plots_mean" if row.args[0] == "plot_mean" else "paired_differences"
     sd = float(held.std(ddof=1)) if n > 1 else NAN
     se = sd / np.sqrt(n)
     interval: dict[str, float] = {}
@@ -131,12 +132,17 @@ def _rows(
         se, low, high = t_error(se**2, moved, n - 1, LEVEL)
         interval = {"low": mean + low, "high": mean + high, "level": LEVEL}
     n_draws = 0 if drawn is None else drawn.n_draws
-    yield row(value=mean, statistic="mean", n=n, method=what, se=se, n_draws=n_draws, **interval)
+    yield row(
+        value=mean,
+        statistic="mean",
+        n=n,
+        method=tables.method(code),
+        se=se,
+        n_draws=n_draws,
+        **interval,
+    )
     if n < 2:
         return
-    caution = "; plots of one site are not independent, so it is too small" if clustered else ""
-    on_top = "" if drawn is None else ", and the field errors that plots share"
-    method = f"s / √n, as of a simple random sample{on_top}{caution}"
-    yield row(value=se, statistic="SE", n=n, method=method)
-    spread = "spread of the plots, not an error of their mean"
-    yield row(value=sd, statistic="SD", n=n, method=spread)
+    codes = ["plots_se"] + ["shared_errors"] * (drawn is not None) + ["clustered"] * clustered
+    yield row(value=se, statistic="SE", n=n, method=tables.method(*codes))
+    yield row(value=sd, statistic="SD", n=n, method=tables.method("plots_spread"))

@@ -9,6 +9,7 @@ from math import hypot
 import pandas as pd
 from pydantic import Field
 
+from phytomass import tables
 from phytomass.accounting.estimate import Estimate, table_of
 from phytomass.accounting.zones import ALL
 from phytomass.carbon import KIND_UNITS, Kind, Pool
@@ -94,19 +95,18 @@ def _rows(
     zone, period, n = about
     value = settings.carrying_capacity - density
     se = _standard_error(settings.carrying_capacity_se, density_se)
-    method = f"carrying capacity {settings.carrying_capacity:g} ({settings.source}) - density"
-    if density_se is None:
-        method += "; error of the density unknown, not in the SE"
-    if settings.carrying_capacity_se is None:
-        method += "; error of the capacity unknown, not in the SE"
+    codes = ["density_error_unknown"] * (density_se is None)
+    codes += ["capacity_error_unknown"] * (settings.carrying_capacity_se is None)
+    source = f"{settings.carrying_capacity:g} ({settings.source})"
+    method = partial(tables.method, *codes, capacity_less_density=source)
     unit = KIND_UNITS[settings.kind]
     row = partial(
         Estimate, zone=zone, pool=settings.pool, kind=settings.kind, area_ha=area_ha, n=n,
         period=period,
     )  # fmt: skip
-    steps = [("potential", "", 1.0, method)]
+    steps = [("potential", "", 1.0, method())]
     if settings.years is not None:
-        over = f"{method}; over {settings.years:g} years"
+        over = method(over_years=f"{settings.years:g}")
         steps.append(("potential_rate", "/yr", settings.years, over))
     for quantity, per, years, how in steps:
         density_row = partial(row, quantity, unit=f"{unit}/ha{per}", method=how)

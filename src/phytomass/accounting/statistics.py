@@ -19,7 +19,7 @@ class ZoneStatistic:
     of : callable
         From the moments of the pixels to the number, Mg/ha.
     method : str
-        How it was made, in words.
+        How it was made: a code of `tables.methods`.
     in_all_pools : bool
         Whether it is given for every pool and kind, or for aboveground dry mass alone.
     """
@@ -31,15 +31,9 @@ class ZoneStatistic:
 
 
 MAP_STATISTICS = (
-    ZoneStatistic("mean", lambda m: m.mean, "mean over the mapped pixels", True),
-    ZoneStatistic(
-        "spatial_SD",
-        lambda m: m.sd,
-        "standard deviation over the mapped pixels: the spread of the map, not an error of its "
-        "mean",
-        True,
-    ),
-    ZoneStatistic("min", lambda m: m.low, "least of the mapped pixels", False),
-    ZoneStatistic("max", lambda m: m.high, "greatest of the mapped pixels", False),
+    ZoneStatistic("mean", lambda m: m.mean, "map_pixels", True),
+    ZoneStatistic("spatial_SD", lambda m: m.sd, "map_spread", True),
+    ZoneStatistic("min", lambda m: m.low, "map_pixels", False),
+    ZoneStatistic("max", lambda m: m.high, "map_pixels", False),
 )
 """In the order of the rows of `estimates.csv`."""

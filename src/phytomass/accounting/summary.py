@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from phytomass import tables
 from phytomass.accounting.estimate import Estimate, in_all_pools, summed_pools, table_of
 from phytomass.accounting.statistics import MAP_STATISTICS, ZoneStatistic
 from phytomass.accounting.sums import Layer, walk
@@ -18,8 +19,8 @@ from phytomass.errors import InputError
 from phytomass.grid import grid_of_raster, pixel_area_ha
 from phytomass.walk.moments import Moments
 
-STOCK = "mean × area of the same mask"
-AREA = "mapped pixels × pixel area"
+STOCK = tables.method("mean_times_area")
+AREA = tables.method("mapped_pixels")
 
 
 def zone_moments(
@@ -205,7 +206,7 @@ def truth_summary(truth: Path, agb: Path, *, period: str = "") -> pd.DataFrame:
         Estimate, zone=ALL, pool="AGB", kind="dry_mass", area_ha=area, n=moments.n, period=period
     )
     mean = partial(row, "truth_mean", unit="Mg/ha")
-    where = "reference, on the pixels of the map"
+    where = tables.method("truth_pixels")
     rows = (
         mean(value=moments.mean, statistic="mean", method=where),
         mean(value=moments.sd, statistic="spatial_SD", method=where),

@@ -5,6 +5,7 @@ Writers, readers, the headings of the report, the tests of the contract and the 
 """
 
 from phytomass.tables.dictionary import dictionary_markdown, dictionary_text
+from phytomass.tables.methods import method, method_words, methods
 from phytomass.tables.records import Column, Pool, Table, pools, read, table, tables, write
 
 __all__ = [
@@ -13,6 +14,9 @@ __all__ = [
     "Table",
     "dictionary_markdown",
     "dictionary_text",
+    "method",
+    "method_words",
+    "methods",
     "pools",
     "read",
     "table",

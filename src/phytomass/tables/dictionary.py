@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from textwrap import fill
 
+from phytomass.tables.methods import methods
 from phytomass.tables.records import Column, Table, tables
 
 TYPES = {"text": "text", "number": "number", "count": "whole number", "flag": "True or False"}
@@ -27,6 +28,9 @@ def dictionary_markdown() -> str:
         parts.append(
             "\n".join([head, "| column | type | unit | meaning |", "|---|---|---|---|", *rows])
         )
+        if table.name == "estimates":
+            codes = [f"| `{code}` | {meaning} |" for code, meaning in methods().items()]
+            parts.append("\n".join(["| code of `method` | meaning |", "|---|---|", *codes]))
     return "\n\n".join(parts) + "\n"
 
 
@@ -55,4 +59,6 @@ def _described(table: Table) -> str:
         unit = f" ({column.unit})" if column.unit else ""
         text = f"{column.name}{unit}: {column.meaning}"
         lines.append(fill(text, 96, initial_indent="    ", subsequent_indent="      "))
+    if table.name == "estimates":
+        lines += [f"      {code}: {meaning}" for code, meaning in methods().items()]
     return "\n".join(lines) + "\n"

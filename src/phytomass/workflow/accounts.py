@@ -19,19 +19,24 @@ from phytomass.accounting import (
     change_estimates,
     class_shares,
     elevation_profile,
+    headlined,
     map_summary,
     planned_plots,
     plot_estimates,
     potential_estimates,
+    read_zones,
     table_of,
     truth_summary,
 )
 from phytomass.carbon import CarbonSettings
+from phytomass.grid import grid_of_raster
+from phytomass.imagery import MappedArea, MaskSettings
 from phytomass.inventory import InventorySettings, design_of, plots_in_use
 from phytomass.inventory.field_error import PlotDraws
+from phytomass.workflow.area_totals import AreaTotals, cover_for
 from phytomass.workflow.engine import Context, Step
 from phytomass.workflow.inputs import stack_in, stack_parts
-from phytomass.workflow.names import SHARED_BEFORE, SHARED_DRAWS, TITLES, WRITES
+from phytomass.workflow.names import SHARED_BEFORE, SHARED_DRAWS, TITLES, WRITES, ZONE_DRAWS
 from phytomass.workflow.project import MapSettings, Project, ZoneSettings
 from phytomass.workflow.reads import Part, Reads, derived, setting
 
@@ -53,27 +58,32 @@ class AccountReads(Reads):
     carbon: CarbonSettings
     inventory: InventorySettings = setting("inventory", only=("outliers", "design", "strata"))
     random_state: int | None = setting("random_state", when=_resampled)
+    has_plots: bool = derived("inventory.has_plots", lambda opened: opened.project.has_plots)
     is_mapped: bool = derived("predictors", lambda opened: opened.project.is_mapped)
     map: MapSettings = setting("map", only=("classes", "elevation_band_m"))
     zones: ZoneSettings | None
+    mask: MaskSettings | None = setting("mask", without=("name",))
+    study_area: Path | None
     potential: PotentialSettings | None
     truth: Path | None = setting("truth.path")
 
     def parts(self) -> tuple[Part, ...]:
         """Return plots, maps and the stack, for its elevation."""
         drawn = Part(SHARED_DRAWS), Part(SHARED_BEFORE)
-        field = (Part("plots.csv"), Part("trees.csv", OF_TREES), *drawn)
+        field = (Part("plots.csv"), Part("trees.csv", OF_TREES), *drawn) if self.has_plots else ()
         if not self.is_mapped:
             return field
-        return (*field, Part("agb.tif"), Part("agb_before.tif"), *stack_parts())
+        maps = (Part("agb.tif"), Part("agb_before.tif"), Part(ZONE_DRAWS), Part("map_model.json"))
+        return (*field, *maps, Part("predictions.csv"), *stack_parts())
 
 
 def _work(reads: AccountReads, context: Context) -> None:
     folder = context.folder
-    _classes(reads, folder)
-    _plan_plots(reads, folder)
+    if reads.has_plots:
+        _classes(reads, folder)
+        _plan_plots(reads, folder)
     if not reads.is_mapped:
-        tables.write(folder, "estimates", pd.concat(_of_plots(reads)))
+        tables.write(folder, "estimates", headlined(pd.concat(_of_plots(reads))))
         return
     agb = reads.results.path("agb.tif")
     before = reads.results.path("agb_before.tif")
@@ -90,7 +100,7 @@ def _work(reads: AccountReads, context: Context) -> None:
         )
         tables.write(folder, "elevation_profile", profile)
     context.progress("accounts", 1, 2)
-    tables.write(folder, "estimates", pd.concat(_tables(reads, earlier)))
+    tables.write(folder, "estimates", headlined(pd.concat(_tables(reads, earlier))))
     context.progress("accounts", 2, 2)
 
 
@@ -190,24 +200,40 @@ def _tables(reads: AccountReads, earlier: Path | None) -> list[pd.DataFrame]:
     mapped = map_summary(
         agb, zones=zones, zone_column=column, carbon=reads.carbon, period=reads.period
     )
-    found = [*_of_plots(reads), mapped]
+    totals = _totals(reads, mapped) if reads.has_plots else None
+    found = [mapped] if totals is None else [*_of_plots(reads), mapped, totals.rows()]
     if earlier is not None:
-        found.append(
-            change_estimates(
-                agb,
-                earlier,
-                period_before=period_before,
-                period=reads.period,
-                zones=zones,
-                zone_column=column,
-                carbon=reads.carbon,
-            )
+        change = change_estimates(
+            agb,
+            earlier,
+            period_before=period_before,
+            period=reads.period,
+            zones=zones,
+            zone_column=column,
+            carbon=reads.carbon,
         )
+        found.append(change if totals is None else totals.with_errors(change, period_before))
     if reads.potential is not None:
         found.append(_potential(mapped, reads.potential, reads.period))
     if reads.truth is not None:
         found.append(truth_summary(reads.root / reads.truth, agb, period=reads.period))
     return found
+
+
+def _totals(reads: AccountReads, mapped: pd.DataFrame) -> AreaTotals:
+    """Return what the intervals of the map are made of."""
+    plots, agb = _plots(reads), reads.results.path("agb.tif")
+    grid, mask, zones = grid_of_raster(agb), None, None
+    if reads.mask is not None or reads.study_area is not None:
+        mask = MappedArea(reads.mask, reads.root.resolve(), grid, reads.study_area)
+    if reads.zones is not None:
+        zones = read_zones(reads.root / reads.zones.path, reads.zones.column, grid)
+    cover = cover_for(reads.results, mask, zones, plots)
+    design = design_of(reads.inventory, reads.root)
+    field = _shared(reads, plots, SHARED_DRAWS)
+    return AreaTotals(
+        reads.results, plots, mapped, cover, design, reads.carbon, reads.period, field
+    )
 
 
 def _potential(mapped: pd.DataFrame, settings: PotentialSettings, period: str) -> pd.DataFrame:

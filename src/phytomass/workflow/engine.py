@@ -20,6 +20,7 @@ from phytomass.workflow.lock import one_run
 from phytomass.workflow.reads import Reads
 from phytomass.workflow.record import LAYOUT, RECORD, Done, Output, Record
 from phytomass.workflow.safety import inputs_apart, results_apart
+from phytomass.workflow.seal import seal
 from phytomass.workflow.state import Fingerprints, Memory, State, why_run
 from phytomass.workflow.workshop import (
     Workshop,
@@ -160,6 +161,7 @@ def run_steps(
             context = Context(parts, workers, progress, scheduler, parts)
             done = run.work(step, reads, state, str(why), context)
             yield Outcome(step.name, "run", done.why, done.seconds, done.names)
+        seal(opened, run.record)
 
 
 @dataclass(frozen=True)

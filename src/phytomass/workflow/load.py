@@ -26,10 +26,13 @@ class OpenProject:
         The project file.
     project : Project
         Its content.
+    elsewhere : Path, optional
+        Where the results of this run lie, instead of where the project says.
     """
 
     path: Path
     project: Project
+    elsewhere: Path | None = None
 
     @property
     def root(self) -> Path:
@@ -39,7 +42,7 @@ class OpenProject:
     @property
     def results(self) -> Path:
         """Folder of the results."""
-        return self.root / self.project.output
+        return self.elsewhere or self.root / self.project.output
 
 
 def in_language(opened: OpenProject, language: str) -> OpenProject:

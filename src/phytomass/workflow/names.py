@@ -23,6 +23,9 @@ SHARED_DRAWS = "plot_shared_draws.zarr"
 SHARED_BEFORE = "plot_shared_draws_before.zarr"
 """The same draws of the trees as they were at the earlier date."""
 
+ZONE_DRAWS = "zone_draws.zarr"
+"""Sums over zones of the maps of all members of the ensemble, and their predictions of the plots."""
+
 WRITES: Mapping[str, tuple[str, ...]] = {
     "plots": (
         "plots.csv",
@@ -72,9 +75,11 @@ WRITES: Mapping[str, tuple[str, ...]] = {
         "agb_before_uncertainty.tif",
         "agb_change.tif",
         "agb_uncertainty.tif",
+        "map_model",
         "map_model.json",
         "map_network.json",
         "map_network.safetensors",
+        "model_distance.csv",
         "reliability.csv",
         "stac_item.json",
         "truth_comparison.csv",

@@ -414,3 +414,43 @@ def test_trees_without_a_wood_density_are_one_kind_of_wood() -> None:
     plan = plan_of(table, areas(table), ErrorModel(TROPICAL))
     assert len(plan.densities) == 1
     assert set(plan.trees["species"]) == {0}
+
+
+def _total_cv(trees: pd.DataFrame, **settings: object) -> float:
+    chosen = {"draws": 20_000, "site_effect": 0.2, "site_effect_of": "site", **settings}
+    errors = ErrorSettings.model_validate(chosen).only("site_effect")
+    model = ErrorModel(TROPICAL, errors=errors)
+    drawn = plot_draws(tree_biomass(trees, TROPICAL), areas(trees), model, random_state=3)
+    total = drawn.agb.values.sum(axis=0)
+    return float(total.std() / total.mean())
+
+
+def test_each_site_has_its_effect_and_its_plots_share_it() -> None:
+    """Four equal plots with an effect of SD τ: √(exp τ² - 1) of one site, half of it of four."""
+    one = stand(20)
+    one = one[one["plot_id"] == "P1"]
+    trees = pd.concat([one.assign(plot_id=f"P{i}") for i in range(4)], ignore_index=True)
+    expected = np.sqrt(np.exp(0.2**2) - 1)
+    assert _total_cv(trees.assign(site="hill")) == pytest.approx(expected, rel=0.03)
+    apart = trees.assign(site=trees["plot_id"].str.replace("P", "valley "))
+    assert _total_cv(apart) == pytest.approx(expected / 2, rel=0.03)
+    assert _total_cv(apart, site_effect_of="project") == pytest.approx(expected, rel=0.03)
+
+
+def test_the_mean_of_the_sites_behind_an_equation_is_shared_by_all_sites() -> None:
+    """τ²(1/m + 1/n) of m sites, n = 58 behind the equation."""
+    one = stand(20)
+    one = one[one["plot_id"] == "P1"]
+    many = pd.concat([one.assign(plot_id=f"S{i}", site=f"s{i}") for i in range(100)])
+    variance = 0.169**2 * (1 / 100 + 1 / 58)
+    found = _total_cv(many.reset_index(drop=True), site_effect="auto")
+    assert found == pytest.approx(np.sqrt(variance), rel=0.05)
+
+
+def test_sites_that_no_plot_has_are_an_error() -> None:
+    trees = tree_biomass(stand(5), TROPICAL)
+    model = ErrorModel(TROPICAL, errors=ErrorSettings(draws=10, site_effect_of="site"))
+    plots = areas(trees)
+    for table in (plots, plots.assign(site=plots["plot_id"])):
+        with pytest.raises(InputError, match="no plot or tree has a site"):
+            plot_draws(trees, table, model, random_state=1)

@@ -32,7 +32,8 @@ Carbon Balance Manag. 13:22 (4.5 to 40.7)."""
 
 REMOVALS = ("removal", "sink", "potential_total")
 STEMS = {
-    "map_mean": "stock", "area_mean": "area_total", "mean": "stock", "density": "stock",
+    "map_mean": "stock", "area_mean": "area_total", "assisted_mean": "assisted_total",
+    "model_mean": "model_total", "mean": "stock", "density": "stock",
     "truth_mean": "truth_stock", "potential": "potential_total",
     "change_mean": "change_common_total", "potential_rate": "potential_total_rate",
 }  # fmt: skip

@@ -181,8 +181,8 @@ def _steps(n: int, n_segments: int) -> Iterator[range]:
 
 def _segment_sums(
     plan: Plan, model: ErrorModel, random_state: int, draws: range, workers: int
-) -> tuple[Array, NDArray[np.int64]]:
-    """Return the biomass of each segment under each draw of a step, Mg/ha."""
+) -> tuple[list[Array], NDArray[np.int64]]:
+    """Return the biomass of each segment under each draw of a step, Mg/ha, in blocks of draws."""
     keys = np.array(
         [key_of(random_state, "measurement", model.campaign), key_of(random_state, "tree")],
         dtype=np.uint64,
@@ -203,15 +203,19 @@ def _segment_sums(
     with Workers(workers).pool() as pool:
         results = list(pool.run(block, [(part,) for part in parts], ordered=True))
     counts = np.array([c for _, c in results], dtype=np.int64).sum(axis=0)
-    return np.concatenate([out for out, _ in results], axis=1), counts
+    return [out for out, _ in results], counts
 
 
 def _theta(
     plan: Plan, model: ErrorModel, random_state: int, draws: range
 ) -> tuple[Array, NDArray[np.bool_]]:
-    equations = {e.id: e for group in plan.candidates for e in group.equations}
-    terms = {i: drawn_terms(e, model, random_state, draws) for i, e in equations.items()}
-    groups = [group.terms(terms, random_state, draws) for group in plan.candidates]
+    terms: dict[tuple[str, str], Array] = {}
+    groups = []
+    for group, site in zip(plan.candidates, plan.sites, strict=True):
+        some = (e for e in group.equations if (e.id, site) not in terms)
+        terms |= {(e.id, site): drawn_terms(e, model, random_state, draws, site) for e in some}
+        here = {e.id: terms[e.id, site] for e in group.equations}
+        groups.append(group.terms(here, random_state, draws))
     theta = np.ascontiguousarray(groups) if groups else np.zeros((0, THETA, len(draws)))
     return theta, np.array([(g[7] > 0).any() for g in groups], dtype=np.bool_)
 
@@ -223,7 +227,11 @@ def _bend(plan: Plan, model: ErrorModel, random_state: int, draws: range) -> Arr
 
 
 def _write(
-    target: Target, sums: Array, plan: Plan, model: ErrorModel, where: tuple[Layout, range, int]
+    target: Target,
+    sums: list[Array],
+    plan: Plan,
+    model: ErrorModel,
+    where: tuple[Layout, range, int],
 ) -> None:
     """Add the segments up to plots, put the error of the plot area on them, and store them."""
     layout, draws, workers = where
@@ -231,6 +239,7 @@ def _write(
     shared = shared_draws(plan, model, layout.random_state, draws)
     target.write_shared(shared, columns)
     weights = _weights_of(plan, shared, AGC in target.values)
+    firsts = range(0, len(draws), BLOCK)
     cv = model.errors["plot_area_cv"] if model.errors.on("plot_area") else 0.0
 
     def write(rows: slice) -> None:
@@ -242,9 +251,12 @@ def _write(
         for name, weight in weights.items():
             amount = np.zeros((rows.stop - rows.start, len(draws)))
             for segment in np.flatnonzero(inside):
-                amount[plan.segment_plot[segment] - rows.start] += (
-                    sums[segment] if weight is None else sums[segment] * weight[segment]
-                )
+                part = amount[plan.segment_plot[segment] - rows.start]
+                for first, block in zip(firsts, sums, strict=True):
+                    here = slice(first, first + block.shape[1])
+                    part[here] += (
+                        block[segment] if weight is None else block[segment] * weight[segment][here]
+                    )
             target.values[name][rows, columns] = (amount * factor).astype(np.float32)
 
     tasks = [(slice(i, min(i + ITEM_CHUNK, n)),) for i in range(0, n, ITEM_CHUNK)]

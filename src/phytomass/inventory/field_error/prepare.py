@@ -42,6 +42,8 @@ class Plan:
         In the order of segment and key, whatever the order of the table.
     candidates : tuple of Candidates
         For each `group` of trees, the equations that a draw may take.
+    sites : tuple of str
+        For each `group` of trees, the site whose effect they have; empty for that of the project.
     height_models : tuple
         For each `h_model` of trees, its name and degrees of freedom.
     densities : tuple
@@ -56,6 +58,7 @@ class Plan:
 
     trees: NDArray[np.void]
     candidates: tuple[Candidates, ...]
+    sites: tuple[str, ...]
     height_models: tuple[tuple[str, float], ...]
     densities: tuple[Density, ...]
     segment_plot: NDArray[np.int64]
@@ -88,7 +91,8 @@ def plan_of(trees: pd.DataFrame, plots: pd.DataFrame, model: ErrorModel) -> Plan
     rows["key"] = item_keys(
         *(trees[name].to_numpy(dtype=object) for name in ("plot_id", "tree_id"))
     )
-    rows["segment"], rows["group"], rows["species"] = segment, equation_group, kind
+    site_group, some, sites = _by_site(trees, plots, place, (equation_group, candidates), model)
+    rows["segment"], rows["group"], rows["species"] = segment, site_group, kind
     mean_density = np.array([d.mean for d in densities])[kind]
     centre = centres(trees, candidates, equation_group, mean_density, model)
     rows["weight"] = weight / KG_PER_MG * _ratio(trees["agb_kg"].to_numpy(dtype=float), centre)
@@ -101,11 +105,18 @@ def plan_of(trees: pd.DataFrame, plots: pd.DataFrame, model: ErrorModel) -> Plan
     rows["rho_low"], rows["rho_high"] = DENSITY_BOUNDS
     mass = trees["agb_kg"].to_numpy(dtype=float) * weight / KG_PER_MG
     agb = np.bincount(place, mass, minlength=len(plots)).astype(float)
-    order = np.lexsort((rows["key"], rows["segment"]))
+    _sort(rows)
     plot_of, group_of_segment = used // len(groups), used % len(groups)
     fraction = plot_fractions(trees, mass, place, len(plots), model.carbon)
-    trees_and_laws = (rows[order], candidates, height_models, densities)
+    trees_and_laws = (rows, some, sites, height_models, densities)
     return Plan(*trees_and_laws, plot_of, group_of_segment, groups, agb, fraction)
+
+
+def _sort(rows: NDArray[np.void]) -> None:
+    """Order trees by segment and key, a column at a time: a sorted copy would be as large again."""
+    order = np.lexsort((rows["key"], rows["segment"]))
+    for name in TREE.names or ():
+        rows[name] = rows[name][order]
 
 
 def ensemble_biomass(trees: pd.DataFrame, model: ErrorModel) -> pd.DataFrame:
@@ -163,6 +174,33 @@ def _check(trees: pd.DataFrame, plots: pd.DataFrame) -> None:
             problems.append(Problem("trees", what, "complete them or leave them out"))
     if problems:
         raise InputError.of(problems)
+
+
+def _by_site(
+    trees: pd.DataFrame,
+    plots: pd.DataFrame,
+    place: NDArray[np.intp],
+    laws: tuple[NDArray[np.int64], tuple[Candidates, ...]],
+    model: ErrorModel,
+) -> tuple[NDArray[np.int64], tuple[Candidates, ...], tuple[str, ...]]:
+    """Split the groups of trees by site where each has its own effect."""
+    group, candidates = laws
+    if model.errors.site_effect_of == "project":
+        return group, candidates, ("",) * len(candidates)
+    ids = plots["plot_id"].astype(str).to_numpy(dtype=object)
+    site = np.full(len(trees), "", dtype=object)
+    for found in (
+        plots["site"].astype(str).to_numpy(dtype=object)[place] if "site" in plots else site,
+        trees["site"].fillna("").astype(str).to_numpy(dtype=object) if "site" in trees else site,
+    ):
+        site = np.where(found == "", site, found)
+    if len(trees) and ((site == "") | (site == ids[place])).all():
+        remedy = "give a column site to the plots or the trees, or leave errors.site_effect_of out"
+        raise InputError("no plot or tree has a site", where="errors.site_effect_of", remedy=remedy)
+    site = np.where(site == "", ids[place], site)
+    kind, first = numbered(pd.DataFrame({"group": group, "site": site}))
+    of = tuple(candidates[number] for number in first["group"])
+    return kind, of, tuple(first["site"])
 
 
 def _ratio(printed: NDArray[np.float64], centre: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from urllib.parse import quote
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,7 @@ from phytomass.inventory.field_error.shared import (
     correction_draws,
     drawn_terms,
     height_draws,
+    own_site_draws,
     site_draws,
     site_sd_of,
 )
@@ -123,7 +125,12 @@ def _site_effect(plan: Plan, model: ErrorModel, random_state: int, draws: range)
     read = errors.on("site_effect") and any(
         site_sd_of(e, errors)[0] > 0 for e in _equations(plan).values()
     )
-    return {"site_effect": site_draws(random_state, draws)[0]} if read else {}
+    if not read:
+        return {}
+    names = sorted({site for site in plan.sites if site})
+    own = own_site_draws(random_state, draws, names)
+    by_name = {f"site_effect/{quote(name, safe='')}": z for name, z in zip(names, own, strict=True)}
+    return {"site_effect": site_draws(random_state, draws)[0]} | by_name
 
 
 def _correction(plan: Plan, model: ErrorModel, random_state: int, draws: range) -> Drawn:

@@ -85,6 +85,10 @@ class ErrorSettings(Settings):
     """SD of ln(AGB) that all plots of the project share: `auto` takes each equation's own; `none` is
     for trees from so many regions that nothing is shared, and leaves it in the trees' residual."""
 
+    site_effect_of: Literal["project", "site"] = "project"
+    """What has one site effect: the whole `project`, or each `site` of the plots (column site of plots
+    or trees), for a project of several places far apart."""
+
     control: Literal["alike", "exact"] = "alike"
     """What control measurements (inventory.controls) are: as exact as the first ones, or without an
     error that matters."""

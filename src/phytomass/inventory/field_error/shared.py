@@ -6,6 +6,7 @@ every plot and every date.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -78,9 +79,13 @@ class Density:
 
 
 def drawn_terms(
-    equation: AllometricEquation, model: ErrorModel, random_state: int, draws: range
+    equation: AllometricEquation,
+    model: ErrorModel,
+    random_state: int,
+    draws: range,
+    site: str = "",
 ) -> Array:
-    """Return the drawn terms of one equation as the kernel reads them, shape (THETA, n).
+    """Return the drawn terms of one equation at a site as the kernel reads them, shape (THETA, n).
 
     Coefficients are joint normal with the equation's covariance, the residual SD s is drawn with
     its degrees of freedom. An equation without statistics gets the priors of `parameters.csv`:
@@ -111,7 +116,7 @@ def drawn_terms(
     if errors.on("residual"):
         out[6] = np.sqrt(np.maximum(s**2 - tau**2, 0.0))
         level -= 0.5 * (s0**2 if errors.preset == "biomass_r" else out[6] ** 2)
-    level += site_shift(equation, errors, random_state, draws)
+    level += site_shift(equation, errors, random_state, draws, site)
     if equation.correction != "included" and not is_linear(equation):
         level += correction_draws(equation, errors, random_state, draws) * 0.5 * s**2
     return out
@@ -143,22 +148,40 @@ def site_draws(random_state: int, draws: range) -> Array:
     return np.asarray(normals(random_state, "site effect", items, draws))
 
 
+def own_site_draws(random_state: int, draws: range, sites: Sequence[str]) -> Array:
+    """Return the effect of each of several sites in SDs, shape (n_sites, n)."""
+    items = item_keys(["site"] * len(sites), sites)
+    return np.asarray(normals(random_state, "site effect", items, draws))
+
+
 def site_shift(
-    equation: AllometricEquation, errors: ErrorSettings, random_state: int, draws: range
+    equation: AllometricEquation,
+    errors: ErrorSettings,
+    random_state: int,
+    draws: range,
+    site: str = "",
 ) -> Array:
-    """Return what the site adds to ln(AGB) under an equation, the same for all plots and dates.
+    """Return what the site adds to ln(AGB) under an equation, the same at all its plots and dates.
 
     τ z √(1 + 1/n) with τ drawn by its degrees of freedom n - 1: the site is a new one, and τ was
-    estimated from n. The mean of its exponential is one.
+    estimated from n. With `site_effect_of: site` τ (z_site + z/√n): each site has its own effect
+    (none without a name), and all share the error of the mean of the n. The mean of its
+    exponential is one.
     """
     tau, sites = site_sd_of(equation, errors)
     if tau == 0 or not errors.on("site_effect"):
         return np.zeros(len(draws))
     z, spread = site_draws(random_state, draws)
-    if not sites:
-        return np.asarray(tau * z - 0.5 * tau**2)
-    drawn = tau * np.sqrt(1 + 1 / sites) / np.sqrt(chi_square_ratio(spread, sites - 1))
-    return np.asarray(drawn * z - 0.5 * drawn**2)
+    whole, share = errors.site_effect_of == "project", 1 / sites if sites else 0.0
+    sd = np.full(len(z), tau)
+    if sites:
+        new = np.sqrt(1 + share) if whole else 1.0
+        sd = tau * new / np.sqrt(chi_square_ratio(spread, sites - 1))
+    if whole:
+        return np.asarray(sd * z - 0.5 * sd**2)
+    own = own_site_draws(random_state, draws, [site])[0] if site else 0.0
+    effect, variance = own + z * np.sqrt(share), (1.0 if site else 0.0) + share
+    return np.asarray(sd * effect - 0.5 * variance * sd**2)
 
 
 def correction_draws(

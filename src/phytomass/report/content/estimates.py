@@ -110,8 +110,8 @@ class _Said:
 
     @property
     def method(self) -> str:
-        text = str(self.first.get("method", ""))
-        error = self.methods.get("SE", "")
+        text = labels.method(self.first.get("method", ""))
+        error = labels.method(self.methods.get("SE", ""))
         return say("estimates.method", of=text, se=error) if error and error != text else text
 
 

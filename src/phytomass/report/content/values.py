@@ -41,6 +41,8 @@ class Value:
         Plots or pixels; NaN when not given.
     low, high, level : float
         Bounds of its interval and their share; NaN without one.
+    quantity : str
+        As in the file.
     """
 
     value: float
@@ -56,6 +58,7 @@ class Value:
     low: float = float("nan")
     high: float = float("nan")
     level: float = float("nan")
+    quantity: str = ""
 
     @property
     def date(self) -> str:
@@ -112,6 +115,15 @@ def pick(
     return _value(found[found["period"] == latest].iloc[0])
 
 
+def headlines(results: Results) -> list[Value]:
+    """Return the estimates that are made for page one, in the order of the file."""
+    table = results.estimates
+    if table is None or "headline" not in table:
+        return []
+    rows = table[table["headline"].astype(bool) & table["value"].notna()]
+    return [_value(row) for _, row in rows.iterrows()]
+
+
 def period_key(period: str) -> tuple[str, str]:
     """Return what periods are sorted by: the last year they name, then their text.
 
@@ -134,7 +146,7 @@ def _value(row: pd.Series[Any]) -> Value:
     return Value(
         float(str(row["value"])), text("unit"), text("pool"), text("kind"), text("period"),
         text("zone"), text("method"), text("statistic"), size("area_ha"), size("n"),
-        size("low"), size("high"), size("level"),
+        size("low"), size("high"), size("level"), text("quantity"),
     )  # fmt: skip
 
 
@@ -174,7 +186,7 @@ def map_model_of(results: Results) -> MapModel | None:
     model = str(said["model"])
     predictors = str(said.get("predictors_set", ""))
     table = results.model_comparison
-    if table is None:
+    if table is None or "trained_elsewhere" in said:  # scores of another place are none of here
         return MapModel(model, predictors, "", pd.DataFrame({"split": []}))
     rows = table[(table["model"] == model) & (table["predictors"] == predictors)]
     splits = list(dict.fromkeys(rows["split"]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from phytomass import tables
 from phytomass.report.messages.languages import text_of
 from phytomass.report.messages.saying import say
 
@@ -47,6 +48,17 @@ def model_in_sentence(code: object) -> str:
     """
     name = model(code)
     return name[:1].lower() + name[1:] if name.istitle() or name[1:].islower() else name
+
+
+def method(text: object) -> str:
+    """Return the words for how a number was made.
+
+    Examples
+    --------
+    >>> method("both_dates+over_years:5"), method("weighed by hand")
+    ('on the pixels of both dates; over 5 years', 'weighed by hand')
+    """
+    return tables.method_words(str(text), lambda code: text_of(f"method.{code}"))
 
 
 def period(code: object) -> str:

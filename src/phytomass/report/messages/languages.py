@@ -120,6 +120,8 @@ def texts(language: str) -> Mapping[str, str]:
 def _kept_elsewhere() -> Iterator[tuple[str, str]]:
     for model in records().values():
         yield f"model.{model.name}", model.short
+    for code, meaning in tables.methods().items():
+        yield f"method.{code}", meaning
     for pool in tables.pools().values():
         yield f"pool.{pool.name}", pool.label
     for table in tables.tables().values():

@@ -35,6 +35,14 @@ from phytomass.report.sections.area_figures import (
 )
 
 OF_AREA = (
+    "assisted_mean",
+    "assisted_total",
+    "assisted_mapped_total",
+    "model_mean",
+    "model_total",
+    "model_mapped_total",
+    "mask_area",
+    "missing_area",
     "area_mean",
     "area_total",
     "map_mean",

@@ -21,7 +21,7 @@ from phytomass.report.content.blocks import (
 )
 from phytomass.report.content.layers import Summary, read_layer, summarise
 from phytomass.report.content.results import Results
-from phytomass.report.content.values import NO_MASS, Value, map_model_of, pick
+from phytomass.report.content.values import NO_MASS, Value, headlines, map_model_of, pick
 from phytomass.report.messages import labels
 from phytomass.report.messages.formatting import ABSENT, THIN, count, number, plus_minus
 from phytomass.report.messages.saying import say
@@ -29,6 +29,9 @@ from phytomass.report.sections.map_figures import biomass_map
 from phytomass.report.sections.plots_figures import histograms, shared_edges
 
 MOST_LIMITS = 4
+
+ESTIMATORS = ("model_assisted", "model_based")
+"""First codes of methods that page one explains; any other is of the plots alone."""
 
 STOCKS = {"dry_mass": "AGB", "C": "total", "CO2e": "total"}
 """Kind and pool of the stocks on the first screen."""
@@ -62,13 +65,6 @@ def mapped_of(results: Results) -> Mapped:
     return Mapped(summarise(path, limits, partial(shared_edges, observed)), period)
 
 
-OF_SAMPLE = (
-    ("area_mean", "mean", ("AGB", "dry_mass")),
-    ("area_total", "total", ("total", "C")),
-)
-"""What page one says of an area that plots were drawn from."""
-
-
 def placed_plots(results: Results) -> pd.DataFrame | None:
     """Return the plots, if they have positions; a study of plots alone needs none."""
     plots = results.plots
@@ -93,6 +89,9 @@ def summary_section(results: Results, mapped: Mapped, limits: tuple[str, ...]) -
     sentence = estimated_in_words(results, mapped)
     if sentence:
         blocks.append(Words(sentence))
+    first = headlines(results)
+    if first:
+        blocks.append(Words(_estimator_in_words(first[0].method)))
     cards = [*_estimate_cards(results), *_plot_cards(results), *_model_cards(results)]
     if cards:
         blocks.append(Cards(tuple(cards)))
@@ -142,42 +141,52 @@ def estimated_in_words(results: Results, mapped: Mapped) -> str:
     return say("summary.mapped", how="".join(f" {part}" for part in parts))
 
 
+def _estimator_in_words(method: str) -> str:
+    """Say by which estimator the numbers of page one were made, and what their intervals hold."""
+    code, _, rest = method.partition("+")
+    which = say(f"estimator.{code}" if code in ESTIMATORS else "estimator.design")
+    return f"{which} {say('estimator.holds', what=labels.method(rest if code in ESTIMATORS else method))}"
+
+
 def _set_words(name: str) -> str:
     return labels.predictor_set(name) if name else say("summary.named")
 
 
 def _estimate_cards(results: Results) -> list[Card]:
-    cards = _area_cards(results)
+    cards = [_headline_card(said) for said in headlines(results)]
     mean = pick(results, "map_mean", "mean")
-    if mean is not None:
-        spread = pick(results, "map_mean", "spatial_SD", period=mean.period)
-        value = plus_minus(mean.value, spread.value if spread is not None else None, 4)
-        detail = say("summary.spatial_sd") if spread is not None else ""
-        detail = "; ".join(filter(None, [detail, _where_when(mean)]))
-        cards.append(Card(say("summary.mean"), value, mean.unit, detail))
+    if mean is not None and not cards:
+        cards.append(Card(say("summary.mean"), number(mean.value, 4), mean.unit, _where_when(mean)))
+    told = {said.kind for said in headlines(results) if said.statistic == "total"}
     for kind, pool in STOCKS.items():
         stock = pick(results, "stock", "total", (pool, kind))
-        if stock is not None:
+        if stock is not None and kind not in told:
             cards.append(_stock_card(stock))
-    area = pick(results, "area", "total", NO_MASS)
+    area = pick(results, "mask_area", "total", NO_MASS) or pick(results, "area", "total", NO_MASS)
     if area is not None:
-        words = [area.date if area.period else "", area.method or say("summary.mapped_area")]
-        detail = "; ".join(filter(None, words))
-        cards.append(Card(say("summary.area"), number(area.value, 5), area.unit, detail))
+        cards.append(_area_card(area, pick(results, "missing_area", "total", NO_MASS)))
     return cards
 
 
-def _area_cards(results: Results) -> list[Card]:
-    """Show what follows for the area from plots that are a probability sample of it."""
-    cards = []
-    for quantity, statistic, mass in OF_SAMPLE:
-        said = pick(results, quantity, statistic, mass)
-        if said is not None and np.isfinite(said.low):
-            interval = say("estimates.interval", low=said.low, high=said.high, level=said.level)
-            what = f"{labels.mass(said.pool, said.kind)}; {interval}; {_where_when(said)}"
-            title = labels.named("quantity", quantity)
-            cards.append(Card(title, number(said.value), said.unit, what))
-    return cards
+def _headline_card(said: Value) -> Card:
+    """Show a mean or total of the area with its interval."""
+    interval = say("estimates.interval", low=said.low, high=said.high, level=said.level)
+    mass = labels.mass(said.pool, said.kind)
+    detail = f"{interval}; {mass}; {_where_when(said)}"
+    of_kind = ("stock", said.kind) if said.statistic == "total" else ("quantity", said.quantity)
+    return Card(labels.named(*of_kind), number(said.value), said.unit, detail)
+
+
+def _area_card(area: Value, missing: Value | None) -> Card:
+    """Show the area, and what of it has no prediction."""
+    words = [area.date if area.period else ""]
+    if missing is not None and missing.value > 0:
+        share = missing.value / area.value
+        words.append(say("summary.missing", area=missing.value, share=share, n=int(missing.n)))
+    elif missing is None:
+        words.append(say("summary.mapped_area"))
+    detail = "; ".join(filter(None, words))
+    return Card(say("summary.area"), number(area.value, 5), area.unit, detail)
 
 
 def _stock_card(stock: Value) -> Card:
@@ -208,6 +217,10 @@ def _model_cards(results: Results) -> list[Card]:
     r2, rmse = chosen.score("r2"), chosen.score("rmse")
     relative = chosen.score("rrmse_percent")
     value = say("summary.r2", r2=r2) if np.isfinite(r2) else ABSENT
+    elsewhere = results.map_model.get("trained_elsewhere")
+    if elsewhere:
+        told = say("summary.elsewhere", study=elsewhere["study"])
+        return [Card(say("summary.model"), value, "", f"{labels.model(chosen.model)}, {told}")]
     detail = f"{labels.model(chosen.model)}, {_set_words(chosen.predictors)}"
     if chosen.split and np.isfinite(rmse):
         share = say("summary.share", share=relative / 100) if np.isfinite(relative) else ""
@@ -250,4 +263,8 @@ def _histogram_figure(results: Results, mapped: Mapped) -> list[Figure]:
         parts.append(say("histogram.plots", n=observed.size))
     if there and mapped.summary is not None:
         parts.append(say("histogram.map", n=mapped.summary.n))
-    return [Figure(picture, say("histogram.caption", parts=parts))]
+    caption = say("histogram.caption", parts=parts)
+    spread = pick(results, "map_mean", "spatial_SD")
+    if spread is not None:
+        caption = f"{caption} {say('histogram.spread', sd=spread.value)}"
+    return [Figure(picture, caption)]
