@@ -6,13 +6,13 @@ import html
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import rasterio
 import rasterio.shutil
-from numpy.typing import NDArray
 from rasterio._err import CPLE_BaseError  # GDAL's own errors have no public name
 from rasterio.env import env_ctx_if_needed
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
@@ -89,7 +89,7 @@ def open_raster(path: str | Path, where: str = "") -> Iterator[Any]:
         ) from error
     with dataset:
         _refuse_sizes(dataset, where)
-        _refuse_values(dataset, where)
+        _refuse_values(dataset, path, where)
         yield dataset
 
 
@@ -119,12 +119,6 @@ def pixels_of(where: str, remedy: str = DAMAGED) -> Iterator[None]:
         raise InputError(
             f"cannot be read to its end ({what})", where=where, remedy=remedy
         ) from error
-
-
-def as_numbers(raw: Any) -> NDArray[np.float64]:
-    """Return masked pixels as numbers, 0 where they are masked, whatever bits the file holds."""
-    with np.errstate(all="ignore"):
-        return np.asarray(np.ma.filled(raw, 0), dtype=np.float64)
 
 
 def refuse_ungeoreferenced(dataset: Any, where: str) -> None:
@@ -232,7 +226,7 @@ def _bytes(kind: str) -> int:
     return 8 if kind == "complex_int16" else int(np.dtype(kind).itemsize)
 
 
-def _refuse_values(dataset: Any, where: str) -> None:
+def _refuse_values(dataset: Any, path: Path, where: str) -> None:
     for band, kind in enumerate(dataset.dtypes, 1):
         if kind.startswith("complex"):
             raise InputError(
@@ -244,7 +238,8 @@ def _refuse_values(dataset: Any, where: str) -> None:
     whole = {np.dtype(kind) for kind in dataset.dtypes if np.issubdtype(np.dtype(kind), np.integer)}
     if not whole or (dataset.nodata is not None and max(k.itemsize for k in whole) < 8):
         return
-    for said in set(VRT_NODATA.findall(_described(dataset))):
+    state = path.stat()
+    for said in _declared(path.absolute(), state.st_size, state.st_mtime_ns):
         if not any(_holds(kind, said) for kind in whole):
             raise InputError(
                 f"says that {said} means no data, which {' or '.join(map(str, whole))} cannot hold",
@@ -253,11 +248,18 @@ def _refuse_values(dataset: Any, where: str) -> None:
             )
 
 
-def _described(dataset: Any) -> str:
-    """Return a raster's description as a VRT, which alone keeps the value as it was declared."""
-    with rasterio.MemoryFile(ext=".vrt") as memory:
+@lru_cache(maxsize=10_000)
+def _declared(path: Path, size: int, changed_ns: int) -> frozenset[str]:
+    """Return the values without data as a file declares them; found once, as it takes long.
+
+    Its description as a VRT alone keeps them as they are.
+    """
+    with (
+        DatasetReader(str(path), driver=DRIVERS.split()) as dataset,
+        rasterio.MemoryFile(ext=".vrt") as memory,
+    ):
         rasterio.shutil.copy(dataset, memory.name, driver="VRT")
-        return str(memory.read().decode("utf-8", "replace"))
+        return frozenset(VRT_NODATA.findall(memory.read().decode("utf-8", "replace")))
 
 
 def _holds(kind: np.dtype[Any], said: str) -> bool:

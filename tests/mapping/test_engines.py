@@ -28,7 +28,7 @@ from phytomass.mapping.engines.choose import Fast
 from phytomass.mapping.engines.forest import Forest
 from phytomass.mapping.engines.kernel import grouped
 from phytomass.mapping.engines.linear import Linear
-from phytomass.mapping.engines.support import Support, exponentials
+from phytomass.mapping.engines.support import Support
 from phytomass.models import Member, ModelSettings, StackedRegressor, build_model
 from phytomass.models.pixel.neighbourhood import NeighbourhoodRegressor
 
@@ -195,14 +195,6 @@ def test_groups_are_an_order_of_alike_pixels() -> None:
     assert sorted(order) == list(range(1000))
     laid = ranks[0, order][:960].reshape(15, 64)
     assert laid.std(axis=1).mean() < 0.2 * ranks[0].std()
-
-
-def test_exponentials() -> None:
-    values = np.concatenate([[0.0, 1e-9, 745.0], np.linspace(0, 690, 10_001)])
-    found = values.copy()
-    exponentials(found, np.empty_like(values))
-    expected = np.exp(-np.minimum(values, 700))
-    assert np.abs(found / expected - 1).max() < 1e-15
 
 
 @settings(max_examples=40, deadline=None)

@@ -85,6 +85,29 @@ def test_every_point_is_found_once_in_the_block_that_holds_it(
     assert np.array_equal(found, np.where(among, image[r, c], np.nan), equal_nan=True)
 
 
+@given(sides, sides, st.integers(1, 9), st.integers(1, 4), st.sampled_from([0.7, 1.0]))
+def test_windows_are_made_of_each_block_once(
+    rows: int, cols: int, size: int, side: int, there: float
+) -> None:
+    lattice = lattice_of(rows, cols, size)
+    rng = np.random.default_rng(rows)
+    blocks = [block for block in lattice if rng.random() < there]
+    found = list(lattice.windows(blocks, side))
+    seen = np.zeros((rows, cols), int)
+    for window, part in found:
+        covered = np.zeros((rows, cols), int)
+        for block in part:
+            covered[block.slices] += 1
+        assert (covered[window.slices] == 1).all()
+        assert covered.sum() == window.rows * window.cols
+        assert max(window.rows, window.cols) <= side * size
+        seen += covered
+    assert seen.sum() == sum(block.rows * block.cols for block in blocks)
+    assert seen.max(initial=0) <= 1
+    if there == 1:
+        assert len(found) == -(-rows // (side * size)) * -(-cols // (side * size))
+
+
 def test_a_lattice_can_be_sent_to_a_worker(grid: GeoBox) -> None:
     lattice = Lattice(grid, 16)
     blocks = list(lattice)

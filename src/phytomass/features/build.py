@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import rasterio
 import xarray as xr
+from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
 from phytomass import tables
@@ -39,6 +40,7 @@ from phytomass.walk.moments import Moments
 from phytomass.walk.store import Band
 from phytomass.walk.workers import Pool, Workers
 
+Array = NDArray[np.float64]
 KEPT = "; the finished part of the stack is kept"
 _NOT_OURS = {"sets", "missing_at_plots", "leave_out", "store"}
 """Settings that change nothing in the blocks."""
@@ -259,11 +261,16 @@ def _compute(
 ) -> None:
     if not journal.missing():
         return
-    grid = journal.store.lattice.grid
+    grid, root = journal.store.lattice.grid, root.resolve()
     with rasterio.Env(GDAL_CACHEMAX=CACHE_MB), open_sources(settings, root, grid) as sources:
         known = sources.whole_grid()
     journal.walk(
-        compute_part, (journal, settings, root.resolve(), known), pool, "predictors", progress
+        compute_part,
+        (journal, settings, root, known),
+        pool,
+        "predictors",
+        progress,
+        squares=True,
     )
 
 
@@ -287,13 +294,22 @@ def compute_part(
         rasterio.Env(GDAL_CACHEMAX=CACHE_MB),
         open_sources(settings, root, journal.store.lattice.grid, known) as sources,
     ):
-        for block in part:
-            values = sources.block(block)
-            refuse_unscaled(settings, values)
-            layers = [values[band.name] for band in journal.store.bands]
-            moments = [astuple(Moments.of(layer[np.isfinite(layer)])) for layer in layers]
-            journal.keep(block, np.stack(layers).astype(np.float32), moments)
+        for window, blocks in journal.store.lattice.windows(part, sources.side):
+            values = sources.block(window)
+            for block in blocks:
+                top, left = block.row - window.row, block.col - window.col
+                inner = np.s_[top : top + block.rows, left : left + block.cols]
+                _keep(journal, settings, block, {name: v[inner] for name, v in values.items()})
     return len(part)
+
+
+def _keep(
+    journal: Journal, settings: PredictorSettings, block: Block, values: dict[str, Array]
+) -> None:
+    refuse_unscaled(settings, values)
+    layers = [values[band.name] for band in journal.store.bands]
+    moments = [astuple(Moments.of(layer[np.isfinite(layer)])) for layer in layers]
+    journal.keep(block, np.stack(layers, dtype=np.float32, casting="same_kind"), moments)
 
 
 def _statistics(sums: Moments, pixels: int) -> dict[str, float]:

@@ -16,7 +16,7 @@ from pyproj import Proj
 from phytomass.errors import InputError, Problem, gathered
 from phytomass.features.layers import Layer, layers_of
 from phytomass.features.limits import study_limits
-from phytomass.grid import Block, cells_at
+from phytomass.grid import BLOCK, Block, cells_at
 from phytomass.imagery import (
     MEASURES,
     AnnouncedReader,
@@ -38,6 +38,8 @@ from phytomass.imagery import (
 from phytomass.walk.lattice import Lattice
 
 Array = NDArray[np.float64]
+MOST_HELD = 2**27
+"""Bytes of all dates that a worker holds at a time; more where one block needs more."""
 MOST_TURNED = 10.0
 """Degrees between the grid's north and true north that directions may be wrong by."""
 
@@ -80,6 +82,12 @@ class StackSources:
             for measure in texture.measures:
                 values[f"{texture.of}_{measure}"] = layers[MEASURES.index(measure)][inner]
         return values
+
+    @property
+    def side(self) -> int:
+        """Blocks on a side of the windows to compute: larger ones read less around them."""
+        held = max((reader.held_bytes for reader in self.readers), default=0)
+        return next((side for side in (4, 2) if held * (side * BLOCK) ** 2 <= MOST_HELD), 1)
 
     def whole_grid(self) -> WholeGrid:
         """Return all that blocks must know of the whole grid; walks over it where needed."""

@@ -254,7 +254,7 @@ class InventorySettings(Settings):
 
     @model_validator(mode="after")
     def _one_area(self) -> InventorySettings:
-        if self.plots is None and self.trees is None:
+        if self.plots is None and self.trees is None and self.model_fields_set:
             raise ValueError("give trees, or plots, or both")
         if self.plots is None and self.plot_corners:
             raise ValueError("plot_corners needs a table of plots")

@@ -39,6 +39,7 @@ from phytomass.models.records.tables import (
     record_of,
     records,
 )
+from phytomass.models.saved import SavedModel, load_model, save_model
 from phytomass.models.search.grid_search import GridSearch
 from phytomass.models.search.halving import HalvingSearch
 from phytomass.models.settings import ModelSettings, SearchSettings
@@ -59,6 +60,7 @@ __all__ = [
     "NeighbourhoodRegressor",
     "PublishedScore",
     "PublishedTable",
+    "SavedModel",
     "SearchSettings",
     "StackedRegressor",
     "Training",
@@ -69,6 +71,7 @@ __all__ = [
     "grid_of",
     "joined",
     "list_names",
+    "load_model",
     "members_of",
     "minimum_plots",
     "model_list",
@@ -81,6 +84,7 @@ __all__ = [
     "published_tables",
     "record_of",
     "records",
+    "save_model",
     "tuned",
     "weighable",
     "with_means",

@@ -19,6 +19,8 @@ from phytomass.walk.workers import Pool
 
 MOST_PER_TASK = 8
 """Blocks of one task: what they are computed from is opened once."""
+LARGEST_SQUARE = 8
+"""Blocks on a side of the squares that tasks may be."""
 REQUEST = "request.json"
 
 
@@ -125,6 +127,8 @@ class Journal:
         pool: Pool,
         what: str,
         progress: Progress = silent,
+        *,
+        squares: bool = False,
     ) -> None:
         """Compute the blocks that are missing, some in one task.
 
@@ -139,6 +143,8 @@ class Journal:
             Who computes.
         what : str
             Names the work to `progress`, which is told of finished blocks.
+        squares : bool
+            Whether tasks are squares of blocks, which share more of what lies around them.
 
         Raises
         ------
@@ -146,8 +152,11 @@ class Journal:
             As `Pool.run`; besides, whatever the work raises.
         """
         missing = self.missing()
-        size = min(max(len(missing) // (2 * pool.size), 1), MOST_PER_TASK)
-        parts = [missing[i : i + size] for i in range(0, len(missing), size)]
+        if squares:
+            parts = self._squares(missing, 2 * pool.size)
+        else:
+            size = min(max(len(missing) // (2 * pool.size), 1), MOST_PER_TASK)
+            parts = [missing[i : i + size] for i in range(0, len(missing), size)]
         total = len(self.store.lattice)
         done = total - len(missing)
         if not missing:
@@ -155,3 +164,10 @@ class Journal:
         for finished in pool.sharing(*arguments).run(work, [(part,) for part in parts]):
             done += finished
             progress(what, done, total)
+
+    def _squares(self, missing: list[Block], wanted: int) -> list[list[Block]]:
+        """Return the largest squares of which there are enough for all workers."""
+        side = LARGEST_SQUARE
+        while side > 1 and side**2 * wanted > len(missing):
+            side //= 2
+        return self.store.lattice.squares(missing, side)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -58,6 +58,41 @@ class Lattice:
     def cut(self, top: int, left: int, bottom: int, right: int) -> Block:
         """Return any window of the grid as a block; bottom and right are the first ones outside."""
         return Block(int(top), int(left), int(bottom - top), int(right - left), self.grid)
+
+    def squares(self, blocks: Iterable[Block], side: int) -> list[list[Block]]:
+        """Return blocks by the squares of `side` × `side` blocks that they lie in.
+
+        Examples
+        --------
+        >>> from phytomass.grid import grid_from_bounds
+        >>> lattice = Lattice(grid_from_bounds("EPSG:32643", 10, (0, 0, 9000, 6000)))
+        >>> [len(part) for part in lattice.squares(lattice, 2)]
+        [4, 4, 2, 2]
+        """
+        found: dict[tuple[int, int], list[Block]] = {}
+        step = self.size * side
+        for block in blocks:
+            found.setdefault((block.row // step, block.col // step), []).append(block)
+        return list(found.values())
+
+    def windows(self, blocks: Iterable[Block], side: int) -> Iterator[tuple[Block, list[Block]]]:
+        """Give windows of up to `side` × `side` blocks, with the blocks that each is made of.
+
+        Yields
+        ------
+        window : Block
+            A square that is there whole, or a block of one that is not.
+        blocks : list of Block
+            What it is made of.
+        """
+        for part in self.squares(blocks, side):
+            top, left = min(b.row for b in part), min(b.col for b in part)
+            bottom, right = max(b.row + b.rows for b in part), max(b.col + b.cols for b in part)
+            window = self.cut(top, left, bottom, right)
+            if window.rows * window.cols == sum(b.rows * b.cols for b in part):
+                yield window, part
+            else:
+                yield from ((block, [block]) for block in part)
 
     def around(self, block: Block, halo: int) -> tuple[Block, tuple[slice, slice]]:
         """Return a block with pixels around it, as far as the grid reaches, and its place in that.

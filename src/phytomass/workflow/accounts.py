@@ -58,6 +58,7 @@ class AccountReads(Reads):
     carbon: CarbonSettings
     inventory: InventorySettings = setting("inventory", only=("outliers", "design", "strata"))
     random_state: int | None = setting("random_state", when=_resampled)
+    has_plots: bool = derived("inventory.has_plots", lambda opened: opened.project.has_plots)
     is_mapped: bool = derived("predictors", lambda opened: opened.project.is_mapped)
     map: MapSettings = setting("map", only=("classes", "elevation_band_m"))
     zones: ZoneSettings | None
@@ -69,7 +70,7 @@ class AccountReads(Reads):
     def parts(self) -> tuple[Part, ...]:
         """Return plots, maps and the stack, for its elevation."""
         drawn = Part(SHARED_DRAWS), Part(SHARED_BEFORE)
-        field = (Part("plots.csv"), Part("trees.csv", OF_TREES), *drawn)
+        field = (Part("plots.csv"), Part("trees.csv", OF_TREES), *drawn) if self.has_plots else ()
         if not self.is_mapped:
             return field
         maps = (Part("agb.tif"), Part("agb_before.tif"), Part(ZONE_DRAWS), Part("map_model.json"))
@@ -78,8 +79,9 @@ class AccountReads(Reads):
 
 def _work(reads: AccountReads, context: Context) -> None:
     folder = context.folder
-    _classes(reads, folder)
-    _plan_plots(reads, folder)
+    if reads.has_plots:
+        _classes(reads, folder)
+        _plan_plots(reads, folder)
     if not reads.is_mapped:
         tables.write(folder, "estimates", headlined(pd.concat(_of_plots(reads))))
         return
@@ -198,8 +200,8 @@ def _tables(reads: AccountReads, earlier: Path | None) -> list[pd.DataFrame]:
     mapped = map_summary(
         agb, zones=zones, zone_column=column, carbon=reads.carbon, period=reads.period
     )
-    totals = _totals(reads, mapped)
-    found = [*_of_plots(reads), mapped, totals.rows()]
+    totals = _totals(reads, mapped) if reads.has_plots else None
+    found = [mapped] if totals is None else [*_of_plots(reads), mapped, totals.rows()]
     if earlier is not None:
         change = change_estimates(
             agb,
@@ -210,7 +212,7 @@ def _tables(reads: AccountReads, earlier: Path | None) -> list[pd.DataFrame]:
             zone_column=column,
             carbon=reads.carbon,
         )
-        found.append(totals.with_errors(change, period_before))
+        found.append(change if totals is None else totals.with_errors(change, period_before))
     if reads.potential is not None:
         found.append(_potential(mapped, reads.potential, reads.period))
     if reads.truth is not None:

@@ -17,7 +17,7 @@ from phytomass.features import Workers, check_patch, differing_dates, suspicious
 from phytomass.grid import blocks_of, describe_grid, same_grid
 from phytomass.grid import grid_of as grid_of_dataset
 from phytomass.imagery import check_mask
-from phytomass.models import patch_of
+from phytomass.models import load_model, patch_of
 from phytomass.models.patch_cnn import require_torch
 from phytomass.rasters import open_raster, pixels_of
 from phytomass.workflow.inputs import crs_of, grid_of
@@ -33,6 +33,7 @@ from phytomass.workflow.preflight.paths import (
 from phytomass.workflow.preflight.places import check_ground, check_surroundings, plots_on_grid
 from phytomass.workflow.preflight.rasters import check_sources, check_values
 from phytomass.workflow.safety import results_apart
+from phytomass.workflow.travel import folder_of
 
 WHOLE = frozenset({"plots", "stack", "compare", "map", "account", "report"})
 
@@ -72,8 +73,11 @@ def check_project(opened: OpenProject, steps: Collection[str] = ()) -> Findings:
         findings.sizes.n_pixels = grid.shape[0] * grid.shape[1]
     wanted = set(steps) or set(WHOLE)
     _check_extras(findings, opened, wanted)
+    given = opened.project.map.model_from
+    if given is not None:
+        findings.attempt(lambda: load_model(folder_of(opened.root, given)))
     plots = None
-    if wanted - {"stack"}:
+    if wanted - {"stack"} and opened.project.has_plots:
         stated = opened.project.grid.crs if opened.project.grid else None
         crs = stated if grid is None else str(grid.crs)
         survey = check_field(findings, opened, crs)

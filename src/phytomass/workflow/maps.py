@@ -29,6 +29,7 @@ from phytomass.workflow.fitting import (
     write_network,
 )
 from phytomass.workflow.names import TITLES, WRITES
+from phytomass.workflow.travel import write_model
 from phytomass.workflow.truth import compare_with_truth
 
 
@@ -55,6 +56,7 @@ def _work(reads: MapReads, context: Context) -> None:
     error = write_network(reads, context, fitted, card["scores"])
     if error is not None:
         card["precision_error"] = asdict(error)
+    write_model(reads, context, fitted)
     write_json(folder / "map_model.json", card)
     write_json(folder / "stac_item.json", _item(reads, context, fitted))
     if reads.truth is not None:

@@ -178,6 +178,9 @@ class MapSettings(Settings):
     """Make the map with this model instead of the best one …"""
     predictors: str | None = None
     """… and this predictor set."""
+    model_from: str | None = Field(default=None, min_length=1)
+    """Make the map with the model of another study: the folder of its results. Its predictors must be
+    here under the same names, of the same sensors, formulas and units; plots are not needed."""
     minimum: Annotated[float, Field(ge=-10_000, le=10_000)] | None = 0.0
     """Lower limit of the map in Mg/ha: biomass is not negative. Null leaves predictions as they are."""
     members: Annotated[int, Field(ge=0, le=1000)] | None = None
@@ -189,6 +192,12 @@ class MapSettings(Settings):
     """Limits of the biomass classes in Mg/ha; chosen from the map's range if absent."""
     elevation_band_m: float = Field(default=500.0, ge=1, le=10_000)
     """Height of the bands of the elevation profile in metres."""
+
+    @model_validator(mode="after")
+    def _one_model(self) -> MapSettings:
+        if self.model_from is not None and (self.model or self.predictors):
+            raise ValueError("give model_from, or model and predictors, not both")
+        return self
 
     @model_validator(mode="after")
     def _two_members(self) -> MapSettings:
@@ -232,8 +241,8 @@ class Project(Settings):
     """Polygons of the study area: pixels outside are not mapped."""
     grid: GridSettings | None = None
     """The one grid that every raster is read on; none where there are plots alone."""
-    inventory: InventorySettings
-    """Field plots, and trees where there are lists of them."""
+    inventory: InventorySettings = InventorySettings()
+    """Field plots, and trees where there are lists of them; needed but with map.model_from."""
     allometry: AllometrySettings = AllometrySettings()
     """Equations per species, and the fallback."""
     errors: ErrorSettings = ErrorSettings()
@@ -336,12 +345,18 @@ class Project(Settings):
 
     def _images_or_plots_alone(self) -> None:
         """Refuse half of what a map needs, and what needs a map where there is none."""
+        if not self.has_plots and self.map.model_from is None:
+            raise ValueError("inventory: give trees, or plots, or both")
         if self.predictors is not None:
             if self.grid is None:
                 raise ValueError("predictors need a grid: give `grid`")
-            if self.inventory.plots is None:
+            if self.inventory.plots is None and self.map.model_from is None:
                 raise ValueError("predictors need plots with positions: give `inventory.plots`")
+            if self.truth is not None and self.map.model_from is not None:
+                raise ValueError("truth compares models that are trained here, not map.model_from")
             return
+        if self.map.model_from is not None:
+            raise ValueError("map.model_from needs images: give `predictors` and `grid`")
         for name in ("mask", "zones", "potential", "truth", "study_area"):
             if getattr(self, name) is not None:
                 raise ValueError(f"{name} needs a map: give `predictors` and `grid`, or remove it")
@@ -357,6 +372,11 @@ class Project(Settings):
         False
         """
         return self.predictors is not None
+
+    @property
+    def has_plots(self) -> bool:
+        """Whether there are field plots; a map with another study's model needs none."""
+        return bool(self.inventory.file_of_plots)
 
     def _reference_is_there(self, publication: str) -> None:
         listed = {model.key for model in self.models}

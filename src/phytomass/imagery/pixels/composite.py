@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -10,8 +11,8 @@ from numpy.typing import NDArray
 
 from phytomass.errors import InputError
 from phytomass.imagery.pixels.sorting_network import quantile_rows
+from phytomass.imagery.pixels.stored import Array, Scaling, Stored, mean_rows
 
-Array = NDArray[np.float64]
 PERCENTILE = re.compile(r"^p(\d{1,2}|100)$")
 
 
@@ -30,9 +31,10 @@ def quantile_of(how: str) -> float | None:
 
 
 def composite(
-    dates: Array,
+    dates: Stored,
     how: str,
     *,
+    scaling: Scaling | None = None,
     decibel: bool = False,
     min_observations: int = 1,
 ) -> Array:
@@ -41,12 +43,15 @@ def composite(
     Parameters
     ----------
     dates : array, shape (n_dates, ...)
-        Values, NaN where a date has none (cloud, nodata).
+        Values as they are stored; NaN, and the lowest of a type of whole numbers, where a date has
+        none (cloud, nodata).
     how : str
         ``median``, ``mean`` or a percentile ``p0`` … ``p100`` of the valid dates; between two
         dates linearly, so that the median of an even count is the mean of the middle two.
+    scaling : Scaling, optional
+        What the values mean; themselves if absent.
     decibel : bool
-        True when values are dB: the statistic is taken of linear power and returned in dB.
+        True when they mean dB: the statistic is taken of linear power and returned in dB.
     min_observations : int
         Pixels with fewer valid dates are NaN.
 
@@ -68,23 +73,20 @@ def composite(
     >>> composite(np.array([[1.0], [2.0], [6.0]]), "p25")
     array([1.5])
     """
-    values = 10 ** (dates / 10) if decibel else dates
-    valid = np.isfinite(values)
-    count = valid.sum(axis=0)
+    scaling = replace(scaling or Scaling(), decibel=decibel or (scaling or Scaling()).decibel)
     if how == "mean":
-        total = np.where(valid, values, 0.0).sum(axis=0)
-        result = total / np.maximum(count, 1)
+        result = mean_rows(dates, scaling, min_observations)
     else:
         quantile = quantile_of(how)
         if quantile is None:
             raise InputError(
                 f"unknown composite {how!r}", remedy="use median, mean, or a percentile like p25"
             )
-        result = quantile_rows(values, quantile)
+        result = quantile_rows(dates, quantile, scaling, min_observations)
     if decibel:
         with np.errstate(divide="ignore", invalid="ignore"):
             result = 10 * np.log10(result)
-    return np.where(count >= max(min_observations, 1), result, np.nan)
+    return result
 
 
 def chosen_date(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from phytomass.imagery.pixels.compiled import compiled
+from phytomass.imagery.pixels.stored import Array, Scaling, Stored, lowest
 
 LANES = 512
 """Pixels sorted side by side: 40 dates of them in float64 fit into a core's second-level cache."""
@@ -50,25 +52,55 @@ def comparators(n: int) -> NDArray[np.int64]:
     return np.array(pairs, dtype=np.int64).reshape(-1, 2)
 
 
+@cache
+def needed(n: int, quantile: float, falling: bool = False) -> NDArray[np.int64]:
+    """Return the comparators that a quantile of any number of values at the end of a row needs.
+
+    Parameters
+    ----------
+    n : int
+        Length of the row: those that do not count stand first.
+    quantile : float
+        Between 0 and 1.
+    falling : bool
+        Whether the quantile is counted from the end.
+
+    Examples
+    --------
+    >>> len(comparators(40)), len(needed(40, 0.5)), len(needed(40, 0.0, falling=True))
+    (305, 289, 39)
+    """
+    wanted = set()
+    for count in range(1, n + 1):
+        low = int(quantile * (count - 1))
+        for place in (low, min(low + 1, count - 1)):
+            wanted.add(n - 1 - place if falling else n - count + place)
+    kept = []
+    for a, b in comparators(n)[::-1].tolist():
+        if a in wanted or b in wanted:
+            wanted |= {a, b}
+            kept.append((a, b))
+    return np.array(kept[::-1], dtype=np.int64).reshape(-1, 2)
+
+
 @compiled
-def _sorted_quantile(
-    values: NDArray[np.float64],
-    pairs: NDArray[np.int64],
-    quantile: float,
-    out: NDArray[np.float64],
+def _pick(
+    values: Any, pairs: Any, quantile: float, none: Any, rule: Any, low: Any, high: Any, count: Any
 ) -> None:
     n_dates, n_pixels = values.shape
+    shift, scale, offset = rule
     buffer = np.empty((n_dates, LANES), dtype=values.dtype)
-    count = np.empty(LANES, dtype=np.int64)
     for start in range(0, n_pixels, LANES):
         width = min(LANES, n_pixels - start)
-        count[:] = 0
+        number = count[start : start + width]
         for date in range(n_dates):
+            line = values[date, start : start + width]
+            kept = buffer[date]
             for i in range(width):
-                value = values[date, start + i]
-                good = np.isfinite(value)
-                count[i] += good
-                buffer[date, i] = value if good else np.inf
+                value = line[i]
+                good = np.isfinite(value) & (value != none)
+                number[i] += good
+                kept[i] = value if good else none
         for pair in range(len(pairs)):
             a = buffer[pairs[pair, 0]]
             b = buffer[pairs[pair, 1]]
@@ -77,43 +109,65 @@ def _sorted_quantile(
                 a[i] = x if x < y else y
                 b[i] = y if x < y else x
         for i in range(width):
-            if count[i] == 0:
-                out[start + i] = np.nan
-                continue
-            place = quantile * (count[i] - 1)
-            low = int(place)
-            part = place - low
-            first = buffer[low, i]
-            if part == 0:
-                out[start + i] = first
-            else:
-                second = buffer[low + 1, i]
-                out[start + i] = (
-                    (first + second) / 2 if part == 0.5 else first + part * (second - first)
-                )
+            place = quantile * (number[i] - 1)
+            first = int(place)
+            second = first + (place > first)
+            if number[i] == 0:
+                first = second = -1
+            elif scale < 0:
+                first, second = number[i] - 1 - first, number[i] - 1 - second
+            before = n_dates - number[i]
+            low[start + i] = (np.float64(buffer[before + first, i]) + shift) * scale + offset
+            high[start + i] = (np.float64(buffer[before + second, i]) + shift) * scale + offset
 
 
-def quantile_rows(values: NDArray[np.floating], quantile: float) -> NDArray[np.float64]:
-    """Return a quantile over the first axis, NaN left out; linear between two values.
+@compiled
+def _between(low: Array, high: Array, count: Any, quantile: float, least: int) -> None:
+    for i in range(len(low)):
+        place = quantile * (count[i] - 1)
+        part = place - np.floor(place)
+        inside = (low[i] + high[i]) / 2 if part == 0.5 else low[i] + part * (high[i] - low[i])
+        low[i] = inside if count[i] >= least else np.nan
+
+
+def quantile_rows(
+    stored: Stored, quantile: float, scaling: Scaling | None = None, least: int = 1
+) -> Array:
+    """Return a quantile over the first axis, linear between two values.
+
+    The values are put in order as they are stored; only the one or two that the quantile lies
+    between are scaled.
 
     Parameters
     ----------
-    values : array of float32 or float64, shape (n, ...)
-        Values; NaN and infinite ones do not count.
+    stored : array, shape (n, ...)
+        Values of any type; the lowest of whole numbers, and what is not finite, do not count.
     quantile : float
         Between 0 and 1.
+    scaling : Scaling, optional
+        What they mean; their own value if absent.
+    least : int
+        How many must count.
 
     Returns
     -------
-    array, shape (...), of the same type
-        NaN where no value counts.
+    array, shape (...)
+        NaN where fewer count.
 
     Examples
     --------
     >>> quantile_rows(np.array([[4.0, np.nan], [1.0, 7.0], [2.0, np.nan]]), 0.5)
     array([2., 7.])
+    >>> quantile_rows(np.array([[0, 7], [2, 0], [4, 0]], np.uint8), 0.5, Scaling(scale=0.5))
+    array([1.5, 3.5])
     """
-    flat = np.ascontiguousarray(values).reshape(len(values), -1)
-    out = np.empty(flat.shape[1], dtype=flat.dtype)
-    _sorted_quantile(flat, comparators(len(flat)), quantile, out)
-    return out.reshape(values.shape[1:])
+    scaling = scaling or Scaling()
+    flat = np.ascontiguousarray(stored).reshape(len(stored), -1)
+    low, high = np.empty(flat.shape[1]), np.empty(flat.shape[1])
+    count = np.zeros(flat.shape[1], np.int16)
+    pairs = needed(len(flat), quantile, scaling.scale < 0)
+    _pick(flat, pairs, quantile, lowest(flat.dtype), scaling.linear, low, high, count)
+    if scaling.decibel:
+        low, high = 10 ** (low / 10), 10 ** (high / 10)
+    _between(low, high, count, quantile, max(least, 1))
+    return low.reshape(stored.shape[1:])

@@ -33,6 +33,7 @@ from phytomass.imagery.products.sensors import SensorRecord
 from phytomass.imagery.products.settings import SpeckleSettings
 from phytomass.imagery.readers.elevation import Elevation, open_elevation
 from phytomass.imagery.readers.opened import OpenScene
+from phytomass.imagery.scenes.listing import Scene
 from phytomass.imagery.scenes.sun import sun_of
 from phytomass.imagery.settings import RasterSource
 from phytomass.walk.lattice import Lattice
@@ -91,13 +92,21 @@ class Filter:
 
 @dataclass(frozen=True)
 class Prepared:
-    """What is found by reading whole scenes: (scene, band) → fit, and the speckle filter.
+    """What is found once and handed to readers on other workers.
 
-    Found once by walking over the grid, it can be handed to readers on other workers.
+    Parameters
+    ----------
+    fits : mapping of (str, str) to IlluminationFit
+        (scene, band) → fit, found by walking over the grid.
+    filter : Filter
+        The speckle filter, with what was found in the same way.
+    passes : mapping of str to list of list of Scene, optional
+        The overpasses of each orbit; to be listed from their files if absent.
     """
 
     fits: Mapping[tuple[str, str], IlluminationFit] = field(default_factory=dict)
     filter: Filter = field(default_factory=Filter)
+    passes: Mapping[str, Sequence[Sequence[Scene]]] | None = None
 
 
 @dataclass(frozen=True)

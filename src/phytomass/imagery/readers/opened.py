@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from itertools import groupby
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,27 +17,30 @@ from phytomass.grid import Block
 from phytomass.imagery.pixels.masking import (
     bit_mask,
     class_mask,
-    fill_mask,
     grown,
     outside_limits,
     pads_with_zeros,
 )
+from phytomass.imagery.pixels.stored import (
+    Array,
+    Scaling,
+    Stored,
+    drop_missing,
+    kind_for,
+    mask,
+    same_in,
+)
 from phytomass.imagery.products.sensors import SensorRecord
-from phytomass.imagery.readers.reader import on_grid, read_masked
+from phytomass.imagery.readers.raw import Gaps, Raw
+from phytomass.imagery.readers.reader import on_grid
 from phytomass.imagery.scenes.listing import Scene
 from phytomass.imagery.scenes.offsets import boa_offset
 from phytomass.imagery.settings import RasterSource
-from phytomass.rasters import as_numbers, pixels_of
+from phytomass.rasters import pixels_of
 
-Array = NDArray[np.float64]
 Bad = NDArray[np.bool_]
-
-
-class Observed(NamedTuple):
-    """Bands of a block, NaN where masked, and where the scene itself has no data in one of them."""
-
-    values: Array
-    empty: Bad
+Around = tuple[Block, tuple[slice, slice]]
+"""A larger window, and the place of a block in it."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,7 @@ class OpenScene:
     scene: Scene
     record: SensorRecord
     settings: RasterSource
-    datasets: Mapping[str, tuple[Any, int]]
+    datasets: Mapping[str, tuple[Raw, int]]
     offset_dn: float
     pixel_m: float
 
@@ -71,8 +75,12 @@ class OpenScene:
         InputError
             If a file turns out to be damaged.
         """
-        seen = self.observe(bands, block)
-        return np.where(self.margin(seen.empty), np.nan, seen.values)
+        kind = kind_for(self.kinds(bands), self.absent(bands))
+        stored = np.empty((len(bands), block.rows, block.cols), kind)
+        empty = self.observe(bands, block, stored)
+        if self.border_m > 0:
+            mask(stored, self.margin(empty))
+        return self.physical(bands, stored)
 
     def margin(self, empty: Bad) -> Bad:
         """Return what to cut off along the borders of where there are no data."""
@@ -80,19 +88,56 @@ class OpenScene:
             return np.zeros_like(empty)
         return grown(empty, self.border_m, self.pixel_m)
 
-    def observe(self, bands: Sequence[str], block: Block) -> Observed:
-        """Read bands of a block up to the scene's borders, as `read` does otherwise."""
-        layers, empty = [], np.zeros((block.rows, block.cols), dtype=bool)
-        read = [self._raw(band, block) for band in bands]
-        fill = fill_mask(np.stack([raw for raw, _ in read]), self.record.sensor)
-        for band, (raw, invalid) in zip(bands, read, strict=True):
-            values = self._physical(band, raw)
-            values[fill | invalid | ~np.isfinite(values)] = np.nan
-            empty |= np.isnan(values)
-            layers.append(values)
-        stacked = np.stack(layers)
-        stacked[:, self._masked(block)] = np.nan
-        return Observed(stacked, empty)
+    def observe(
+        self, bands: Sequence[str], block: Block, out: Stored, around: Around | None = None
+    ) -> Bad:
+        """Read bands of a block up to the scene's borders, as they are stored.
+
+        Parameters
+        ----------
+        bands, block
+            As in `read`.
+        out : array, shape (bands, rows, cols)
+            Is given the stored values, of a type that `kind_for` names; the lowest where there
+            are no data or the mask rejects the pixel.
+        around : Block and place of the block in it, optional
+            Where masks are read that reach from pixel to pixel; the block if absent.
+
+        Returns
+        -------
+        array of bool, shape (rows, cols)
+            Where the scene itself has no data in one of the bands.
+        """
+        gaps = self._read_into(bands, block, out)
+        judged = pads_with_zeros(self.record.sensor, len(bands))
+        scalings = [self.scaling(band) for band in bands]
+        absent = self.absent(bands)
+        empty = drop_missing(out, scalings, gaps=gaps, absent=absent, fill=judged)
+        window, inner = around or (block, (slice(None), slice(None)))
+        mask(out, np.ascontiguousarray(self._masked(window)[inner]))
+        return empty
+
+    def physical(self, bands: Sequence[str], stored: Stored) -> Array:
+        """Return what stored values of bands mean, NaN where there are no data."""
+        layers = zip(bands, stored, strict=True)
+        return np.stack([self.scaling(band)(layer) for band, layer in layers])
+
+    def scaling(self, band: str) -> Scaling:
+        """Return what the stored values of a band mean."""
+        if band in self.record.hidden:
+            return Scaling()
+        power, decibel = self.record.power, self.record.power and self.settings.decibel
+        return Scaling(self.offset_dn, *self.settings.scaling, decibel, power)
+
+    def kinds(self, bands: Sequence[str]) -> set[np.dtype[Any]]:
+        """Return the types that bands are stored in."""
+        return {raw.kind(index) for raw, index in map(self.datasets.__getitem__, bands)}
+
+    def absent(self, bands: Sequence[str]) -> list[float | None]:
+        """Return stored values that mean no data in all of some bands, whatever files declare."""
+        if not all(band in self.record.bands for band in bands):
+            return []  # classes and flags are among them
+        return [self.record.nodata, self.settings.nodata]
 
     @property
     def border_m(self) -> float:
@@ -100,53 +145,72 @@ class OpenScene:
         own = self.settings.border_m
         return self.record.border_m if own is None else own
 
-    def _physical(self, band: str, raw: Array) -> Array:
-        if band in self.record.hidden:
-            return raw
-        scale, offset = self.settings.scaling
-        values: Array = (raw + self.offset_dn) * scale + offset
-        if self.record.power:
-            values = 10 ** (values / 10) if self.settings.decibel else values
-            values = np.where(values > 0, values, np.nan)
-        return values
+    @property
+    def reach_m(self) -> float:
+        """Distance that masks reach from pixel to pixel, in metres."""
+        rule, own = self.record.classes, self.settings.dilate_m
+        if rule is None or rule.band not in self.datasets:
+            return 0.0
+        return rule.dilate_m if own is None else own
 
-    def _raw(self, band: str, block: Block) -> tuple[Array, Bad]:
-        raw = self._stored(band, block)
-        values = as_numbers(raw)
-        invalid = np.ma.getmaskarray(raw) | ~np.isfinite(values)
-        for nodata in (self.record.nodata, self.settings.nodata):
-            if nodata is not None and band in self.record.bands:
-                invalid |= values == nodata
-        return values, np.asarray(invalid, dtype=bool)
+    def _read_into(self, bands: Sequence[str], block: Block, out: Stored) -> Gaps:
+        """Read bands, those of one file together; return where files say that they have no data."""
+        found: Gaps = None
+        first = 0
+        for raw, run in groupby(bands, lambda band: self.datasets[band][0]):
+            together = list(run)
+            indexes = [self.datasets[band][1] for band in together]
+            here = slice(first, first + len(together))
+            with self._pixels_of(together):
+                raw.read(indexes, block, out[here])
+                gaps = raw.gaps(indexes, block, out[here])
+            if gaps is not None:
+                found = np.zeros(out.shape, dtype=bool) if found is None else found
+                found[here] = gaps
+            first = here.stop
+        if not self.absent(bands):
+            absent = same_in(out.dtype, (self.record.nodata, self.settings.nodata))
+            own = np.array([band in self.record.bands for band in bands])
+            gaps = np.asarray(np.isin(out, absent) & own[:, None, None])
+            found = gaps if found is None else found | gaps
+        return found
 
-    def _stored(self, band: str, block: Block) -> Any:
-        dataset, index = self.datasets[band]
-        place = f"{self.scene.assets[band].path.name}, band {band}"
-        with pixels_of(place, "the file is damaged: get it again, or take the scene out"):
+    def _pixels_of(self, bands: Sequence[str]) -> AbstractContextManager[None]:
+        named = f"band{'s' if len(bands) > 1 else ''} {', '.join(bands)}"
+        place = f"{self.scene.assets[bands[0]].path.name}, {named}"
+        return pixels_of(place, "the file is damaged: get it again, or take the scene out")
+
+    def _flags(self, band: str, block: Block) -> tuple[Stored, Gaps]:
+        raw, index = self.datasets[band]
+        with self._pixels_of([band]):
+            values = raw.read([index], block)
             # of bits 0 says that all is well, whatever value the file declares as no data
-            if band in self.record.bits:
-                return dataset.read(index, window=block.window)
-            return read_masked(dataset, index, block)
+            gaps = None if band in self.record.bits else raw.gaps([index], block, values)
+        return values[0], None if gaps is None else gaps[0]
 
     def _masked(self, block: Block) -> Bad:
         """Return what clouds, shadows, flags and limits reject."""
         bad = np.zeros((block.rows, block.cols), dtype=bool)
         rule, how = self.record.classes, self.settings.mask
         if rule is not None and rule.band in self.datasets:
-            raw, invalid = self._raw(rule.band, block)
-            classes = raw.astype(np.int64)
+            classes, invalid = _decided(*self._flags(rule.band, block))
             reject = rule.reject + (rule.strict if how == "strict" else [])
-            distance = self.settings.dilate_m
             soft = class_mask(classes, rule.grown) & ~invalid
-            bad |= invalid | class_mask(classes, reject)
-            bad |= grown(soft, rule.dilate_m if distance is None else distance, self.pixel_m)
+            bad |= invalid | class_mask(classes, reject) | grown(soft, self.reach_m, self.pixel_m)
         for band, bits in self.record.bits.items():
             if band in self.datasets:
-                raw, invalid = self._raw(band, block)
-                bad |= invalid | bit_mask(raw.astype(np.int64), bits)
+                flags, invalid = _decided(*self._flags(band, block))
+                bad |= invalid | bit_mask(flags, bits)
         for band, limits in self.settings.keep_where.items():
-            bad |= outside_limits(self._stored(band, block), limits, self.datasets[band][0].nodata)
+            nodata = self.datasets[band][0].nodata
+            bad |= outside_limits(*self._flags(band, block), limits, nodata)
         return bad
+
+
+def _decided(flags: Stored, gaps: Gaps) -> tuple[Stored, Bad]:
+    """Return flags, and where there are none."""
+    invalid = np.zeros(flags.shape, dtype=bool) if gaps is None else gaps
+    return flags, invalid if flags.dtype.kind != "f" else invalid | ~np.isfinite(flags)
 
 
 def open_scene(
@@ -204,7 +268,7 @@ def open_scene(
             together = sum(scene.assets[b].path == asset.path for b in bands if b in scene.assets)
             padded = not flags and pads_with_zeros(record.sensor, together)
             view = on_grid(asset.path, grid, kernel, where, nodata, padded)
-            opened[identity] = held.enter_context(view)
+            opened[identity] = Raw(held.enter_context(view))
         datasets[band] = (opened[identity], asset.band)
     offset = boa_offset(scene, settings.boa_offset) if record.offset_rule != "none" else 0.0
     if offset and settings.offset:

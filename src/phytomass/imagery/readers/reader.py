@@ -5,25 +5,34 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
-from rasterio.enums import ColorInterp, MaskFlags, Resampling
+from rasterio.enums import MaskFlags, Resampling
 from rasterio.vrt import WarpedVRT
 from rasterio.warp import transform
 
 from phytomass.errors import InputError, nearest
 from phytomass.grid import Block, describe_grid, grid_of, same_grid
 from phytomass.imagery.pixels.composite import composite
-from phytomass.imagery.pixels.masking import fill_mask, outside_limits, pads_with_zeros
+from phytomass.imagery.pixels.masking import outside_limits, pads_with_zeros
+from phytomass.imagery.pixels.stored import (
+    Array,
+    Scaling,
+    Stored,
+    drop_missing,
+    kind_for,
+    mask,
+    scratch,
+)
+from phytomass.imagery.readers.raw import Raw
 from phytomass.imagery.scenes.places import files_of
 from phytomass.imagery.settings import RasterSource
-from phytomass.rasters import GDAL_ERRORS, as_numbers, open_raster, pixels_of
+from phytomass.rasters import GDAL_ERRORS, open_raster, pixels_of
 
-Array = NDArray[np.float64]
 MOST_DECIBEL = 200.0
 """Backscatter lies between -60 and 40 dB; beyond this the power of one pixel hides all others."""
 
@@ -94,8 +103,8 @@ class SourceReader:
 
     key: str
     settings: RasterSource
-    datasets: tuple[Any, ...]
-    flags: tuple[Any, ...]
+    datasets: tuple[Raw, ...]
+    flags: tuple[Raw, ...]
     maps: tuple[BandMap, ...]
 
     @property
@@ -103,52 +112,78 @@ class SourceReader:
         """Names of the predictors, in order."""
         return list(self.maps[0].bands)
 
+    @cached_property
+    def scaling(self) -> Scaling:
+        """What the stored values mean."""
+        scale, offset = self.settings.scaling
+        return Scaling(0.0, scale, offset)
+
+    @cached_property
+    def kind(self) -> np.dtype[Any]:
+        """The type that values are held in until they are in order."""
+        files = zip(self.datasets, self.maps, strict=True)
+        kinds = [raw.kind(i) for raw, bands in files for i in bands.bands.values()]
+        declared = {raw.nodata for raw in self.datasets}
+        return kind_for(kinds, [self.settings.nodata, *(declared if len(declared) == 1 else [])])
+
+    @property
+    def held_bytes(self) -> int:
+        """Bytes that are held of each pixel while a block is read."""
+        return len(self.datasets) * len(self.names) * self.kind.itemsize
+
     def read(self, block: Block) -> dict[str, Array]:
         """Read one block: predictor name → array (rows, cols), NaN where there are no data."""
-        files = zip(self.datasets, self.flags, self.maps, strict=True)
-        dates = np.stack([self._date(*file, block) for file in files])
+        shape = (len(self.datasets), len(self.names), block.rows, block.cols)
+        dates = scratch(shape, self.kind)
+        for date, raw, flags, bands in zip(
+            dates, self.datasets, self.flags, self.maps, strict=True
+        ):
+            self._read_date(raw, flags, bands, block, date)
         if len(dates) == 1:
-            merged = dates[0]
+            merged = self.scaling(dates[0])
         else:
             merged = composite(
                 dates,
                 self.settings.composite or "median",
+                scaling=self.scaling,
                 decibel=self.settings.decibel,
                 min_observations=self.settings.min_observations,
             )
         return dict(zip(self.names, merged, strict=True))
 
-    def _raw(self, dataset: Any, indexes: Any, block: Block) -> Any:
-        with pixels_of(self._place(dataset)):
-            return read_masked(dataset, indexes, block)
-
-    def _place(self, dataset: Any) -> str:
-        names = [Path(name).name for name in dataset.files if not name.startswith("<")]
+    def _place(self, raw: Raw) -> str:
+        names = [Path(name).name for name in raw.dataset.files if not name.startswith("<")]
         return f"{', '.join(names) or self.settings.place} (predictors.rasters.{self.key})"
 
-    def _date(self, dataset: Any, flags: Any, bands: BandMap, block: Block) -> Array:
-        settings = self.settings
-        indexes = list(bands.bands.values())
-        raw = self._raw(dataset, indexes, block)
-        values = as_numbers(raw)
-        invalid: NDArray[np.bool_] = np.ma.getmaskarray(raw) | ~np.isfinite(values)
-        invalid |= fill_mask(np.ma.getdata(raw), settings.group)
-        if settings.nodata is not None:
-            invalid |= values == settings.nodata
+    def _read_date(self, raw: Raw, flags: Raw, bands: BandMap, block: Block, out: Stored) -> None:
+        """Read one date, the lowest value where there are no data."""
+        settings, indexes = self.settings, list(bands.bands.values())
+        with pixels_of(self._place(raw)):
+            raw.read(indexes, block, out)
+            gaps = raw.gaps(indexes, block, out)
+        drop_missing(
+            out,
+            [self.scaling] * len(out),
+            gaps=gaps,
+            absent=[settings.nodata],
+            fill=pads_with_zeros(settings.group, len(out)),
+            hidden_zero=False,
+        )
         for band, limits in settings.keep_where.items():
-            check = self._raw(flags, bands.keep[band], block)
-            invalid |= outside_limits(check, limits, flags.nodata)
-        scale, offset = settings.scaling
-        with np.errstate(over="ignore"):
-            values = values * scale + offset
-        values[invalid | ~np.isfinite(values)] = np.nan
-        if settings.decibel and bool((np.abs(values) > MOST_DECIBEL).any()):
+            with pixels_of(self._place(flags)):
+                check = flags.read([bands.keep[band]], block)
+                gaps = flags.gaps([bands.keep[band]], block, check)
+            mask(out, outside_limits(check, gaps, limits, flags.nodata)[0])
+        if settings.decibel:
+            self._refuse_no_decibel(self.scaling(out), raw)
+
+    def _refuse_no_decibel(self, values: Array, raw: Raw) -> None:
+        if bool((np.abs(values) > MOST_DECIBEL).any()):
             raise InputError(
                 f"a value of {np.nanmax(np.abs(values)):g} is no backscatter in decibels",
-                where=self._place(dataset),
+                where=self._place(raw),
                 remedy="set decibel: false, or nodata where that value means no data",
             )
-        return values
 
 
 @contextmanager
@@ -173,10 +208,10 @@ def open_rasters(
     maps = tuple(band_map(path, settings, key) for path in paths)
     with ExitStack() as stack:
 
-        def opened(kernel: str | None, nodata: float | None) -> tuple[Any, ...]:
+        def opened(kernel: str | None, nodata: float | None) -> tuple[Raw, ...]:
             padded = pads_with_zeros(settings.group, len(maps[0].bands))
             views = (on_grid(path, grid, kernel, where, nodata, padded) for path in paths)
-            return tuple(map(stack.enter_context, views))
+            return tuple(Raw(stack.enter_context(view)) for view in views)
 
         datasets = opened(settings.resample, settings.undeclared)
         flags = opened(settings.resample and "nearest", None) if settings.keep_where else datasets
@@ -238,30 +273,6 @@ def on_grid(
             )
         with warped(dataset, grid, resample, nodata, padded, f"{path.name} ({where})") as moved:
             yield moved
-
-
-def read_masked(dataset: Any, indexes: Any, block: Block) -> Any:
-    """Read a block of an open raster with the mask of its values without data.
-
-    Parameters
-    ----------
-    dataset : DatasetReader
-        From `on_grid`.
-    indexes : int or list of int
-        Bands, from 1.
-    block : Block
-        Where.
-
-    Returns
-    -------
-    masked array, shape (rows, cols) or (bands, rows, cols)
-    """
-    raw = dataset.read(indexes, window=block.window, masked=True)
-    if isinstance(dataset, WarpedVRT) and dataset.colorinterp[-1] == ColorInterp.alpha:
-        # GDAL makes masks of the alpha of bytes and unsigned 16-bit values only
-        beyond = dataset.read(dataset.count, window=block.window) == 0
-        raw = np.ma.array(raw, mask=np.ma.getmaskarray(raw) | beyond)
-    return raw
 
 
 def warped(

@@ -33,6 +33,10 @@ class BlockReader(Protocol):
     def names(self) -> list[str]:
         """Names of its predictors."""
 
+    @property
+    def held_bytes(self) -> int:
+        """Bytes that are held of each pixel while a block is read."""
+
     def read(self, block: Block) -> dict[str, NDArray[np.float64]]:
         """Read a block: predictor name → array (rows, cols), NaN where there are no data."""
 
@@ -54,6 +58,11 @@ class AnnouncedReader:
         suffixes = ["_ascending", "_descending"] if apart else [""]
         extras = [f"{self.key}_{extra}" for extra in self.settings.extras]
         return [name + suffix for suffix in suffixes for name in [*bands, *extras]]
+
+    @property
+    def held_bytes(self) -> int:
+        """None."""
+        return 0
 
     def read(self, block: Block) -> dict[str, NDArray[np.float64]]:
         """Refuse: there is nothing to read yet."""

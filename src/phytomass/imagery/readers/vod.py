@@ -97,6 +97,11 @@ class VodReader:
         """The predictor, and the id of the cell each pixel lies in."""
         return [self.name, f"{self.key}_cell"]
 
+    @property
+    def held_bytes(self) -> int:
+        """Those of coordinates and weights."""
+        return 64
+
     def read(self, block: Block) -> dict[str, Array]:
         """Read one block: name → array (rows, cols), NaN where there are no data."""
         east, north = self.to_nodes.transform(*_centres(self.grid, block))

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from phytomass.errors import InputError, nearest
 from phytomass.imagery.products.sensors import SensorRecord
@@ -125,7 +125,9 @@ def local_scenes(
             held[band] = (metres, Asset(path))
     for name, held in groups.items():
         assets = {band: asset for band, (_, asset) in held.items()}
-        tags = _tags(next(iter(assets.values())).path)
+        first = next(iter(assets.values())).path
+        with open_raster(first, first.name) as dataset:
+            tags = _tags(dataset, first)
         scenes.append(Scene(name, day_in(name) or day_in(tags.get("datetime", "")), assets, tags))
     names = [scene.name for scene in scenes]
     scenes = [
@@ -137,25 +139,24 @@ def local_scenes(
     return sorted(scenes, key=lambda scene: (scene.date or dt.date.min, scene.name))
 
 
-def _tags(path: Path) -> dict[str, str]:
-    with open_raster(path, path.name) as dataset:
-        try:
-            tags = {key.lower(): str(value) for key, value in dataset.tags().items()}
-            said = json.loads(tags.get(STAC_TAG, "{}"))
-            return {**tags, **{str(key): str(value) for key, value in said.items()}}
-        except (ValueError, AttributeError, RecursionError) as error:
-            raise InputError(
-                f"its tag {STAC_TAG} is not what a catalogue's properties look like ({error})",
-                where=path.name,
-                remedy="fetch the scene again, or remove the tag",
-            ) from error
+def _tags(dataset: Any, path: Path) -> dict[str, str]:
+    try:
+        tags = {key.lower(): str(value) for key, value in dataset.tags().items()}
+        said = json.loads(tags.get(STAC_TAG, "{}"))
+        return {**tags, **{str(key): str(value) for key, value in said.items()}}
+    except (ValueError, AttributeError, RecursionError) as error:
+        raise InputError(
+            f"its tag {STAC_TAG} is not what a catalogue's properties look like ({error})",
+            where=path.name,
+            remedy="fetch the scene again, or remove the tag",
+        ) from error
 
 
 def _scene_of_file(
     path: Path, record: SensorRecord, wanted: Mapping[str, str | int] | None, where: str
 ) -> Scene:
-    tags = _tags(path)
     with open_raster(path, path.name) as dataset:
+        tags = _tags(dataset, path)
         bands = [d for d in dataset.descriptions if d]
         described = {d: i for i, d in enumerate(dataset.descriptions, 1) if d}
         count = dataset.count

@@ -5,13 +5,13 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from phytomass.imagery.pixels.stored import Stored, valid
 from phytomass.imagery.scenes.listing import Scene
 
-Array = NDArray[np.float64]
 GAP = dt.timedelta(minutes=10)
 """Scenes further apart are not of one overpass: neighbours on an orbit are seconds apart, the next
 orbit of a satellite comes after about 100 minutes."""
@@ -94,13 +94,27 @@ def of_one_overpass(one: Scene, other: Scene) -> bool:
     >>> of_one_overpass(a, Scene("S2A_20200701T101031_T43SFT", None, {}))
     False
     """
-    said, says = passing_of(one), passing_of(other)
-    if any(said[name] != says[name] for name in said.keys() & says.keys()):
-        return False
-    first, second = moment_of(one), moment_of(other)
-    if first is not None and second is not None:
-        return abs(first - second) <= GAP
-    return one.date is not None and one.date == other.date
+    return _Passing.of(one).same(_Passing.of(other))
+
+
+class _Passing(NamedTuple):
+    """What a scene says about when and how it was taken."""
+
+    facts: dict[str, str]
+    moment: dt.datetime | None
+    date: dt.date | None
+
+    @classmethod
+    def of(cls, scene: Scene) -> _Passing:
+        return cls(passing_of(scene), moment_of(scene), scene.date)
+
+    def same(self, other: _Passing) -> bool:
+        said, says = self.facts, other.facts
+        if any(said[name] != says[name] for name in said.keys() & says.keys()):
+            return False
+        if self.moment is not None and other.moment is not None:
+            return abs(self.moment - other.moment) <= GAP
+        return self.date is not None and self.date == other.date
 
 
 def overpasses(scenes: Sequence[Scene]) -> list[list[Scene]]:
@@ -117,18 +131,19 @@ def overpasses(scenes: Sequence[Scene]) -> list[list[Scene]]:
         In the order of their first scenes; within an overpass by name, which is the order in
         which they are laid over one another (`first_complete`).
     """
-    groups: list[list[Scene]] = []
+    groups: list[list[tuple[Scene, _Passing]]] = []
     for scene in scenes:
+        passing = _Passing.of(scene)
         for group in groups:
-            if all(of_one_overpass(scene, other) for other in group):
-                group.append(scene)
+            if all(passing.same(other) for _, other in group):
+                group.append((scene, passing))
                 break
         else:
-            groups.append([scene])
-    return [sorted(group, key=lambda scene: scene.name) for group in groups]
+            groups.append([(scene, passing)])
+    return [sorted((scene for scene, _ in one), key=lambda scene: scene.name) for one in groups]
 
 
-def first_complete(layers: Array) -> Array:
+def first_complete(layers: Stored) -> Stored:
     """Lay the scenes of an overpass over one another: each pixel's bands come from one scene.
 
     Parameters
@@ -148,7 +163,7 @@ def first_complete(layers: Array) -> Array:
     >>> first_complete(np.array([one, other]))[:, 0].tolist()
     [[3.0, 1.0, nan], [4.0, 2.0, 4.0]]
     """
-    seen = np.isfinite(layers).sum(axis=1)
+    seen = valid(layers).sum(axis=1)
     rank = np.where(seen == layers.shape[1], 2, np.minimum(seen, 1))
-    chosen: Array = np.take_along_axis(layers, rank.argmax(axis=0)[None, None], axis=0)[0]
+    chosen: Stored = np.take_along_axis(layers, rank.argmax(axis=0)[None, None], axis=0)[0]
     return chosen

@@ -6,53 +6,27 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 from sklearn.svm import SVR, NuSVR
 
-from phytomass.imagery.pixels.compiled import compiled
+from phytomass.draws.philox import fast_exp
 
 Array = NDArray[np.float64]
 ROWS = 64
 """Pixels of one product: always so many, so that a pixel's number is the same among any others."""
-LARGEST = 700.0
-"""exp(-700) is 1e-304: what is further away counts as much."""
-LOG2E, LN2_HIGH, LN2_LOW = 1.4426950408889634, 0.6931471803691238, 1.9082149292705877e-10
-"""ln 2 as two numbers whose sum has 33 more bits (Cody & Waite 1980, Software Manual, ch. 6)."""
-ROUNDING = 6755399441055744.0
-"""1.5 × 2⁵²: adding it rounds to an integer, which then stands in the lowest bits."""
 
 
-@compiled
-def exponentials(values: Array, powers: Array) -> None:
-    """Replace values v ≥ 0 by exp(-v), to a few units in the last place, in vectors.
-
-    exp(-v) = 2ⁿ exp(r) with |r| ≤ ln 2 / 2, the latter by its series up to r¹³.
-
-    Parameters
-    ----------
-    values : array, shape (n,)
-        Is replaced.
-    powers : array, shape (n,)
-        Room for 2ⁿ.
-    """
-    for i in range(values.size):
-        value = min(values[i], LARGEST)
-        shifted = ROUNDING - value * LOG2E
-        whole = shifted - ROUNDING
-        powers[i] = shifted
-        r = (-value - whole * LN2_HIGH) - whole * LN2_LOW
-        s = 1 / 479001600 + r / 6227020800
-        s = 1 / 3628800 + r * (1 / 39916800 + r * s)
-        s = 1 / 40320 + r * (1 / 362880 + r * s)
-        s = 1 / 720 + r * (1 / 5040 + r * s)
-        s = 1 / 24 + r * (1 / 120 + r * s)
-        s = 0.5 + r * (1 / 6 + r * s)
-        values[i] = 1 + r * (1 + r * s)
-    bits = powers.view(np.int64)
-    for i in range(values.size):
-        bits[i] = (bits[i] + 1023) << 52
-    for i in range(values.size):
-        values[i] *= powers[i]
+@njit(nogil=True, cache=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
+def _sums(
+    products: Any, lengths: Any, own: Any, weights: Any, out: Any
+) -> None:  # pragma: no cover
+    """Fill Σ weight × exp(product - length - own) of each pixel: one pass, in vectors."""
+    for i in range(out.size):
+        row, length, total = products[i], own[i], 0.0
+        for j in range(weights.size):
+            total += weights[j] * fast_exp(row[j] - lengths[j] - length)
+        out[i] = total
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,18 +59,13 @@ class Support:
     def columns(self, values: NDArray[np.floating]) -> Array:
         """Predict pixels from values of shape (predictors, n)."""
         found = np.empty(values.shape[1])
-        length = (self.vectors**2).sum(axis=0)
-        products = np.empty((ROWS, len(length)))
-        room, pixels = np.empty(products.size), np.zeros((ROWS, len(values)))
+        doubled, lengths = 2 * self.gamma * self.vectors, self.gamma * (self.vectors**2).sum(axis=0)
+        products = np.empty((ROWS, len(lengths)))
+        pixels = np.zeros((ROWS, len(values)))
         for first in range(0, len(found), ROWS):
             n = min(ROWS, len(found) - first)
             pixels[:n] = values[:, first : first + n].T
-            np.matmul(pixels, self.vectors, out=products)
-            products *= -2
-            products += length
-            products += (pixels**2).sum(axis=1)[:, None]
-            np.maximum(products, 0, out=products)
-            products *= self.gamma
-            exponentials(products.reshape(-1), room)
-            found[first : first + n] = (products @ self.weights)[:n] + self.intercept
-        return found
+            np.matmul(pixels, doubled, out=products)
+            own = self.gamma * (pixels**2).sum(axis=1)
+            _sums(products, lengths, own, self.weights, found[first : first + n])
+        return found + self.intercept

@@ -57,6 +57,7 @@ class Results:
     sensor_comparison: pd.DataFrame | None = None
     plots_left_out: pd.DataFrame | None = None
     model_tables: pd.DataFrame | None = None
+    model_distance: pd.DataFrame | None = None
     rasters: dict[str, Path] = field(default_factory=dict)
     documents: dict[str, dict[str, Any]] = field(default_factory=dict)
 

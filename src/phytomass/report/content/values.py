@@ -186,7 +186,7 @@ def map_model_of(results: Results) -> MapModel | None:
     model = str(said["model"])
     predictors = str(said.get("predictors_set", ""))
     table = results.model_comparison
-    if table is None:
+    if table is None or "trained_elsewhere" in said:  # scores of another place are none of here
         return MapModel(model, predictors, "", pd.DataFrame({"split": []}))
     rows = table[(table["model"] == model) & (table["predictors"] == predictors)]
     splits = list(dict.fromkeys(rows["split"]))

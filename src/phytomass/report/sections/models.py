@@ -48,6 +48,10 @@ def models_section(results: Results, facts: Facts) -> Section:
         "predictions.csv",
         "map_model.json",
     )
+    if "trained_elsewhere" in results.map_model:
+        blocks: list[Block] = elsewhere_blocks(results)
+        read = ("map_model.json", "model_distance.csv")
+        return Section("models", say("models.title"), tuple(blocks), files=read)
     if table is None or table.empty:
         return Section("models", say("models.title"), missing=say("models.missing"))
     chosen = map_model_of(results)
@@ -61,6 +65,25 @@ def models_section(results: Results, facts: Facts) -> Section:
         _table(table, chosen),
     ]
     return Section("models", say("models.title"), tuple(blocks), files=files)
+
+
+def elsewhere_blocks(results: Results) -> list[Block]:
+    """Say that the map's model was trained elsewhere, and how far its plots are from here."""
+    said = results.map_model
+    of = said["trained_elsewhere"]
+    model = labels.model_in_sentence(str(said["model"]))
+    told = say("elsewhere.trained", model=model, study=of["study"], period=of["period"])
+    words = [Words(told), Words(say("elsewhere.not_judged"), "missing")]
+    far = say("elsewhere.far", range=of["outside_range"], area=of["outside_applicability"])
+    table = results.model_distance
+    if table is None:
+        return [*words, Words(far)]
+    names = {"any": say("elsewhere.any"), "applicability": say("elsewhere.applicability")}
+    shown = table.assign(predictor=[names.get(p, p) for p in table["predictor"]])
+    return [*words, Words(far), Table.of(say("elsewhere.table"), columns_of(
+        "model_distance", shown, "predictor", "training_low", "training_high", "here_low",
+        "here_high", "share_below", "share_above", "share_outside",
+    ))]  # fmt: skip
 
 
 def _choice(results: Results, chosen: MapModel | None, facts: Facts) -> list[Block]:

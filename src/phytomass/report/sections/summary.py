@@ -217,6 +217,10 @@ def _model_cards(results: Results) -> list[Card]:
     r2, rmse = chosen.score("r2"), chosen.score("rmse")
     relative = chosen.score("rrmse_percent")
     value = say("summary.r2", r2=r2) if np.isfinite(r2) else ABSENT
+    elsewhere = results.map_model.get("trained_elsewhere")
+    if elsewhere:
+        told = say("summary.elsewhere", study=elsewhere["study"])
+        return [Card(say("summary.model"), value, "", f"{labels.model(chosen.model)}, {told}")]
     detail = f"{labels.model(chosen.model)}, {_set_words(chosen.predictors)}"
     if chosen.split and np.isfinite(rmse):
         share = say("summary.share", share=relative / 100) if np.isfinite(relative) else ""
