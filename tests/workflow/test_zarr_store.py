@@ -49,7 +49,7 @@ def test_everything_downstream_is_the_same_with_another_store(
     assert before.keys() - after.keys() == {"predictors.tif", "predictors_before.tif"}
     assert after.keys() - before.keys() == {name, f"predictors_before{suffix}"}
     differ = {name for name in before.keys() & after.keys() if before[name] != after[name]}
-    assert differ <= {"provenance.json", "report.html"}  # which name the stack's file
+    assert differ <= {"provenance.json", "report.html", "manifest.json"}  # which name the file
     record = json.loads((results / "provenance.json").read_text())
     stack = next(step for step in record["steps"] if step["name"] == "stack")
     listed = {output["path"]: output["sha256"] for output in stack["outputs"]}
