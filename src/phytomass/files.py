@@ -123,14 +123,17 @@ def whole_file(path: str | Path) -> Iterator[Path]:
     ------
     InputError
         If the folder cannot be written to.
+    DiskFullError
+        If there is no room for a file.
     """
     path = Path(path)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(
-            dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix
-        )
-        os.close(handle)
+        with full_disk_named(path.parent):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(
+                dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix
+            )
+            os.close(handle)
     except OSError as error:
         raise InputError(
             f"cannot write here ({error.strerror})",

@@ -24,7 +24,8 @@ def test_a_table_that_agrees(tmp_path: Path) -> None:
     (tmp_path / "estimates.csv").write_text(GOOD, encoding="utf-8")
     result = CliRunner().invoke(app, ["audit", str(tmp_path), "--json"])
     assert result.exit_code == 0
-    [line] = [json.loads(line) for line in result.output.splitlines()]
+    seal, line = [json.loads(line) for line in result.output.splitlines()]
+    assert seal["status"] == "cannot be told"  # a folder that no run has sealed
     assert (line["status"], line["rule"]) == ("agrees", "CO₂e = 44/12 C")
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from phytomass.accounting.audit import AGREES, CONTRADICTS, UNKNOWN, Finding
 from phytomass.errors import InputError, ProjectFileError
-from phytomass.files import sha256_of, write_json
+from phytomass.files import full_disk_named, sha256_of, write_json
 from phytomass.progress import Progress, silent
 from phytomass.workflow.load import OpenProject, load_project
 from phytomass.workflow.record import Record, plain_name
@@ -50,7 +50,8 @@ def seal(opened: OpenProject, record: Record) -> None:
         "files": dict(sorted(files.items())),
     }
     if _read(opened.results) != content:
-        write_json(path, content)
+        with full_disk_named(opened.results):
+            write_json(path, content)
 
 
 def settings_print(opened: OpenProject) -> str:
