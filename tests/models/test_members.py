@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn.ensemble import RandomForestRegressor
@@ -33,6 +35,13 @@ def test_sites_are_drawn_whole_and_as_many_as_there_are() -> None:
     assert (by_site[:, :, 0].sum(axis=1) == 20).all()
     assert 0.30 < (by_site == 0).mean() < 0.42  # 1/e of the sites are left out
     assert len({tuple(row) for row in drawn.tolist()}) == 30
+
+
+def test_sites_are_drawn_whatever_groups_a_model_is_tuned_by() -> None:
+    blocks = replace(PLOTS, groups=np.arange(60) % 4)
+    by_site = fit_members(LinearRegression(), blocks, 10, sites=SITES).drawn
+    assert np.array_equal(by_site, fit_members(LinearRegression(), PLOTS, 10).drawn)
+    assert not np.array_equal(by_site, fit_members(LinearRegression(), blocks, 10).drawn)
 
 
 def test_a_member_learns_its_draw_about_the_plots_own_values() -> None:

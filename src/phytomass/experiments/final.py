@@ -134,7 +134,13 @@ def fit_final(
     ensemble, whole = None, None
     if members:
         ensemble = fit_members(
-            estimator, plots, members, shared=shared, random_state=seed, jobs=jobs
+            estimator,
+            plots,
+            members,
+            sites=samples.groups,
+            shared=shared,
+            random_state=seed,
+            jobs=jobs,
         )
         whole = joined(ensemble.estimators)
     return FittedModel(

@@ -68,6 +68,7 @@ def fit_members(
     plots: Training,
     count: int,
     *,
+    sites: ArrayLike | None = None,
     shared: ArrayLike | None = None,
     random_state: int = 0,
     jobs: int = 1,
@@ -82,9 +83,12 @@ def fit_members(
     estimator : estimator
         Any regressor with the parameters that were chosen for it, fitted or not.
     plots : Training
-        All plots; groups are what is drawn as a whole.
+        All plots.
     count : int
         Members.
+    sites : array, shape (plots,), optional
+        What is drawn as a whole; the plots' groups if absent. A model that is tuned by spatial blocks
+        has these as groups, and is drawn by site all the same.
     shared : array, shape (plots, draws), optional
         Draws of the plots in which only what they share varies, Mg/ha; member k learns draw k,
         about the plots' own values. Without them all members learn the plots' values.
@@ -107,7 +111,8 @@ def fit_members(
     (True, (20, 4))
     """
     learned = _learned(plots.y, count, shared)
-    rows = [_bootstrap(plots.groups, stream(random_state, "bootstrap", k)) for k in range(count)]
+    drawn_whole = plots.groups if sites is None else np.asarray(sites)
+    rows = [_bootstrap(drawn_whole, stream(random_state, "bootstrap", k)) for k in range(count)]
     base = _thinned(clone(estimator), count)
 
     def one(k: int) -> tuple[int, Any]:
